@@ -1,0 +1,20 @@
+"""tinygrad_np: automatic differentiation in NumPy, for people who learn, teach, write and check backpropagation.
+
+>>> import numpy as np
+>>> from tinygrad_np import Tensor
+>>> w = Tensor([0.5, -1.0], requires_grad=True, name="w")
+>>> loss = (np.tanh(w) ** 2).sum()
+>>> loss.backward()
+>>> w.grad.round(4)
+array([ 0.7268, -0.6397])
+"""
+
+from .errors import TinygradError
+from .graph import no_grad
+from .ops.activation import leaky_relu, relu, sigmoid, softplus
+from .primitive import primitive
+from .tensor import Tensor
+
+__all__ = ["Tensor", "TinygradError", "leaky_relu", "no_grad", "primitive", "relu", "sigmoid", "softplus"]
+
+__version__ = "0.1.0"

@@ -1,0 +1,139 @@
+"""NumPy's protocols: what happens when a Tensor is given to one of NumPy's own functions.
+
+`np.tanh(t)` and `t_as_array + t` arrive at `array_ufunc`, `np.concatenate([t, u])` at `array_function`. Both look the
+function up in `primitive.NUMPY`, where the primitives and the functions composed of them are. What is not there has no
+gradient: it is refused with a sentence, unless its result is data that never carries one (a shape, an index, a truth).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .errors import FORWARD_FAILURES, NoGradientError, forward_failure
+from .graph import user_place
+from .primitive import NUMPY, Primitive
+
+DATA: set[Any] = {
+    np.shape, np.ndim, np.size, np.argmax, np.argmin, np.argsort, np.nanargmax, np.nanargmin, np.argwhere, np.nonzero,
+    np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize, np.lexsort, np.all, np.any, np.allclose, np.isclose,
+    np.array_equal, np.array_equiv, np.isin, np.result_type, np.can_cast, np.min_scalar_type, np.common_type,
+    np.iscomplexobj, np.isrealobj, np.iscomplex, np.isreal, np.isposinf, np.isneginf, np.zeros_like, np.ones_like,
+    np.empty_like, np.full_like, np.array2string, np.array_repr, np.array_str, np.shares_memory, np.may_share_memory,
+}  # fmt: skip
+"""NumPy's functions whose results are data: they run on the arrays, and nothing is lost."""
+
+
+def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+    """Run a ufunc that was given a Tensor, by NumPy's protocol."""
+    ours = NUMPY.get(ufunc)
+    if ours is None or method != "__call__" or keywords:
+        return _unusual_ufunc(ufunc, method, inputs, keywords, ours)
+    if type(ours) is Primitive:
+        return self.__primitive__(ours, inputs, {})
+    return ours(*inputs)
+
+
+def _unusual_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any], ours: Any) -> Any:
+    keywords = {name: value for name, value in keywords.items() if value is not None and (name, value) != ("where", True)}
+    name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+    if "out" in keywords:
+        raise NoGradientError(
+            f"np.{name} was to write a Tensor into an array (out= or an operator like +=), {user_place()}, which would "
+            "drop the gradient silently; leave out= away, and write a = a + t instead of a += t."
+        )
+    if method != "__call__" or ours is None:
+        raise NoGradientError(f"np.{name} of a Tensor has no gradient rule, {user_place()}; {_ADVICE}")
+    if keywords:
+        raise NoGradientError(
+            f"np.{name} of a Tensor does not take {', '.join(keywords)}, {user_place()}; "
+            "use np.where for a choice and .astype for another dtype."
+        )
+    return ours(*inputs)
+
+
+_ADVICE = (
+    "compose it of functions that have one, make it a primitive of your own with @tg.primitive, or give it t.numpy() "
+    "if no gradient is wanted."
+)
+
+
+def array_function(self: Any, function: Any, types: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Run one of NumPy's functions that was given a Tensor, by NumPy's protocol."""
+    ours = NUMPY.get(function)
+    if ours is None:
+        if function in DATA:
+            return _on_arrays(function, arguments, keywords)
+        raise NoGradientError(f"{_full_name(function)} of a Tensor has no gradient rule, {user_place()}; {_ADVICE}")
+    if keywords or len(arguments) > _same_positions(function):
+        arguments, keywords = _translated(function, arguments, keywords)
+    return ours(*arguments, **keywords)
+
+
+def _on_arrays(function: Any, arguments: Any, keywords: Any) -> Any:
+    """Run a function on the arrays of the Tensors among its arguments."""
+    arguments, keywords = _untensored(arguments), _untensored(keywords)
+    try:
+        return function(*arguments, **keywords)
+    except FORWARD_FAILURES as error:
+        raise forward_failure(error, _full_name(function), ["its arguments"], user_place()) from None
+
+
+def _untensored(value: Any) -> Any:
+    if hasattr(type(value), "__primitive__"):
+        return value.numpy()
+    if isinstance(value, list | tuple):
+        return type(value)(_untensored(part) for part in value)
+    if isinstance(value, dict):
+        return {key: _untensored(part) for key, part in value.items()}
+    return value
+
+
+@functools.cache
+def _parameters(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    try:
+        return tuple(inspect.signature(function).parameters.values())
+    except ValueError:
+        return ()
+
+
+@functools.cache
+def _same_positions(function: Any) -> int:
+    """How many leading arguments mean the same to NumPy's function and to ours: those may be given by position."""
+    count = 0
+    for theirs, ours in zip(_parameters(function), _parameters(NUMPY[function]), strict=False):
+        if ours.kind is ours.KEYWORD_ONLY or (ours.default is not ours.empty and theirs.name != ours.name):
+            break
+        if ours.kind is ours.VAR_POSITIONAL:
+            return sys.maxsize
+        count += 1
+    return count
+
+
+def _translated(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, Any]:
+    """The arguments as ours takes them; what it does not take is left out if it is NumPy's default, else refused."""
+    theirs = _parameters(function)
+    same = _same_positions(function)
+    named = dict(keywords)
+    named.update((parameter.name, value) for parameter, value in zip(theirs[same:], arguments[same:], strict=False))
+    arguments = arguments[:same]
+    while len(arguments) < min(same, len(theirs)) and theirs[len(arguments)].name in named:
+        arguments += (named.pop(theirs[len(arguments)].name),)
+    taken = {parameter.name for parameter in _parameters(NUMPY[function])}
+    defaults = {parameter.name: parameter.default for parameter in theirs}
+    for name in [name for name in named if name not in taken]:
+        value = named.pop(name)
+        if value is not None and value is not np._NoValue and value is not defaults.get(name, np._NoValue):
+            raise NoGradientError(f"{_full_name(function)} of a Tensor does not take {name}=, {user_place()}; {_ADVICE}")
+    return arguments, {name: value for name, value in named.items() if value is not np._NoValue}
+
+
+def _full_name(function: Any) -> str:
+    module = getattr(function, "__module__", "numpy").replace("numpy", "np")
+    return f"{module}.{function.__name__}"
+

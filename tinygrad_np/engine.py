@@ -1,0 +1,142 @@
+"""The backward pass, as a stream of steps.
+
+`backward_steps(root, seed)` walks the graph from `root` by falling node number. At each node the upstream gradient,
+dL/d(this value), is complete: all that used the value came later, and has been walked. The node's rules turn it into a
+contribution to each input; contributions to the same input add up. A leaf's step has no contributions.
+
+Everyone who needs a backward pass drains this stream: `Tensor.backward` keeps what arrives at the leaves, the
+comparison looks at each step. Nobody writes a second walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .errors import ChangedValueError, FreedGraphError, GradientShapeError, describe
+from .graph import Node, ancestors
+
+Lift = Callable[[Any, Node], Any]
+"""Makes a Tensor of a saved array and its node, so that the rules record themselves."""
+
+
+class Step(NamedTuple):
+    """One step: at `node` arrived `upstream`, and to the inputs `(index, contribution)` it sent `contributions`."""
+
+    node: Node
+    upstream: Any
+    contributions: list[tuple[int, Any]]
+
+
+def backward_steps(root: Node, seed: Any, *, release: bool = False, lift: Lift | None = None) -> Iterator[Step]:
+    """Yield the steps of the backward pass from `root`, at which the gradient `seed` (of root's shape) starts.
+
+    With `release` each node's saved values are freed as soon as it is done. With `lift` the rules are run on Tensors,
+    and so record themselves for a derivative of higher order. Raises FreedGraphError before the first step if another
+    backward pass has freed a part of the graph, ChangedValueError at a node whose saved values were changed.
+    """
+    waiting = ancestors(root)
+    for node in waiting:
+        if node.saved is None and node.plan is not None:
+            raise _freed(node)
+    gradients: dict[Node, Any] = {root: seed}
+    while waiting:
+        node = waiting.pop()
+        upstream = gradients.pop(node, None)
+        if upstream is None:
+            continue
+        if node.plan is None:
+            yield Step(node, upstream, [])
+            continue
+        contributions = pull(node, upstream, lift)
+        for index, contribution in contributions:
+            parent = node.inputs[index]
+            sum_so_far = gradients.get(parent)
+            gradients[parent] = contribution if sum_so_far is None else sum_so_far + contribution
+        if release:
+            node.saved = None
+        yield Step(node, upstream, contributions)
+
+
+def pull(node: Node, upstream: Any, lift: Lift | None = None) -> list[tuple[int, Any]]:
+    """The contribution of one node to each input that needs a gradient: `(index, vjp(upstream))`, in input's shape."""
+    plan, saved, inputs = node.plan, node.saved, node.inputs
+    if plan is None or saved is None:
+        raise _freed(node)
+    for parent in inputs:
+        if type(parent) is Node and parent.exposure is not None and parent.exposure.is_stale(node.number):
+            raise _changed(parent, node)
+    if node.exposure is not None and node.exposure.is_stale(node.number):
+        raise _changed(node, node)
+    if lift is not None:
+        saved = _lifted(node, saved, lift)
+    contributions = []
+    for index, rule in plan.rules:
+        parent = inputs[index]
+        contribution = rule(upstream, *saved, **node.parameters)
+        if contribution is None:
+            continue
+        try:
+            fits = contribution.shape == parent.shape and contribution.dtype is parent.dtype
+        except AttributeError:
+            contribution, fits = np.asarray(contribution), False
+        if not fits:
+            contribution = _fitted(contribution, parent, node)
+        contributions.append((index, contribution))
+    return contributions
+
+
+def _lifted(node: Node, saved: tuple[Any, ...], lift: Lift) -> tuple[Any, ...]:
+    result, *arrays = saved
+    lifted = [
+        lift(array, parent) if type(parent) is Node and type(array) is not Node else array
+        for array, parent in zip(arrays, node.inputs, strict=True)
+    ]
+    return (result if result is None else lift(result, node), *lifted)
+
+
+def _fitted(contribution: Any, parent: Node, node: Node) -> Any:
+    """The contribution in the shape and dtype of the input: what the forward pass broadcast is summed away."""
+    if contribution.shape != parent.shape:
+        contribution = unbroadcast(contribution, parent.shape, node)
+    if contribution.dtype != parent.dtype:
+        contribution = contribution.astype(parent.dtype)
+    return contribution
+
+
+def unbroadcast(gradient: Any, shape: tuple[int, ...], node: Node) -> Any:
+    """Sum a gradient over the axes along which an array of `shape` was broadcast.
+
+    If y = broadcast(x), then dL/dx = the sum of dL/dy over all copies of x.
+    """
+    added = gradient.ndim - len(shape)
+    repeated = tuple(
+        axis for axis in range(gradient.ndim) if axis < added or (shape[axis - added] == 1 and gradient.shape[axis] != 1)
+    )
+    if added < 0 or any(
+        axis not in repeated and gradient.shape[axis] != shape[axis - added] for axis in range(gradient.ndim)
+    ):
+        raise GradientShapeError(
+            f"the gradient rule of {node.operation} ({node.place}) returned a gradient of shape {gradient.shape} for "
+            f"an input of shape {shape}; a rule returns the input's shape, or one that the input broadcasts to."
+        )
+    if repeated == (0,) and type(gradient) is np.ndarray and gradient.ndim == 2 and gradient.dtype.char in "fd":
+        # Adding up rows is a product with ones, which BLAS does several times faster than sum.
+        return (np.ones((1, gradient.shape[0]), gradient.dtype) @ gradient).reshape(shape)
+    return gradient.sum(axis=repeated).reshape(shape)
+
+
+def _freed(node: Node) -> FreedGraphError:
+    return FreedGraphError(
+        f"the graph through {node.operation} ({node.place}) was freed by an earlier backward pass; "
+        "call that one with backward(retain_graph=True), or compute the loss anew."
+    )
+
+
+def _changed(value: Node, reader: Node) -> ChangedValueError:
+    return ChangedValueError(
+        f"{describe(value.shape, value.dtype, value.name)} was changed after {reader.operation} ({reader.place}) had "
+        "read it, so that the gradient would be wrong; change values after backward(), or compute the loss anew."
+    )

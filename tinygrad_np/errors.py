@@ -1,0 +1,117 @@
+"""Every error that tinygrad_np raises, each with the sentence a user reads.
+
+Catch them all with `except tg.TinygradError`. Where NumPy itself would have raised a ValueError, a TypeError or an
+IndexError, ours is that too, so code that was written for arrays goes on working:
+
+>>> import tinygrad_np as tg
+>>> W = tg.Tensor([[1.0, 2.0]], requires_grad=True, name="W")
+>>> W @ W
+Traceback (most recent call last):
+    ...
+tinygrad_np.errors.ShapeError: matmul of W (1, 2) float64 and W (1, 2) float64 failed, ...
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class TinygradError(Exception):
+    """The root of all errors of tinygrad_np."""
+
+
+class ShapeError(TinygradError, ValueError):
+    """Shapes or values do not fit the operation, as NumPy's ValueError."""
+
+
+class DTypeError(TinygradError, TypeError):
+    """A dtype or a type that the operation can't take, as NumPy's TypeError."""
+
+
+class IndexingError(TinygradError, IndexError):
+    """An index that is out of bounds or of the wrong kind, as NumPy's IndexError."""
+
+
+class AxisError(IndexingError, ShapeError, np.exceptions.AxisError):  # type: ignore[misc]  # NumPy's own has no slots to clash with
+    """An axis that the tensor does not have, as NumPy's AxisError."""
+
+    def __init__(self, sentence: str) -> None:
+        Exception.__init__(self, sentence)
+        self._msg: str | None = sentence
+        self.axis: int | None = None
+        self.ndim: int | None = None
+
+
+class LinearAlgebraError(ShapeError, np.linalg.LinAlgError):
+    """A matrix that has no inverse, no factor, no convergence, as NumPy's LinAlgError."""
+
+
+class NoGradientError(TinygradError, TypeError):
+    """A function that would have dropped the gradient silently."""
+
+
+class NotRecordedError(TinygradError, RuntimeError):
+    """A gradient was asked of a tensor that nothing differentiable leads to."""
+
+
+class NonScalarError(TinygradError, ValueError):
+    """A gradient was started from a tensor of more than one element."""
+
+
+class GradientShapeError(ShapeError):
+    """A gradient whose shape is not its tensor's."""
+
+
+class FreedGraphError(TinygradError, RuntimeError):
+    """A second backward pass through a graph that the first one freed."""
+
+
+class ChangedValueError(TinygradError, RuntimeError):
+    """A value that the backward pass needs was changed after the forward pass read it."""
+
+
+class AssignmentError(TinygradError, TypeError):
+    """An assignment into a tensor, which would go unrecorded."""
+
+
+class MissingDependencyError(TinygradError, ImportError):
+    """A package that this feature needs is not installed."""
+
+
+def describe(shape: tuple[int, ...], dtype: object, name: str | None = None) -> str:
+    """What a sentence calls a tensor: its name if it has one, its shape, its dtype.
+
+    >>> describe((2, 5), "float64", "W1")
+    'W1 (2, 5) float64'
+    """
+    return f"{name or 'a tensor'} {shape} {dtype}"
+
+
+def listed(descriptions: list[str]) -> str:
+    """Join descriptions as a sentence does.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join([", ".join(descriptions[:-1]), descriptions[-1]]) if len(descriptions) > 1 else "".join(descriptions)
+
+
+_COUNTERPARTS: tuple[tuple[type[Exception], type[TinygradError]], ...] = (
+    (np.exceptions.AxisError, AxisError),
+    (np.linalg.LinAlgError, LinearAlgebraError),
+    (IndexError, IndexingError),
+    (ValueError, ShapeError),
+    (TypeError, DTypeError),
+)
+
+FORWARD_FAILURES = (ValueError, TypeError, IndexError)
+
+
+def forward_failure(error: Exception, operation: str, operands: list[str], place: str) -> TinygradError:
+    """The error a user reads when NumPy refused the forward pass of an operation.
+
+    `operation` is the primitive's name, `operands` describe its inputs, `place` is the line of the user's code.
+    """
+    kind = next(ours for theirs, ours in _COUNTERPARTS if isinstance(error, theirs))
+    reason = " ".join(str(error).split())
+    return kind(f"{operation} of {listed(operands)} failed, {place}: {reason}{'' if reason.endswith('.') else '.'}")

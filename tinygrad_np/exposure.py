@@ -1,0 +1,91 @@
+"""Exposure: notice that a value was changed between the forward pass that read it and the backward pass.
+
+A graph never saves an array that the user can reach. When `t.data` hands out an array that a graph may be reading, the
+user gets a copy of it, which from then on is the tensor's value; when a tensor whose array was handed out is read by a
+forward pass, the graph gets the copy. The backward pass then compares the two: what differs was changed.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+
+class Exposure:
+    """What the user can reach of one tensor's value.
+
+    `array` was handed out and may change at any time (None: nothing is out); `copy` is what a graph read of it
+    (None: no graph did); `changed_at` is the time of the last change that is known.
+    """
+
+    __slots__ = ("array", "changed_at", "copy")
+
+    def __init__(self) -> None:
+        self.array: Any = None
+        self.copy: Any = None
+        self.changed_at = 0
+
+    def hand_out(self, array: Any, in_use: bool) -> Any:
+        """The array to give to the user: this one, or a copy of it if a graph may be reading it."""
+        if self.array is None:
+            self.copy = array if in_use else None
+            self.array = array.copy() if in_use else array
+        return self.array
+
+    def replaced(self, now: int, still_out: Any) -> None:
+        """The tensor has a new value; `still_out` is that value's array if the user still holds it, else None."""
+        self.changed_at = now
+        self.copy = None
+        self.array = still_out
+
+    def read(self, now: int) -> Any:
+        """The array that a graph may keep: the one handed out if only the tensor holds it by now, else a copy of it."""
+        if self._changed():
+            self.changed_at = now
+            self.copy = None
+        if sys.getrefcount(self.array) <= ALONE + 1:
+            array, self.array, self.copy = self.array, None, None
+            return array
+        if self.copy is None:
+            self.copy = self.array.copy()
+        return self.copy
+
+    def is_stale(self, number: int) -> bool:
+        """Whether what the node of this number read has been changed since."""
+        return number < self.changed_at or self._changed()
+
+    def _changed(self) -> bool:
+        return self.array is not None and self.copy is not None and not _same(self.array, self.copy)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
+
+
+class _Holder:
+    """A slot and a property as Tensor has them, to see how many references count as none but the tensor's own."""
+
+    __slots__ = ("_array", "_data", "count")
+
+    def __init__(self) -> None:
+        self._data = self._array = np.zeros(1)
+
+    @property
+    def data(self) -> Any:
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self.count = sys.getrefcount(value)
+
+
+_holder = _Holder()
+_holder.data -= 1
+
+ALONE = sys.getrefcount(_holder._data) - 1
+"""The reference count of a slot's value that nobody else holds."""
+
+ALONE_IN_SETTER = _holder.count
+"""The reference count of the value in `t.data -= a`, held by tensor and exposure, that nobody else holds."""

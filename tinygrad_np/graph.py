@@ -1,0 +1,203 @@
+"""The graph: a Node for each application of a primitive, and the order in which a backward pass walks them.
+
+A node knows the primitive and what its gradient rules read, the nodes it was computed from, and the line of the user's
+code that made it. It does not know the Tensor it belongs to: tensors point to nodes, nodes to earlier nodes, and
+nothing points back, so that a graph is freed by reference counting alone.
+
+Nodes are numbered as they are made. What a node was computed from has a smaller number than the node itself: to walk
+a graph backward is to walk it by falling number.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ContextDecorator
+from operator import attrgetter
+from types import CodeType, FrameType
+from typing import Any
+
+from .exposure import Exposure
+from .primitive import Plan
+
+clock = itertools.count(1)
+"""Numbers nodes, and the changes of values between them: who has the smaller number came first."""
+
+NOT_KEPT: Any = object()
+"""The `grad` of an interior node, which keeps none unless it is told to."""
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+class Node:
+    """One value in the graph: a leaf, or the result of a primitive.
+
+    Attributes: `plan` (which primitive, which rules; None for a leaf), `inputs` (a Node for each input that has one,
+    else the constant itself), `saved` (what the rules read, freed by the backward pass: None), `parameters`, `shape`,
+    `dtype`, `number`, `requires_grad`, `grad`, `name`, `exposure` (what the user may have changed),
+    `awaited` (whether an operation that used this value may still await its backward pass).
+    """
+
+    __slots__ = (
+        "_code",
+        "_instruction",
+        "awaited",
+        "dtype",
+        "exposure",
+        "grad",
+        "inputs",
+        "name",
+        "number",
+        "parameters",
+        "plan",
+        "requires_grad",
+        "saved",
+        "shape",
+    )
+
+    def __init__(
+        self,
+        plan: Plan | None,
+        inputs: tuple[Any, ...],
+        parameters: dict[str, Any],
+        shape: tuple[int, ...],
+        dtype: Any,
+        frame: FrameType,
+        requires_grad: bool,
+        grad: Any,
+    ) -> None:
+        self.plan = plan
+        self.inputs = inputs
+        self.saved: tuple[Any, ...] | None = None
+        self.parameters = parameters
+        self.shape = shape
+        self.dtype = dtype
+        self.number = next(clock)
+        self.requires_grad = requires_grad
+        self.grad = grad
+        self.name: str | None = None
+        self.exposure: Exposure | None = None
+        self.awaited = False
+        self._code: CodeType = frame.f_code
+        self._instruction = frame.f_lasti
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        size = 1
+        for length in self.shape:
+            size *= length
+        return size
+
+    @property
+    def operation(self) -> str:
+        """The name of the primitive, or "leaf"."""
+        return self.plan.primitive.name if self.plan else "leaf"
+
+    @property
+    def line(self) -> int | None:
+        """The number of the line of the user's code that made this node."""
+        for start, end, line in self._code.co_lines():
+            if start <= self._instruction < end:
+                return line
+        return None
+
+    @property
+    def file(self) -> str:
+        """The file of the user's code that made this node."""
+        return self._code.co_filename
+
+    @property
+    def place(self) -> str:
+        """File and line, as a sentence says it."""
+        return f"{os.path.basename(self.file)} line {self.line}"
+
+    def __repr__(self) -> str:
+        return f"<node {self.number}: {self.operation} {self.shape}{f' {self.name}' if self.name else ''}>"
+
+
+class _State(threading.local):
+    """What is on or off in this thread."""
+
+    recording = True
+
+
+state = _State()
+
+
+class no_grad(ContextDecorator):
+    """Compute without recording: as a `with` block or as a decorator.
+
+    >>> import tinygrad_np as tg
+    >>> x = tg.Tensor(2.0, requires_grad=True)
+    >>> with tg.no_grad():
+    ...     y = x * x
+    >>> y.requires_grad
+    False
+    """
+
+    recording = False
+
+    def __init__(self) -> None:
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._before.append(state.recording)
+        state.recording = self.recording
+
+    def __exit__(self, *exception: object) -> None:
+        state.recording = self._before.pop()
+
+    def _recreate_cm(self) -> no_grad:
+        # A decorated function may call itself, or run in several threads: each call has a state of its own.
+        return type(self)()
+
+
+class enable_grad(no_grad):
+    """Record, even inside `no_grad`: a transform records whatever its caller does."""
+
+    recording = True
+
+
+def user_frame(depth: int = 1) -> FrameType:
+    """The innermost frame that is not this package's, the line of the user's code that is running.
+
+    `depth` is the number of callers that are known to be ours: starting behind them saves making frames of them.
+    """
+    frame = sys._getframe(depth + 1)
+    while frame.f_code.co_filename.startswith(_PACKAGE) and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def user_place() -> str:
+    """File and line of the user's code that is running, as a sentence says it."""
+    frame = user_frame()
+    return f"{os.path.basename(frame.f_code.co_filename)} line {frame.f_lineno}"
+
+
+def parents(node: Node) -> Iterator[Node]:
+    """The nodes that a gradient flows to from this one, an input at a time."""
+    for parent in node.inputs:
+        if type(parent) is Node and parent.requires_grad:
+            yield parent
+
+
+def ancestors(root: Node) -> list[Node]:
+    """All nodes that a gradient from `root` can reach, `root` among them, in the order they were made."""
+    seen = {root}
+    waiting = [root]
+    while waiting:
+        for parent in waiting.pop().inputs:
+            if type(parent) is Node and parent.requires_grad and parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
+    return sorted(seen, key=attrgetter("number"))

@@ -1,0 +1,249 @@
+"""Primitive: an operation, its forward rule and its gradient rules, all of them plain NumPy.
+
+    @primitive
+    def tanh(x):
+        return np.tanh(x)
+
+    @tanh.vjp
+    def _(g, y, x):
+        return g * (1 - y**2)
+
+A vjp (vector-Jacobian product) turns the upstream gradient `g = dL/dy` into `dL/dx`. It is given `g`, the result `y`
+and the inputs, and the operation's parameters by keyword. An operation of several inputs has a rule for each
+(`@multiply.vjp(0)`, `@multiply.vjp(1)`), so that a gradient nobody needs is never computed; one rule for inputs of any
+number (`@concatenate.vjp(...)`) is given the index of the input before all else. A rule may return more than the
+input's shape where the input was broadcast: the engine sums the excess away.
+
+This file knows no Tensor. What is called with something that has a method `__primitive__` (a Tensor has) is handed
+over to that method; everything else is an array, and runs.
+"""
+
+from __future__ import annotations
+
+import dis
+import inspect
+from collections.abc import Callable, Iterator
+from operator import itemgetter
+from types import CodeType
+from typing import Any, NamedTuple
+
+Rule = Callable[..., Any]
+
+NOTHING, SHAPE, VALUE = 0, 1, 2
+"""How much of an argument a rule reads."""
+
+
+class Plan(NamedTuple):
+    """What one application of a primitive records, given which of its inputs need a gradient.
+
+    `rules` pairs an input's index with its vjp; `pick` takes what those rules read out of
+    `(None, result, *arrays, *inputs)`; `reads_values` says whether that is more than shapes.
+    """
+
+    primitive: Primitive
+    rules: tuple[tuple[int, Rule], ...]
+    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+    reads_values: bool
+
+
+class Primitive:
+    """An operation that can be differentiated; call it with arrays, Tensors or both.
+
+    Attributes: `name`; `forward`, the rule that computes the result; `rules`, a vjp for each index of an input;
+    `differentiable`, whether there are any; `inputs`, the number of array inputs, None if any number; `parameters`, the names of the other arguments;
+    `elementwise`, whether each element of the result depends on the same element of the broadcast inputs alone.
+    """
+
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        name: str | None = None,
+        elementwise: bool = False,
+        saves: str | None = None,
+    ) -> None:
+        self.forward = forward
+        self.elementwise = elementwise
+        self.saves = saves
+        self.name = name or forward.__name__
+        self.differentiable = False
+        self.rules: dict[int, Rule] = {}
+        self.rule_for_each: Rule | None = None
+        self.selections: dict[int, Rule] = {}
+        self.inputs, self.parameters = _split_signature(forward)
+        self.plans: dict[tuple[int, int], Plan] = {}
+        self.__doc__ = forward.__doc__
+        self.__name__ = self.__qualname__ = self.name
+        self.__module__ = forward.__module__
+        self.__wrapped__ = forward
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def __call__(self, *arguments: Any, **parameters: Any) -> Any:
+        if self.inputs is not None and len(arguments) != self.inputs:
+            arguments, parameters = self._bind(arguments, parameters)
+        for argument in arguments:
+            record = getattr(type(argument), "__primitive__", None)
+            if record is not None:
+                return record(self, arguments, parameters)
+        return self.forward(*arguments, **parameters)
+
+    def _bind(self, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Positional arguments beyond the array inputs are parameters; array inputs given by name are put in place."""
+        bound = inspect.signature(self.forward).bind(*arguments, **parameters)
+        names = list(bound.arguments)
+        arrays = tuple(bound.arguments[name] for name in names[: self.inputs])
+        return arrays, {name: bound.arguments[name] for name in names[self.inputs :]}
+
+    def vjp(self, rule_or_index: Any = 0) -> Any:
+        """Give the gradient rule of an input: `@f.vjp` for the only one, `@f.vjp(1)` by index, `@f.vjp(...)` for all."""
+        if callable(rule_or_index):
+            return self.vjp(0)(rule_or_index)
+
+        def keep(rule: Rule) -> Rule:
+            if rule_or_index is Ellipsis:
+                self.rule_for_each = rule
+            else:
+                self.rules[rule_or_index] = rule
+            self.differentiable = True
+            self.plans.clear()
+            return rule
+
+        return keep
+
+    def selects(self, index: int) -> Callable[[Rule], Rule]:
+        """Say which elements of an input the result takes: a rule of the inputs; all others have the gradient exactly 0."""
+
+        def keep(rule: Rule) -> Rule:
+            self.selections[index] = rule
+            return rule
+
+        return keep
+
+    def rule(self, index: int) -> Rule | None:
+        """The vjp of one input, or None if it has no gradient."""
+        if self.rule_for_each is not None:
+            each = self.rule_for_each
+            return lambda *arguments, **parameters: each(index, *arguments, **parameters)
+        return self.rules.get(index)
+
+    def plan(self, mask: int, count: int) -> Plan | None:
+        """The plan for `count` inputs of which those in the bits of `mask` need a gradient; None if one has no rule."""
+        rules = []
+        for index in range(count):
+            if mask >> index & 1:
+                rule = self.rule(index)
+                if rule is None:
+                    return None
+                rules.append((index, rule))
+        read = self._read(rules, count)
+        picked = [1 if read[0] else 0]
+        picked += [(0, 2 + count + index, 2 + index)[amount] for index, amount in enumerate(read[1:])]
+        plan = Plan(self, tuple(rules), itemgetter(*picked), bool(read[0]) or VALUE in read)
+        self.plans[mask, count] = plan
+        return plan
+
+    def _read(self, rules: list[tuple[int, Rule]], count: int) -> list[int]:
+        """How much the rules read of the result and of each of `count` inputs."""
+        if self.saves == "shapes":
+            return [NOTHING, *[SHAPE] * count]
+        if self.rule_for_each is not None:
+            return _amounts_read(self.rule_for_each, 2, count)
+        amounts = [_amounts_read(rule, 1, count) for _, rule in rules]
+        return [max(column) for column in zip(*amounts, strict=True)]
+
+
+def primitive(
+    forward: Callable[..., Any] | None = None,
+    *,
+    name: str | None = None,
+    elementwise: bool = False,
+    saves: str | None = None,
+) -> Any:
+    """Make an operation of a NumPy function; give it its gradient with `.vjp`.
+
+    The array inputs are the arguments before `/`, or without one all that have no default; the others are parameters.
+    `name` is the operation's name where it is not the function's; `elementwise` says that each element of the result
+    depends on the same element of the inputs alone (see Primitive); `saves="shapes"` that the rules of an operation of
+    any number of inputs read nothing but their shapes.
+
+    >>> import numpy as np, tinygrad_np as tg
+    >>> @tg.primitive
+    ... def cube(x):
+    ...     return x * x * x
+    >>> @cube.vjp
+    ... def _(g, y, x):
+    ...     return g * 3 * x**2
+    >>> x = tg.Tensor(2.0, requires_grad=True)
+    >>> cube(x).backward()
+    >>> float(x.grad)
+    12.0
+    """
+    if forward is None:
+        return lambda function: Primitive(function, name, elementwise, saves)
+    return Primitive(forward, name, elementwise, saves)
+
+
+NUMPY: dict[Any, Callable[..., Any]] = {}
+"""What a Tensor runs when it is given to one of NumPy's functions: a primitive, or a function composed of them."""
+
+
+def implements(*functions: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Say which of NumPy's functions a primitive, or a function composed of primitives, stands for on Tensors."""
+
+    def keep(ours: Callable[..., Any]) -> Callable[..., Any]:
+        NUMPY.update(dict.fromkeys(functions, ours))
+        return ours
+
+    return keep
+
+
+def _split_signature(forward: Callable[..., Any]) -> tuple[int | None, tuple[str, ...]]:
+    """The number of array inputs (None: any number) and the names of the parameters of a forward rule."""
+    arguments = list(inspect.signature(forward).parameters.values())
+    if any(argument.kind is argument.VAR_POSITIONAL for argument in arguments):
+        return None, tuple(argument.name for argument in arguments if argument.kind is argument.KEYWORD_ONLY)
+    inputs = [argument for argument in arguments if argument.kind is argument.POSITIONAL_ONLY] or [
+        argument
+        for argument in arguments
+        if argument.kind is argument.POSITIONAL_OR_KEYWORD and argument.default is argument.empty
+    ]
+    return len(inputs), tuple(argument.name for argument in arguments if argument not in inputs)
+
+
+_SHAPE_ATTRIBUTES = {"shape", "ndim", "size", "dtype"}
+
+
+def _amounts_read(rule: Rule, skip: int, count: int) -> list[int]:
+    """How much a rule reads of the result and the inputs, the arguments after the first `skip`, seen in its bytecode.
+
+    Nothing, if the name never occurs; the shape, if all that follows the name is `.shape`, `.ndim`, `.size` or
+    `.dtype`; the value otherwise, and wherever the code can't be seen.
+    """
+    code = getattr(rule, "__code__", None)
+    if code is None or inspect.ismethod(rule):
+        return [VALUE] * (1 + count)
+    loads = list(_loads(code))
+    names = list(code.co_varnames[: code.co_argcount])[skip:]
+    variadic = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & inspect.CO_VARARGS else None
+    amounts = []
+    for position in range(1 + count):
+        name = names[position] if position < len(names) else variadic
+        amounts.append(max((amount for loaded, amount in loads if loaded == name), default=NOTHING))
+    return amounts
+
+
+def _loads(code: CodeType) -> Iterator[tuple[str, int]]:
+    """Each name that the code loads, with SHAPE where only an attribute of the shape is read off it, else VALUE."""
+    instructions = list(dis.get_instructions(code))
+    for current, following in zip(instructions, [*instructions[1:], None], strict=True):
+        if "LOAD_" not in current.opname or "ATTR" in current.opname:
+            continue
+        # One instruction may load two names; only the last of them can have its attribute read next.
+        *earlier, last = current.argval if isinstance(current.argval, tuple) else (current.argval,)
+        attribute = following.argval if following is not None and following.opname == "LOAD_ATTR" else None
+        yield from ((name, VALUE) for name in earlier)
+        yield last, SHAPE if attribute in _SHAPE_ATTRIBUTES else VALUE
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from ((name, VALUE) for name in constant.co_freevars)

@@ -1,0 +1,567 @@
+"""Tensor: an array and the node of the graph that it came from.
+
+    W = Tensor([[1.0, 2.0]], requires_grad=True, name="W")
+    loss = (np.tanh(W) ** 2).sum()
+    loss.backward()
+    W.grad
+
+Operators, methods (methods.py) and NumPy's own functions (dispatch.py) all end in `record`, which runs a primitive's
+forward rule on the arrays and makes a node if a gradient can flow.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from . import graph, ops
+from .dispatch import array_function, array_ufunc
+from .engine import backward_steps
+from .errors import (
+    FORWARD_FAILURES,
+    AssignmentError,
+    DTypeError,
+    GradientShapeError,
+    NoGradientError,
+    NonScalarError,
+    NotRecordedError,
+    ShapeError,
+    describe,
+    forward_failure,
+    listed,
+)
+from .exposure import ALONE, ALONE_IN_SETTER, Exposure
+from .graph import NOT_KEPT, Node, clock, state, user_frame, user_place
+from .methods import Methods
+from .primitive import Primitive
+
+NO_PARAMETERS: dict[str, Any] = {}
+_float64 = np.dtype(np.float64)
+_NUMPY = (np.ndarray, np.generic)
+_PLAIN = frozenset({np.ndarray, float, int, bool, np.float64, np.float32, np.int64, np.bool})
+
+
+class Tensor(Methods):
+    """An array that remembers how it was computed.
+
+    Args:
+        data: an array, a number, nested lists; copied. Floating dtypes are kept, integers and booleans travel as data.
+        requires_grad: whether `backward()` leaves the gradient with respect to this tensor in `.grad`.
+        name: what drawings, reports and errors call it.
+        dtype: converts the data.
+
+    Raises DTypeError for `requires_grad` on integers, for complex numbers and for what is no number at all.
+
+    >>> from tinygrad_np import Tensor
+    >>> x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    array([2., 4.])
+    """
+
+    __slots__ = ("__weakref__", "_data", "_node")
+
+    _data: Any
+    _node: Node | None
+
+    def __init__(self, data: Any, *, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
+        array = _own_array(data, dtype)
+        if requires_grad and array.dtype.kind != "f":
+            raise DTypeError(
+                f"{describe(array.shape, array.dtype, name)} can't require a gradient: only floating dtypes have one; "
+                "write its values as 1.0 instead of 1, or give dtype=float."
+            )
+        self._data = array
+        self._node = Node(None, (), NO_PARAMETERS, array.shape, array.dtype, user_frame(), requires_grad, None)
+        self._node.name = name
+
+    # What it is.
+
+    @property
+    def data(self) -> Any:
+        """The array; assign to it, `t.data = a` or `t.data -= a`, to change the value (of the same shape)."""
+        if not isinstance(self._data, np.ndarray):
+            if not isinstance(self._data, np.generic):
+                return self._data
+            self._data = np.array(self._data)
+        node = self._noted()
+        if node.exposure is None:
+            node.exposure = Exposure()
+        in_use = (
+            node.plan is not None
+            or (node.awaited and sys.getrefcount(node) > ALONE + 1)
+            or sys.getrefcount(self._data) > ALONE
+            or self._data.base is not None
+        )
+        self._data = node.exposure.hand_out(self._data, in_use)
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        node = self._noted()
+        was_handed_out = node.exposure is not None and value is node.exposure.array
+        if not was_handed_out:
+            array = _own_array(value, None)
+            if array.shape != self._data.shape:
+                raise ShapeError(
+                    f"{self._described()} was given data of shape {array.shape}, {user_place()}; new data must have the "
+                    "tensor's shape: make a new Tensor for another."
+                )
+            if not np.can_cast(array.dtype, self._data.dtype, "same_kind"):
+                raise DTypeError(
+                    f"{self._described()} was given data of dtype {array.dtype}, {user_place()}, which it can't hold; "
+                    "convert the data, or make a new Tensor."
+                )
+            value = array.astype(self._data.dtype, copy=False)
+        if node.exposure is None:
+            node.exposure = Exposure()
+        self._data = value
+        # Who else holds the array that `t.data -= a` changed in place can change it again, unseen.
+        still_out = value if was_handed_out and sys.getrefcount(value) > ALONE_IN_SETTER else None
+        node.exposure.replaced(next(clock), still_out)
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that backward passes have added up here: an array, or None."""
+        grad = None if self._node is None else self._node.grad
+        return None if grad is NOT_KEPT else grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        node = self._noted()
+        if value is not None:
+            value = np.asarray(value, dtype=self.dtype)
+            if value.shape != self.shape:
+                raise GradientShapeError(
+                    f"{self._described()} was given a gradient of shape {value.shape}, {user_place()}; "
+                    "a gradient has its tensor's shape."
+                )
+        elif node.plan is not None and node.grad is NOT_KEPT:
+            return
+        node.grad = value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return self._data.shape  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._data.size  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the elements."""
+        return self._data.dtype
+
+    @property
+    def name(self) -> str | None:
+        """What drawings, reports and errors call it, or None."""
+        return None if self._node is None else self._node.name
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        self._noted().name = name
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient flows to this tensor."""
+        return self._node is not None and self._node.requires_grad
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this tensor."""
+        return self._node is None or self._node.plan is None
+
+    def named(self, name: str) -> Tensor:
+        """Give the tensor a name, and return it: `Z1 = (X @ W1 + b1).named("Z1")`."""
+        self._noted().name = name
+        return self
+
+    # The values, outside of the graph.
+
+    def numpy(self) -> Any:
+        """A copy of the array."""
+        return np.array(self._data) if isinstance(self._data, np.generic) else self._data.copy()
+
+    def item(self) -> Any:
+        """The value of a one-element tensor, as a Python number."""
+        if self._data.size != 1:
+            raise ShapeError(f"{self._described()} is not one number, {user_place()}; only a one-element tensor is.")
+        return self._data.item()
+
+    def detach(self) -> Tensor:
+        """The same values as a constant: no gradient flows through it."""
+        return _tensor(self._data.copy(), None)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self._data.dtype.kind not in "iu":
+            raise DTypeError(f"{self._described()} is no integer, and can't be an index, {user_place()}.")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise ShapeError(
+                f"{self._described()} is neither true nor false, {user_place()}; "
+                "use .any() or .all() of the comparison, or np.where instead of a branch."
+            )
+        return bool(self._data)
+
+    def __len__(self) -> int:
+        if self._data.ndim == 0:
+            raise DTypeError(f"{self._described()} is a single number and has no length, {user_place()}.")
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[index] for index in range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self._data == (value._data if isinstance(value, Tensor) else value)).any())
+
+    def __repr__(self) -> str:
+        values = np.array2string(np.asanyarray(self._data), separator=", ", prefix="Tensor(")
+        dtype = "" if self._data.dtype in (_float64, np.int64, np.bool) else f", dtype={self._data.dtype}"
+        name = f", name={self.name!r}" if self.name else ""
+        return f"Tensor({values}{dtype}{', requires_grad=True' if self.requires_grad else ''}{name})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    # Gradients.
+
+    def backward(self, gradient: Any = None, *, retain_graph: bool = False) -> None:
+        """Add dL/dt to `t.grad` of every leaf t that this tensor L was computed from and that requires a gradient.
+
+        Args:
+            gradient: dL/d(this tensor), of exactly its shape; may be left out for a one-element tensor, where it is 1.
+            retain_graph: keep what the rules saved, so that another backward pass can go through the same graph.
+
+        Raises NotRecordedError if nothing that requires a gradient leads here, NonScalarError if `gradient` is needed,
+        GradientShapeError if its shape is another, FreedGraphError after an earlier backward pass, ChangedValueError if
+        a value that the rules read was changed. After an error every `.grad` is as it was.
+        """
+        node = self._recorded("backward()")
+        seed = self._seed(gradient)
+        arrived = [
+            (leaf, upstream)
+            for leaf, upstream, _ in backward_steps(node, seed, release=not retain_graph)
+            if leaf.grad is not NOT_KEPT
+        ]
+        shared = {id(seed)}
+        for leaf, upstream in arrived:
+            leaf.awaited = retain_graph
+            leaf.grad = _own_gradient(upstream, shared) if leaf.grad is None else leaf.grad + upstream
+
+    def _seed(self, gradient: Any) -> Any:
+        """The gradient that a backward pass from here starts with."""
+        if gradient is None:
+            if self._data.size != 1:
+                raise NonScalarError(
+                    f"backward() of {self._described()}, {user_place()}: only a scalar has a gradient by itself; "
+                    "reduce it, as with .sum() or .mean(), or give backward(gradient) the upstream gradient."
+                )
+            return np.ones(self._data.shape, self._data.dtype)
+        if isinstance(gradient, Tensor):
+            gradient = gradient._data
+        gradient = _own_array(gradient, None)
+        if gradient.shape != self._data.shape:
+            raise GradientShapeError(
+                f"backward() of {self._described()} was given a gradient of shape {gradient.shape}, {user_place()}; "
+                "it must have exactly the tensor's shape."
+            )
+        return gradient.astype(self._data.dtype)
+
+    def _recorded(self, what: str) -> Node:
+        if self._node is None or not self._node.requires_grad:
+            raise NotRecordedError(
+                f"{what} of {self._described()}, {user_place()}: nothing that requires a gradient leads to it; "
+                "make the parameters with requires_grad=True, and compute outside of no_grad()."
+            )
+        return self._node
+
+    def zero_grad(self) -> None:
+        """Forget the gradient."""
+        self.grad = None
+
+    def retain_grad(self) -> Tensor:
+        """Keep the gradient of this interior tensor too; returns the tensor."""
+        node = self._recorded("retain_grad()")
+        if node.grad is NOT_KEPT:
+            node.grad = None
+        return self
+
+    # NumPy's protocols.
+
+    __array_ufunc__ = array_ufunc
+    __array_function__ = array_function
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if self.requires_grad:
+            raise NoGradientError(
+                f"{self._described()} was to become a plain array, {user_place()}, which would drop its gradient "
+                "silently; join tensors with np.stack or np.concatenate, or take t.numpy() where no gradient is wanted."
+            )
+        return np.array(self._data, dtype=dtype)
+
+    @staticmethod
+    def __primitive__(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, Any]) -> Tensor:
+        return record(primitive, inputs, parameters)
+
+    # Operators. Comparisons are element by element; tensors are dict keys by identity all the same.
+
+    def __add__(self, other: Any) -> Tensor:
+        return record(ops.arithmetic.add, (self, other))
+
+    def __radd__(self, other: Any) -> Tensor:
+        return record(ops.arithmetic.add, (other, self))
+
+    def __sub__(self, other: Any) -> Tensor:
+        return record(ops.arithmetic.subtract, (self, other))
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return record(ops.arithmetic.subtract, (other, self))
+
+    def __mul__(self, other: Any) -> Tensor:
+        return record(ops.arithmetic.multiply, (self, other))
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return record(ops.arithmetic.multiply, (other, self))
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return record(ops.arithmetic.divide, (self, other))
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return record(ops.arithmetic.divide, (other, self))
+
+    def __floordiv__(self, other: Any) -> Tensor:
+        return record(ops.arithmetic.floor_divide, (self, other))
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return record(ops.arithmetic.floor_divide, (other, self))
+
+    def __mod__(self, other: Any) -> Tensor:
+        return record(ops.arithmetic.remainder, (self, other))
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return record(ops.arithmetic.remainder, (other, self))
+
+    def __pow__(self, other: Any) -> Tensor:
+        return record(ops.arithmetic.power, (self, other))
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return record(ops.arithmetic.power, (other, self))
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return record(ops.linear_algebra.matmul, (self, other))
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return record(ops.linear_algebra.matmul, (other, self))
+
+    def __neg__(self) -> Tensor:
+        return record(ops.arithmetic.negative, (self,))
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return record(ops.arithmetic.absolute, (self,))
+
+    def __invert__(self) -> Tensor:
+        return record(ops.comparison.invert, (self,))
+
+    def __and__(self, other: Any) -> Tensor:
+        return record(ops.comparison.bitwise_and, (self, other))
+
+    def __rand__(self, other: Any) -> Tensor:
+        return record(ops.comparison.bitwise_and, (other, self))
+
+    def __or__(self, other: Any) -> Tensor:
+        return record(ops.comparison.bitwise_or, (self, other))
+
+    def __ror__(self, other: Any) -> Tensor:
+        return record(ops.comparison.bitwise_or, (other, self))
+
+    def __xor__(self, other: Any) -> Tensor:
+        return record(ops.comparison.bitwise_xor, (self, other))
+
+    def __rxor__(self, other: Any) -> Tensor:
+        return record(ops.comparison.bitwise_xor, (other, self))
+
+    def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]
+        return record(ops.comparison.equal, (self, other))
+
+    def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
+        return record(ops.comparison.not_equal, (self, other))
+
+    def __lt__(self, other: Any) -> Tensor:
+        return record(ops.comparison.less, (self, other))
+
+    def __le__(self, other: Any) -> Tensor:
+        return record(ops.comparison.less_equal, (self, other))
+
+    def __gt__(self, other: Any) -> Tensor:
+        return record(ops.comparison.greater, (self, other))
+
+    def __ge__(self, other: Any) -> Tensor:
+        return record(ops.comparison.greater_equal, (self, other))
+
+    __hash__ = object.__hash__
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return record(ops.indexing.getitem, (self,), {"index": ops.indexing.plain_index(index)})
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise AssignmentError(
+            f"{self._described()} was assigned to at an index, {user_place()}, which would go unrecorded; "
+            "use tg.index_update(t, index, value), or change a parameter's values with t.data[index] = value."
+        )
+
+    def _noted(self) -> Node:
+        """The node, made now for a constant that had none: there are things to note about it."""
+        if self._node is None:
+            data = self._data
+            self._node = Node(None, (), NO_PARAMETERS, data.shape, data.dtype, user_frame(), False, None)
+        return self._node
+
+    def _described(self) -> str:
+        return describe(self.shape, self.dtype, self.name)
+
+
+def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, Any] = NO_PARAMETERS) -> Tensor:
+    """Run a primitive's forward rule on the arrays of its inputs, and record it if a gradient can flow.
+
+    Raises a TinygradError that names the operation, its inputs and the line, if NumPy refuses the forward pass.
+    """
+    arrays = []
+    nodes: list[Any] = []
+    mask, bit = 0, 1
+    for value in inputs:
+        if isinstance(value, Tensor):
+            data = value._data
+            node = value._node
+            if node is None:
+                nodes.append(data)
+            else:
+                if node.requires_grad:
+                    mask += bit
+                node.awaited = True
+                if node.exposure is not None and node.exposure.array is not None:
+                    data = node.exposure.read(next(clock))
+                nodes.append(node)
+            arrays.append(data)
+        else:
+            if type(value) not in _PLAIN:
+                value = _operand(value)
+            arrays.append(value)
+            nodes.append(value)
+        bit += bit
+    try:
+        result = primitive.forward(*arrays, **parameters)
+    except FORWARD_FAILURES as error:
+        raise forward_failure(error, primitive.name, _descriptions(inputs), user_place()) from None
+    try:
+        dtype = result.dtype
+    except AttributeError:
+        result = np.asarray(result)
+        dtype = result.dtype
+    tensor = _new(Tensor)
+    tensor._data = result
+    tensor._node = None
+    if dtype is not _float64 and dtype.kind != "f":
+        if dtype.kind not in "biu":
+            raise _no_number(primitive, inputs, dtype)
+    elif mask and primitive.differentiable and state.recording:
+        plan = primitive.plans.get((mask, len(nodes))) or primitive.plan(mask, len(nodes))
+        if plan is None:
+            raise _no_rule(primitive, inputs)
+        tensor._node = node = Node(plan, tuple(nodes), parameters, result.shape, dtype, user_frame(2), True, NOT_KEPT)
+        # Arrays of other libraries are lazy: saving them costs nothing, and rules may ask them how they are laid out.
+        node.saved = (
+            plan.pick((None, result, *arrays, *nodes)) if isinstance(result, _NUMPY) else (result, *arrays)
+        )
+    return tensor
+
+
+def _no_number(primitive: Primitive, inputs: tuple[Any, ...], dtype: Any) -> DTypeError:
+    return DTypeError(
+        f"{primitive.name} of {listed(_descriptions(inputs))} gave {dtype}, {user_place()}: "
+        "tensors are of floating, integer or boolean dtype."
+    )
+
+
+def _no_rule(primitive: Primitive, inputs: tuple[Any, ...]) -> NoGradientError:
+    return NoGradientError(
+        f"{primitive.name} of {listed(_descriptions(inputs))}, {user_place()}, has no gradient with respect to one of "
+        "them that requires one; detach() it, or give the primitive a rule."
+    )
+
+
+_new = object.__new__
+
+
+def _tensor(data: Any, node: Node | None) -> Tensor:
+    """A Tensor of this array and node, without copying."""
+    tensor = _new(Tensor)
+    tensor._data = data
+    tensor._node = node
+    return tensor
+
+
+def _own_gradient(gradient: Any, shared: set[int]) -> Any:
+    """The gradient as an array that no other gradient, view or user shares: a copy only where that is needed."""
+    if isinstance(gradient, np.generic):
+        return np.array(gradient)
+    is_shared = id(gradient) in shared or getattr(gradient, "base", None) is not None
+    shared.add(id(gradient))
+    return gradient.copy() if is_shared else gradient
+
+
+def _own_array(data: Any, dtype: Any) -> Any:
+    """A copy of the data as an array of numbers that tensors can hold."""
+    if isinstance(data, Tensor):
+        data = data._data
+    if hasattr(data, "__array_function__") and not isinstance(data, np.ndarray):
+        array = data if dtype is None else data.astype(dtype)
+    else:
+        try:
+            array = np.array(data, dtype=dtype)
+        except (ValueError, TypeError) as error:
+            if isinstance(error, NoGradientError):
+                raise
+            raise DTypeError(f"a Tensor can't be made of {type(data).__name__}, {user_place()}: {error}.") from None
+    if array.dtype.kind not in "fbiu":
+        raise DTypeError(
+            f"a Tensor can't hold {array.dtype}, {user_place()}: its elements are floating, integer or boolean numbers."
+        )
+    return array
+
+
+def _operand(value: Any) -> Any:
+    """What an operation runs on in place of a value that is neither a Tensor nor a plain array or number."""
+    if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__array_function__"):
+        return value
+    if isinstance(value, list | tuple):
+        return np.array(value)
+    return value
+
+
+def _descriptions(inputs: tuple[Any, ...]) -> list[str]:
+    return [
+        describe(value.shape, value.dtype, getattr(value, "name", None)) if hasattr(value, "dtype") else repr(value)
+        for value in inputs
+    ]
