@@ -14,7 +14,25 @@ from .graph import no_grad
 from .ops.activation import leaky_relu, relu, sigmoid, softplus
 from .primitive import primitive
 from .tensor import Tensor
+from .transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
-__all__ = ["Tensor", "TinygradError", "leaky_relu", "no_grad", "primitive", "relu", "sigmoid", "softplus"]
+__all__ = [
+    "Tensor",
+    "TinygradError",
+    "elementwise_grad",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "leaky_relu",
+    "no_grad",
+    "primitive",
+    "relu",
+    "sigmoid",
+    "softplus",
+    "value_and_grad",
+    "vjp",
+]
 
 __version__ = "0.1.0"

@@ -30,27 +30,36 @@ class Step(NamedTuple):
     contributions: list[tuple[int, Any]]
 
 
-def backward_steps(root: Node, seed: Any, *, release: bool = False, lift: Lift | None = None) -> Iterator[Step]:
+def backward_steps(
+    root: Node, seed: Any, *, nodes: list[Node] | None = None, release: bool = False, lift: Lift | None = None
+) -> Iterator[Step]:
     """Yield the steps of the backward pass from `root`, at which the gradient `seed` (of root's shape) starts.
 
-    With `release` each node's saved values are freed as soon as it is done. With `lift` the rules are run on Tensors,
-    and so record themselves for a derivative of higher order. Raises FreedGraphError before the first step if another
-    backward pass has freed a part of the graph, ChangedValueError at a node whose saved values were changed.
+    With `nodes`, in the order they were made, the gradient flows through these alone (see graph.between). With
+    `release` each node's saved values are freed as soon as it is done. With `lift` the rules are run on Tensors, and so
+    record themselves for a derivative of higher order. Raises FreedGraphError before the first step if another backward
+    pass has freed a part of the graph, ChangedValueError at a node that read a value which was changed since.
     """
-    waiting = ancestors(root)
+    waiting = ancestors(root) if nodes is None else list(nodes)
     for node in waiting:
         if node.saved is None and node.plan is not None:
             raise _freed(node)
+    wanted = None if nodes is None else set(nodes)
     gradients: dict[Node, Any] = {root: seed}
+    masks: Masks = {}
     while waiting:
         node = waiting.pop()
         upstream = gradients.pop(node, None)
         if upstream is None:
             continue
         if node.plan is None:
+            masks.pop(node, None)
             yield Step(node, upstream, [])
             continue
-        contributions = pull(node, upstream, lift)
+        if masks or node.plan.primitive.selections:
+            contributions = _pull_selected(node, upstream, lift, wanted, masks, gradients)
+        else:
+            contributions = pull(node, upstream, lift, wanted)
         for index, contribution in contributions:
             parent = node.inputs[index]
             sum_so_far = gradients.get(parent)
@@ -60,8 +69,14 @@ def backward_steps(root: Node, seed: Any, *, release: bool = False, lift: Lift |
         yield Step(node, upstream, contributions)
 
 
-def pull(node: Node, upstream: Any, lift: Lift | None = None) -> list[tuple[int, Any]]:
-    """The contribution of one node to each input that needs a gradient: `(index, vjp(upstream))`, in input's shape."""
+def pull(
+    node: Node,
+    upstream: Any,
+    lift: Lift | None = None,
+    wanted: set[Node] | None = None,
+    adjust: Callable[[int, Any], Any] | None = None,
+) -> list[tuple[int, Any]]:
+    """The contribution of one node to each wanted input: `(index, vjp(upstream))`, in the input's shape and dtype."""
     plan, saved, inputs = node.plan, node.saved, node.inputs
     if plan is None or saved is None:
         raise _freed(node)
@@ -75,9 +90,13 @@ def pull(node: Node, upstream: Any, lift: Lift | None = None) -> list[tuple[int,
     contributions = []
     for index, rule in plan.rules:
         parent = inputs[index]
+        if wanted is not None and parent not in wanted:
+            continue
         contribution = rule(upstream, *saved, **node.parameters)
         if contribution is None:
             continue
+        if adjust is not None:
+            contribution = adjust(index, contribution)
         try:
             fits = contribution.shape == parent.shape and contribution.dtype is parent.dtype
         except AttributeError:
@@ -85,6 +104,60 @@ def pull(node: Node, upstream: Any, lift: Lift | None = None) -> list[tuple[int,
         if not fits:
             contribution = _fitted(contribution, parent, node)
         contributions.append((index, contribution))
+    return contributions
+
+
+Masks = dict[Node, Any]
+"""For a node, which elements of its gradient `where` selected anywhere; those of all others are exactly 0."""
+
+
+def _pull_selected(
+    node: Node,
+    upstream: Any,
+    lift: Lift | None,
+    wanted: set[Node] | None,
+    masks: Masks,
+    gradients: dict[Node, Any],
+) -> list[tuple[int, Any]]:
+    """Pull with exactly 0 for what `where` did not select, even where a rule makes 0 times infinity of it.
+
+    Which elements were selected is handed on from result to inputs: through operations that work element by element,
+    and through those whose rules only move elements and add them up, by sending the mask the gradient's own way.
+    """
+    plan, saved = node.plan, node.saved
+    if plan is None or saved is None:
+        raise _freed(node)
+    mask = masks.pop(node, None)
+    found: dict[int, Any] = {}
+
+    def adjust(index: int, contribution: Any) -> Any:
+        primitive = plan.primitive
+        selection = primitive.selections.get(index)
+        if selection is not None:
+            chosen = selection(*saved[1:])
+            found[index] = chosen if mask is None else np.logical_and(mask, chosen)
+        elif mask is not None and primitive.elementwise:
+            found[index] = mask
+            return np.where(mask, contribution, 0)
+        elif mask is not None and not plan.reads_values:
+            rule = dict(plan.rules)[index]
+            found[index] = rule(mask.astype(node.dtype), *saved, **node.parameters) != 0
+        return contribution
+
+    # What is not selected may divide by zero on the way: nothing of it is kept.
+    with np.errstate(all=None if mask is None else "ignore"):
+        contributions = pull(node, upstream, lift, wanted, adjust)
+    for index, _ in contributions:
+        parent = node.inputs[index]
+        known = found.get(index)
+        if known is not None:
+            if known.shape != parent.shape:
+                known = unbroadcast(np.broadcast_to(known, upstream.shape).astype(np.float64), parent.shape, node) != 0
+        before = masks.pop(parent, None)
+        if known is not None and parent not in gradients:
+            masks[parent] = known
+        elif known is not None and before is not None:
+            masks[parent] = np.logical_or(before, known)
     return contributions
 
 

@@ -14,7 +14,6 @@ import itertools
 import os
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import ContextDecorator
 from operator import attrgetter
 from types import CodeType, FrameType
@@ -184,13 +183,6 @@ def user_place() -> str:
     return f"{os.path.basename(frame.f_code.co_filename)} line {frame.f_lineno}"
 
 
-def parents(node: Node) -> Iterator[Node]:
-    """The nodes that a gradient flows to from this one, an input at a time."""
-    for parent in node.inputs:
-        if type(parent) is Node and parent.requires_grad:
-            yield parent
-
-
 def ancestors(root: Node) -> list[Node]:
     """All nodes that a gradient from `root` can reach, `root` among them, in the order they were made."""
     seen = {root}
@@ -201,3 +193,12 @@ def ancestors(root: Node) -> list[Node]:
                 seen.add(parent)
                 waiting.append(parent)
     return sorted(seen, key=attrgetter("number"))
+
+
+def between(root: Node, targets: list[Node]) -> list[Node]:
+    """The nodes through which a gradient flows from `root` to the targets, these among them, in the order made."""
+    reaching = set(targets)
+    for node in ancestors(root):
+        if any(type(parent) is Node and parent in reaching for parent in node.inputs):
+            reaching.add(node)
+    return sorted(reaching, key=attrgetter("number")) if root in reaching else []

@@ -68,15 +68,15 @@ class Tensor(Methods):
     _node: Node | None
 
     def __init__(self, data: Any, *, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
-        array = _own_array(data, dtype)
+        array = own_array(data, dtype)
         if requires_grad and array.dtype.kind != "f":
             raise DTypeError(
                 f"{describe(array.shape, array.dtype, name)} can't require a gradient: only floating dtypes have one; "
                 "write its values as 1.0 instead of 1, or give dtype=float."
             )
         self._data = array
-        self._node = Node(None, (), NO_PARAMETERS, array.shape, array.dtype, user_frame(), requires_grad, None)
-        self._node.name = name
+        self._node = leaf_of(array, requires_grad)._node
+        self._noted().name = name
 
     # What it is.
 
@@ -104,7 +104,7 @@ class Tensor(Methods):
         node = self._noted()
         was_handed_out = node.exposure is not None and value is node.exposure.array
         if not was_handed_out:
-            array = _own_array(value, None)
+            array = own_array(value, None)
             if array.shape != self._data.shape:
                 raise ShapeError(
                     f"{self._described()} was given data of shape {array.shape}, {user_place()}; new data must have the "
@@ -201,7 +201,7 @@ class Tensor(Methods):
 
     def detach(self) -> Tensor:
         """The same values as a constant: no gradient flows through it."""
-        return _tensor(self._data.copy(), None)
+        return make_tensor(self._data.copy(), None)
 
     def __float__(self) -> float:
         return float(self.item())
@@ -265,7 +265,7 @@ class Tensor(Methods):
         shared = {id(seed)}
         for leaf, upstream in arrived:
             leaf.awaited = retain_graph
-            leaf.grad = _own_gradient(upstream, shared) if leaf.grad is None else leaf.grad + upstream
+            leaf.grad = own_gradient(upstream, shared) if leaf.grad is None else leaf.grad + upstream
 
     def _seed(self, gradient: Any) -> Any:
         """The gradient that a backward pass from here starts with."""
@@ -278,7 +278,7 @@ class Tensor(Methods):
             return np.ones(self._data.shape, self._data.dtype)
         if isinstance(gradient, Tensor):
             gradient = gradient._data
-        gradient = _own_array(gradient, None)
+        gradient = own_array(gradient, None)
         if gradient.shape != self._data.shape:
             raise GradientShapeError(
                 f"backward() of {self._described()} was given a gradient of shape {gradient.shape}, {user_place()}; "
@@ -434,9 +434,8 @@ class Tensor(Methods):
     def _noted(self) -> Node:
         """The node, made now for a constant that had none: there are things to note about it."""
         if self._node is None:
-            data = self._data
-            self._node = Node(None, (), NO_PARAMETERS, data.shape, data.dtype, user_frame(), False, None)
-        return self._node
+            self._node = leaf_of(self._data, requires_grad=False)._node
+        return self._node  # type: ignore[return-value]
 
     def _described(self) -> str:
         return describe(self.shape, self.dtype, self.name)
@@ -479,9 +478,7 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
     except AttributeError:
         result = np.asarray(result)
         dtype = result.dtype
-    tensor = _new(Tensor)
-    tensor._data = result
-    tensor._node = None
+    tensor = make_tensor(result, None)
     if dtype is not _float64 and dtype.kind != "f":
         if dtype.kind not in "biu":
             raise _no_number(primitive, inputs, dtype)
@@ -514,7 +511,7 @@ def _no_rule(primitive: Primitive, inputs: tuple[Any, ...]) -> NoGradientError:
 _new = object.__new__
 
 
-def _tensor(data: Any, node: Node | None) -> Tensor:
+def make_tensor(data: Any, node: Node | None) -> Tensor:
     """A Tensor of this array and node, without copying."""
     tensor = _new(Tensor)
     tensor._data = data
@@ -522,7 +519,12 @@ def _tensor(data: Any, node: Node | None) -> Tensor:
     return tensor
 
 
-def _own_gradient(gradient: Any, shared: set[int]) -> Any:
+def leaf_of(array: Any, requires_grad: bool) -> Tensor:
+    """A leaf of this array, without copying."""
+    return make_tensor(array, Node(None, (), NO_PARAMETERS, array.shape, array.dtype, user_frame(), requires_grad, None))
+
+
+def own_gradient(gradient: Any, shared: set[int]) -> Any:
     """The gradient as an array that no other gradient, view or user shares: a copy only where that is needed."""
     if isinstance(gradient, np.generic):
         return np.array(gradient)
@@ -531,7 +533,7 @@ def _own_gradient(gradient: Any, shared: set[int]) -> Any:
     return gradient.copy() if is_shared else gradient
 
 
-def _own_array(data: Any, dtype: Any) -> Any:
+def own_array(data: Any, dtype: Any) -> Any:
     """A copy of the data as an array of numbers that tensors can hold."""
     if isinstance(data, Tensor):
         data = data._data

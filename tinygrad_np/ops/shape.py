@@ -9,6 +9,17 @@ import numpy as np
 from ..primitive import primitive
 
 
+@primitive(elementwise=True)
+def identity(x: Any) -> Any:
+    """x itself: where the Tensors of a transform are joined to those that it was given."""
+    return x
+
+
+@identity.vjp
+def _(g: Any, y: Any, x: Any) -> Any:
+    return g
+
+
 @primitive
 def reshape(x: Any, /, shape: Any) -> Any:
     """The same elements, in the same order, in another shape; one length may be -1."""

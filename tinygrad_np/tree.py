@@ -1,0 +1,58 @@
+"""Trees: parameters kept in dicts, lists, tuples and dataclasses, taken apart into leaves and put together again.
+
+>>> leaves, rebuild = flatten({"W": 1.0, "layers": [2.0, 3.0]})
+>>> leaves
+[1.0, 2.0, 3.0]
+>>> rebuild([10.0, 20.0, 30.0])
+{'W': 10.0, 'layers': [20.0, 30.0]}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any
+
+Rebuild = Callable[[Iterable[Any]], Any]
+
+
+def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
+    """The leaves of a tree, and a function that puts others in their place; whatever is no container is a leaf."""
+    leaves: list[Any] = []
+    build = _take_apart(tree, leaves)
+
+    def rebuild(others: Iterable[Any]) -> Any:
+        return build(iter(others))
+
+    return leaves, rebuild
+
+
+def map_tree(function: Callable[[Any], Any], tree: Any) -> Any:
+    """The same tree with `function` of each leaf in its place."""
+    leaves, rebuild = flatten(tree)
+    return rebuild([function(leaf) for leaf in leaves])
+
+
+def _take_apart(tree: Any, leaves: list[Any]) -> Callable[[Any], Any]:
+    if isinstance(tree, dict):
+        keys = list(tree)
+        parts = [_take_apart(tree[key], leaves) for key in keys]
+        return lambda source: {key: part(source) for key, part in zip(keys, parts, strict=True)}
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        kind = type(tree)
+        parts = [_take_apart(branch, leaves) for branch in tree]
+        return lambda source: kind(*[part(source) for part in parts])
+    if isinstance(tree, list | tuple):
+        plain = list if isinstance(tree, list) else tuple
+        parts = [_take_apart(branch, leaves) for branch in tree]
+        return lambda source: plain([part(source) for part in parts])
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        names = [field.name for field in dataclasses.fields(tree) if field.init]
+        parts = [_take_apart(getattr(tree, name), leaves) for name in names]
+        return lambda source: dataclasses.replace(
+            tree, **{name: part(source) for name, part in zip(names, parts, strict=True)}
+        )
+    if tree is None:
+        return lambda source: None
+    leaves.append(tree)
+    return next
