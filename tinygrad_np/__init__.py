@@ -10,6 +10,7 @@ array([ 0.7268, -0.6397])
 """
 
 from .errors import TinygradError
+from . import ops
 from .graph import no_grad
 from .ops.activation import leaky_relu, relu, sigmoid, softplus
 from .primitive import primitive

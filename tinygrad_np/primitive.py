@@ -69,7 +69,8 @@ class Primitive:
         self.rules: dict[int, Rule] = {}
         self.rule_for_each: Rule | None = None
         self.selections: dict[int, Rule] = {}
-        self.inputs, self.parameters = _split_signature(forward)
+        self.signature = inspect.signature(forward)
+        self.inputs, self.parameters = _split_signature(self.signature)
         self.plans: dict[tuple[int, int], Plan] = {}
         self.__doc__ = forward.__doc__
         self.__name__ = self.__qualname__ = self.name
@@ -90,10 +91,14 @@ class Primitive:
 
     def _bind(self, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional arguments beyond the array inputs are parameters; array inputs given by name are put in place."""
-        bound = inspect.signature(self.forward).bind(*arguments, **parameters)
+        count = self.inputs or 0
+        if len(arguments) > count and len(arguments) - count <= len(self.parameters):
+            named = dict(zip(self.parameters, arguments[count:], strict=False))
+            return arguments[:count], {**named, **parameters}
+        bound = self.signature.bind(*arguments, **parameters)
         names = list(bound.arguments)
-        arrays = tuple(bound.arguments[name] for name in names[: self.inputs])
-        return arrays, {name: bound.arguments[name] for name in names[self.inputs :]}
+        arrays = tuple(bound.arguments[name] for name in names[:count])
+        return arrays, {name: bound.arguments[name] for name in names[count:]}
 
     def vjp(self, rule_or_index: Any = 0) -> Any:
         """Give the gradient rule of an input: `@f.vjp` for the only one, `@f.vjp(1)` by index, `@f.vjp(...)` for all."""
@@ -198,9 +203,9 @@ def implements(*functions: Any) -> Callable[[Callable[..., Any]], Any]:
     return keep
 
 
-def _split_signature(forward: Callable[..., Any]) -> tuple[int | None, tuple[str, ...]]:
+def _split_signature(signature: inspect.Signature) -> tuple[int | None, tuple[str, ...]]:
     """The number of array inputs (None: any number) and the names of the parameters of a forward rule."""
-    arguments = list(inspect.signature(forward).parameters.values())
+    arguments = list(signature.parameters.values())
     if any(argument.kind is argument.VAR_POSITIONAL for argument in arguments):
         return None, tuple(argument.name for argument in arguments if argument.kind is argument.KEYWORD_ONLY)
     inputs = [argument for argument in arguments if argument.kind is argument.POSITIONAL_ONLY] or [
