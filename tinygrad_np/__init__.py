@@ -9,6 +9,7 @@
 array([ 0.7268, -0.6397])
 """
 
+from .draw import draw_graph
 from .errors import TinygradError
 from . import ops
 from .graph import no_grad
@@ -20,6 +21,7 @@ from .transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, val
 __all__ = [
     "Tensor",
     "TinygradError",
+    "draw_graph",
     "elementwise_grad",
     "grad",
     "hessian",

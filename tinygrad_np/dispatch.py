@@ -35,7 +35,7 @@ def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **keywords: An
     if ours is None or method != "__call__" or keywords:
         return _unusual_ufunc(ufunc, method, inputs, keywords, ours)
     if type(ours) is Primitive:
-        return self.__primitive__(ours, inputs, {})
+        return self.__primitive__(ours, inputs)
     return ours(*inputs)
 
 
@@ -72,6 +72,8 @@ def array_function(self: Any, function: Any, types: Any, arguments: tuple[Any, .
         raise NoGradientError(f"{_full_name(function)} of a Tensor has no gradient rule, {user_place()}; {_ADVICE}")
     if keywords or len(arguments) > _same_positions(function):
         arguments, keywords = _translated(function, arguments, keywords)
+    elif type(ours) is Primitive and len(arguments) == ours.inputs:
+        return self.__primitive__(ours, arguments)
     return ours(*arguments, **keywords)
 
 
@@ -86,7 +88,7 @@ def _on_arrays(function: Any, arguments: Any, keywords: Any) -> Any:
 
 def _untensored(value: Any) -> Any:
     if hasattr(type(value), "__primitive__"):
-        return value.numpy()
+        return value._data
     if isinstance(value, list | tuple):
         return type(value)(_untensored(part) for part in value)
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
 """The backward pass, as a stream of steps.
 
-`backward_steps(root, seed)` walks the graph from `root` by falling node number. At each node the upstream gradient,
-dL/d(this value), is complete: all that used the value came later, and has been walked. The node's rules turn it into a
+`backward_steps(root, seed)` goes from `root` to the newest node that a gradient has reached, and so on. At each node
+the upstream gradient, dL/d(this value), is complete: all that used the value is newer, and is done. The node's rules turn it into a
 contribution to each input; contributions to the same input add up. A leaf's step has no contributions.
 
 Everyone who needs a backward pass drains this stream: `Tensor.backward` keeps what arrives at the leaves, the
@@ -10,24 +10,21 @@ comparison looks at each step. Nobody writes a second walk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from heapq import heappop, heappush
+from typing import Any
 
 import numpy as np
 
 from .errors import ChangedValueError, FreedGraphError, GradientShapeError, describe
-from .graph import Node, ancestors
+from .graph import Node
 
 Lift = Callable[[Any, Node], Any]
 """Makes a Tensor of a saved array and its node, so that the rules record themselves."""
 
 
-class Step(NamedTuple):
-    """One step: at `node` arrived `upstream`, and to the inputs `(index, contribution)` it sent `contributions`."""
-
-    node: Node
-    upstream: Any
-    contributions: list[tuple[int, Any]]
+Step = tuple[Node, Any, Sequence[tuple[int, Any]]]
+"""One step: the node, the upstream gradient that arrived there, and (index of an input, contribution to it) for each."""
 
 
 def backward_steps(
@@ -35,26 +32,21 @@ def backward_steps(
 ) -> Iterator[Step]:
     """Yield the steps of the backward pass from `root`, at which the gradient `seed` (of root's shape) starts.
 
-    With `nodes`, in the order they were made, the gradient flows through these alone (see graph.between). With
-    `release` each node's saved values are freed as soon as it is done. With `lift` the rules are run on Tensors, and so
-    record themselves for a derivative of higher order. Raises FreedGraphError before the first step if another backward
-    pass has freed a part of the graph, ChangedValueError at a node that read a value which was changed since.
+    With `nodes` the gradient flows through these alone (see graph.between). With `release` each node's saved values are
+    freed as soon as it is done. With `lift` the rules are run on Tensors, and so record themselves for a derivative of
+    higher order. Raises FreedGraphError at a node that another backward pass has freed, ChangedValueError at one that
+    read a value which was changed since.
     """
-    waiting = ancestors(root) if nodes is None else list(nodes)
-    for node in waiting:
-        if node.saved is None and node.plan is not None:
-            raise _freed(node)
     wanted = None if nodes is None else set(nodes)
     gradients: dict[Node, Any] = {root: seed}
     masks: Masks = {}
-    while waiting:
-        node = waiting.pop()
-        upstream = gradients.pop(node, None)
-        if upstream is None:
-            continue
+    newest = [(-root.number, root)]
+    while newest:
+        node = heappop(newest)[1]
+        upstream = gradients.pop(node)
         if node.plan is None:
             masks.pop(node, None)
-            yield Step(node, upstream, [])
+            yield node, upstream, ()
             continue
         if masks or node.plan.primitive.selections:
             contributions = _pull_selected(node, upstream, lift, wanted, masks, gradients)
@@ -62,11 +54,14 @@ def backward_steps(
             contributions = pull(node, upstream, lift, wanted)
         for index, contribution in contributions:
             parent = node.inputs[index]
-            sum_so_far = gradients.get(parent)
-            gradients[parent] = contribution if sum_so_far is None else sum_so_far + contribution
+            if parent in gradients:
+                gradients[parent] = gradients[parent] + contribution
+            else:
+                gradients[parent] = contribution
+                heappush(newest, (-parent.number, parent))
         if release:
             node.saved = None
-        yield Step(node, upstream, contributions)
+        yield node, upstream, contributions
 
 
 def pull(
@@ -77,7 +72,7 @@ def pull(
     adjust: Callable[[int, Any], Any] | None = None,
 ) -> list[tuple[int, Any]]:
     """The contribution of one node to each wanted input: `(index, vjp(upstream))`, in the input's shape and dtype."""
-    plan, saved, inputs = node.plan, node.saved, node.inputs
+    plan, saved, inputs, parameters = node.plan, node.saved, node.inputs, node.parameters
     if plan is None or saved is None:
         raise _freed(node)
     for parent in inputs:
@@ -92,17 +87,16 @@ def pull(
         parent = inputs[index]
         if wanted is not None and parent not in wanted:
             continue
-        contribution = rule(upstream, *saved, **node.parameters)
+        contribution = rule(upstream, *saved, **parameters) if parameters else rule(upstream, *saved)
         if contribution is None:
             continue
         if adjust is not None:
             contribution = adjust(index, contribution)
         try:
-            fits = contribution.shape == parent.shape and contribution.dtype is parent.dtype
+            if contribution.shape != parent.shape or contribution.dtype is not parent.dtype:
+                contribution = _fitted(contribution, parent, node)
         except AttributeError:
-            contribution, fits = np.asarray(contribution), False
-        if not fits:
-            contribution = _fitted(contribution, parent, node)
+            contribution = _fitted(np.asarray(contribution), parent, node)
         contributions.append((index, contribution))
     return contributions
 

@@ -16,6 +16,7 @@ import sys
 import threading
 from contextlib import ContextDecorator
 from operator import attrgetter
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
@@ -28,7 +29,7 @@ clock = itertools.count(1)
 NOT_KEPT: Any = object()
 """The `grad` of an interior node, which keeps none unless it is told to."""
 
-_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_OUR_FILES = frozenset(map(str, Path(__file__).parent.rglob("*.py")))
 
 
 class Node:
@@ -166,13 +167,13 @@ class enable_grad(no_grad):
     recording = True
 
 
-def user_frame(depth: int = 1) -> FrameType:
+def user_frame(depth: int = 0) -> FrameType:
     """The innermost frame that is not this package's, the line of the user's code that is running.
 
     `depth` is the number of callers that are known to be ours: starting behind them saves making frames of them.
     """
     frame = sys._getframe(depth + 1)
-    while frame.f_code.co_filename.startswith(_PACKAGE) and frame.f_back is not None:
+    while frame.f_code.co_filename in _OUR_FILES and frame.f_back is not None:
         frame = frame.f_back
     return frame
 

@@ -36,13 +36,16 @@ NOTHING, SHAPE, VALUE = 0, 1, 2
 class Plan(NamedTuple):
     """What one application of a primitive records, given which of its inputs need a gradient.
 
-    `rules` pairs an input's index with its vjp; `pick` takes what those rules read out of
-    `(None, result, *arrays, *inputs)`; `reads_values` says whether that is more than shapes.
+    `rules` pairs an input's index with its vjp; `reads` says whether they read anything of the result and the inputs,
+    `pick` takes that out of `(None, result, *arrays, *inputs)`, else `nothing` takes its place; `reads_values` says
+    whether they read more than shapes.
     """
 
     primitive: Primitive
     rules: tuple[tuple[int, Rule], ...]
+    reads: bool
     pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+    nothing: tuple[None, ...]
     reads_values: bool
 
 
@@ -71,7 +74,7 @@ class Primitive:
         self.selections: dict[int, Rule] = {}
         self.signature = inspect.signature(forward)
         self.inputs, self.parameters = _split_signature(self.signature)
-        self.plans: dict[tuple[int, int], Plan] = {}
+        self.plans: dict[int, Plan] = {}
         self.__doc__ = forward.__doc__
         self.__name__ = self.__qualname__ = self.name
         self.__module__ = forward.__module__
@@ -84,9 +87,8 @@ class Primitive:
         if self.inputs is not None and len(arguments) != self.inputs:
             arguments, parameters = self._bind(arguments, parameters)
         for argument in arguments:
-            record = getattr(type(argument), "__primitive__", None)
-            if record is not None:
-                return record(self, arguments, parameters)
+            if hasattr(argument, "__primitive__"):
+                return argument.__primitive__(self, arguments, parameters)
         return self.forward(*arguments, **parameters)
 
     def _bind(self, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -144,8 +146,9 @@ class Primitive:
         read = self._read(rules, count)
         picked = [1 if read[0] else 0]
         picked += [(0, 2 + count + index, 2 + index)[amount] for index, amount in enumerate(read[1:])]
-        plan = Plan(self, tuple(rules), itemgetter(*picked), bool(read[0]) or VALUE in read)
-        self.plans[mask, count] = plan
+        reads_values = bool(read[0]) or VALUE in read
+        plan = Plan(self, tuple(rules), any(picked), itemgetter(*picked), (None,) * (1 + count), reads_values)
+        self.plans[(1 << count) + mask] = plan
         return plan
 
     def _read(self, rules: list[tuple[int, Rule]], count: int) -> list[int]:

@@ -12,7 +12,7 @@ forward rule on the arrays and makes a node if a gradient can flow.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
@@ -66,6 +66,7 @@ class Tensor(Methods):
 
     _data: Any
     _node: Node | None
+    __primitive__: Callable[..., Tensor]
 
     def __init__(self, data: Any, *, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
         array = own_array(data, dtype)
@@ -275,7 +276,7 @@ class Tensor(Methods):
                     f"backward() of {self._described()}, {user_place()}: only a scalar has a gradient by itself; "
                     "reduce it, as with .sum() or .mean(), or give backward(gradient) the upstream gradient."
                 )
-            return np.ones(self._data.shape, self._data.dtype)
+            return np.ones(self._data.shape, self._data.dtype) if self._data.ndim else self._data.dtype.type(1)
         if isinstance(gradient, Tensor):
             gradient = gradient._data
         gradient = own_array(gradient, None)
@@ -317,10 +318,6 @@ class Tensor(Methods):
                 "silently; join tensors with np.stack or np.concatenate, or take t.numpy() where no gradient is wanted."
             )
         return np.array(self._data, dtype=dtype)
-
-    @staticmethod
-    def __primitive__(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, Any]) -> Tensor:
-        return record(primitive, inputs, parameters)
 
     # Operators. Comparisons are element by element; tensors are dict keys by identity all the same.
 
@@ -466,11 +463,14 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
         else:
             if type(value) not in _PLAIN:
                 value = _operand(value)
+            elif not primitive.elementwise:
+                # Python numbers must stay themselves where they set no dtype, and be arrays where rules ask for a shape.
+                value = np.asarray(value)
             arrays.append(value)
             nodes.append(value)
         bit += bit
     try:
-        result = primitive.forward(*arrays, **parameters)
+        result = primitive.forward(*arrays, **parameters) if parameters else primitive.forward(*arrays)
     except FORWARD_FAILURES as error:
         raise forward_failure(error, primitive.name, _descriptions(inputs), user_place()) from None
     try:
@@ -478,19 +478,23 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
     except AttributeError:
         result = np.asarray(result)
         dtype = result.dtype
-    tensor = make_tensor(result, None)
+    tensor = _new(Tensor)
+    tensor._data = result
+    tensor._node = None
     if dtype is not _float64 and dtype.kind != "f":
         if dtype.kind not in "biu":
             raise _no_number(primitive, inputs, dtype)
     elif mask and primitive.differentiable and state.recording:
-        plan = primitive.plans.get((mask, len(nodes))) or primitive.plan(mask, len(nodes))
+        # `bit` is 2 to the number of inputs: the key tells both that and which of them need a gradient.
+        plan = primitive.plans.get(bit + mask) or primitive.plan(mask, len(nodes))
         if plan is None:
             raise _no_rule(primitive, inputs)
         tensor._node = node = Node(plan, tuple(nodes), parameters, result.shape, dtype, user_frame(2), True, NOT_KEPT)
-        # Arrays of other libraries are lazy: saving them costs nothing, and rules may ask them how they are laid out.
-        node.saved = (
-            plan.pick((None, result, *arrays, *nodes)) if isinstance(result, _NUMPY) else (result, *arrays)
-        )
+        if type(result) in _PLAIN or isinstance(result, _NUMPY):
+            node.saved = plan.pick((None, result, *arrays, *nodes)) if plan.reads else plan.nothing
+        else:
+            # Arrays of other libraries are lazy: saving them costs nothing, and rules may ask how they are laid out.
+            node.saved = (result, *arrays)
     return tensor
 
 
@@ -507,6 +511,8 @@ def _no_rule(primitive: Primitive, inputs: tuple[Any, ...]) -> NoGradientError:
         "them that requires one; detach() it, or give the primitive a rule."
     )
 
+
+Tensor.__primitive__ = staticmethod(record)
 
 _new = object.__new__
 
@@ -557,9 +563,7 @@ def _operand(value: Any) -> Any:
     """What an operation runs on in place of a value that is neither a Tensor nor a plain array or number."""
     if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__array_function__"):
         return value
-    if isinstance(value, list | tuple):
-        return np.array(value)
-    return value
+    return np.array(value) if isinstance(value, list | tuple) else value
 
 
 def _descriptions(inputs: tuple[Any, ...]) -> list[str]:

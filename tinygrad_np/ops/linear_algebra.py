@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import implements, primitive
+from ..primitive import primitive
 
 
 def transposed(x: Any) -> Any:
@@ -41,11 +41,31 @@ def _(g: Any, y: Any, a: Any, b: Any) -> Any:
     return np.dot(a.T, g) if a.ndim == g.ndim == 2 else transposed(a) @ g
 
 
-@implements(np.dot)
+@primitive
 def dot(a: Any, b: Any) -> Any:
-    """NumPy's dot: a product with a scalar, of vectors, of matrices, or over the last axis of a and the last but one of b."""
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return np.multiply(a, b)
-    if np.ndim(a) <= 2 and np.ndim(b) <= 2:
-        return matmul(a, b)
-    return np.tensordot(a, b, (-1, -2 if np.ndim(b) > 1 else -1))
+    """NumPy's dot: with a scalar the product, of vectors and matrices a @ b, else over a's last and b's last but one axis."""
+    return np.dot(a, b)
+
+
+@dot.vjp(0)
+def _(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if a.ndim == b.ndim == 2:
+        return np.dot(g, b.T)
+    if a.ndim == 0 or b.ndim == 0:
+        return g * b
+    if b.ndim == 1:
+        return g[..., None] * b
+    # The axes of b that are in the result, which follow those of a.
+    others = tuple(axis for axis in range(b.ndim) if axis != b.ndim - 2)
+    return np.tensordot(g, b, (tuple(range(g.ndim - len(others), g.ndim)), others))
+
+
+@dot.vjp(1)
+def _(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if a.ndim == b.ndim == 2:
+        return np.dot(a.T, g)
+    if a.ndim == 0 or b.ndim == 0:
+        return g * a
+    along = tuple(range(a.ndim - 1))
+    summed = np.tensordot(a, g, (along, along))
+    return np.moveaxis(summed, 0, -2) if b.ndim > 1 else summed
