@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -174,14 +175,14 @@ def test_layouts_make_no_difference(case: Case, shapes: Any) -> None:
     values = [inputs[place] for place in places]
     gradient = tg.grad(scalar, tuple(range(len(places))))
     expected = gradient(*values)
-    for layout in (np.asfortranarray, mirrored, spread):
+    for layout in (partial(np.array, order="F"), mirrored, spread):
         for actual, same in zip(gradient(*map(layout, values)), expected, strict=True):
             np.testing.assert_allclose(actual, same, rtol=1e-12, atol=1e-12)
 
 
 def mirrored(array: Any) -> Any:
     """The same values with negative strides, read-only."""
-    backward = (slice(None, None, -1),) * array.ndim
+    backward = (..., *[slice(None, None, -1)] * array.ndim)
     view = array[backward].copy()[backward]
     view.flags.writeable = False
     return view
@@ -190,8 +191,9 @@ def mirrored(array: Any) -> Any:
 def spread(array: Any) -> Any:
     """The same values, not contiguous."""
     wide = np.full([2 * length for length in array.shape], np.nan)
-    wide[(slice(None, None, 2),) * array.ndim] = array
-    return wide[(slice(None, None, 2),) * array.ndim]
+    every_other = (..., *[slice(None, None, 2)] * array.ndim)
+    wide[every_other] = array
+    return wide[every_other]
 
 
 def test_every_primitive_has_a_row() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ChangedValueError, FreedGraphError, GradientShapeError, describe
+from .errors import ChangedValueError, FreedGraphError, GradientShapeError, LinearAlgebraError, describe
 from .graph import Node
 
 Lift = Callable[[Any, Node], Any]
@@ -87,7 +87,10 @@ def pull(
         parent = inputs[index]
         if wanted is not None and parent not in wanted:
             continue
-        contribution = rule(upstream, *saved, **parameters) if parameters else rule(upstream, *saved)
+        try:
+            contribution = rule(upstream, *saved, **parameters) if parameters else rule(upstream, *saved)
+        except np.linalg.LinAlgError as error:
+            raise _no_slope(error, node) from None
         if contribution is None:
             continue
         if adjust is not None:
@@ -178,6 +181,11 @@ def unbroadcast(gradient: Any, shape: tuple[int, ...], node: Node) -> Any:
 
     If y = broadcast(x), then dL/dx = the sum of dL/dy over all copies of x.
     """
+    if type(gradient) is np.ndarray and gradient.ndim == 2 and gradient.dtype.char in "fd":
+        rows, columns = gradient.shape
+        if shape == (1, columns) and rows > 1:
+            # Adding up rows is a product with ones, which BLAS does several times faster than sum.
+            return np.dot(np.ones((1, rows), gradient.dtype), gradient)
     added = gradient.ndim - len(shape)
     repeated = tuple(
         axis for axis in range(gradient.ndim) if axis < added or (shape[axis - added] == 1 and gradient.shape[axis] != 1)
@@ -189,10 +197,13 @@ def unbroadcast(gradient: Any, shape: tuple[int, ...], node: Node) -> Any:
             f"the gradient rule of {node.operation} ({node.place}) returned a gradient of shape {gradient.shape} for "
             f"an input of shape {shape}; a rule returns the input's shape, or one that the input broadcasts to."
         )
-    if repeated == (0,) and type(gradient) is np.ndarray and gradient.ndim == 2 and gradient.dtype.char in "fd":
-        # Adding up rows is a product with ones, which BLAS does several times faster than sum.
-        return (np.ones((1, gradient.shape[0]), gradient.dtype) @ gradient).reshape(shape)
     return gradient.sum(axis=repeated).reshape(shape)
+
+
+def _no_slope(error: np.linalg.LinAlgError, node: Node) -> LinearAlgebraError:
+    if isinstance(error, LinearAlgebraError):
+        return error
+    return LinearAlgebraError(f"the gradient of {node.operation} ({node.place}) does not exist: {error}.")
 
 
 def _freed(node: Node) -> FreedGraphError:

@@ -464,7 +464,7 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
             if type(value) not in _PLAIN:
                 value = _operand(value)
             elif not primitive.elementwise:
-                # Python numbers must stay themselves where they set no dtype, and be arrays where rules ask for a shape.
+                # A number goes as itself where it sets no dtype, as an array where rules may ask it for a shape.
                 value = np.asarray(value)
             arrays.append(value)
             nodes.append(value)
