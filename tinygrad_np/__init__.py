@@ -6,14 +6,35 @@
 >>> loss = (np.tanh(w) ** 2).sum()
 >>> loss.backward()
 >>> w.grad.round(4)
-array([ 0.7268, -0.6397])
+array([ 0.7269, -0.6397])
 """
 
+from . import ops
+from .check import compare_gradients, gradcheck
 from .draw import draw_graph
 from .errors import TinygradError
-from . import ops
 from .graph import no_grad
-from .ops.activation import leaky_relu, relu, sigmoid, softplus
+from .ops.activation import (
+    elu,
+    gelu,
+    hard_sigmoid,
+    hard_tanh,
+    leaky_relu,
+    mish,
+    relu,
+    selu,
+    sigmoid,
+    silu,
+    softplus,
+    softsign,
+)
+from .ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
+from .ops.masks import dropout, one_hot
+from .ops.picking import embedding
+from .ops.pooling import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
+from .ops.softmax import log_softmax, logsumexp, softmax
+from .ops.special import erf, erfc
+from .ops.updates import index_add, index_update
 from .primitive import primitive
 from .tensor import Tensor
 from .transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -21,19 +42,47 @@ from .transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, val
 __all__ = [
     "Tensor",
     "TinygradError",
+    "avg_pool1d",
+    "avg_pool2d",
+    "compare_gradients",
+    "conv1d",
+    "conv2d",
+    "conv_transpose1d",
+    "conv_transpose2d",
     "draw_graph",
+    "dropout",
     "elementwise_grad",
+    "elu",
+    "embedding",
+    "erf",
+    "erfc",
+    "gelu",
     "grad",
+    "gradcheck",
+    "hard_sigmoid",
+    "hard_tanh",
     "hessian",
     "hvp",
+    "index_add",
+    "index_update",
     "jacobian",
     "jvp",
     "leaky_relu",
+    "log_softmax",
+    "logsumexp",
+    "max_pool1d",
+    "max_pool2d",
+    "mish",
     "no_grad",
+    "one_hot",
     "primitive",
     "relu",
+    "selu",
     "sigmoid",
+    "silu",
+    "softmax",
     "softplus",
+    "softsign",
     "value_and_grad",
     "vjp",
 ]

@@ -10,23 +10,28 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from .errors import FORWARD_FAILURES, NoGradientError, forward_failure
+from .errors import FORWARD_FAILURES, NoGradientError, TinygradError, describe, forward_failure
 from .graph import user_place
 from .primitive import NUMPY, Primitive
 
 DATA: set[Any] = {
-    np.shape, np.ndim, np.size, np.argmax, np.argmin, np.argsort, np.nanargmax, np.nanargmin, np.argwhere, np.nonzero,
-    np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize, np.lexsort, np.all, np.any, np.allclose, np.isclose,
-    np.array_equal, np.array_equiv, np.isin, np.result_type, np.can_cast, np.min_scalar_type, np.common_type,
-    np.iscomplexobj, np.isrealobj, np.iscomplex, np.isreal, np.isposinf, np.isneginf, np.zeros_like, np.ones_like,
-    np.empty_like, np.full_like, np.array2string, np.array_repr, np.array_str, np.shares_memory, np.may_share_memory,
+    np.shape, np.ndim, np.size, np.argmax, np.argmin, np.argsort, np.argpartition, np.nanargmax, np.nanargmin,
+    np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize, np.lexsort, np.all,
+    np.any, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.isin, np.result_type, np.can_cast,
+    np.min_scalar_type, np.common_type, np.iscomplexobj, np.isrealobj, np.iscomplex, np.isreal, np.isposinf,
+    np.isneginf, np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.array2string, np.array_repr,
+    np.array_str, np.shares_memory, np.may_share_memory, np.einsum_path, np.diag_indices_from,
+    np.tril_indices_from, np.triu_indices_from, np.unravel_index, np.ravel_multi_index, np.linalg.matrix_rank,
 }  # fmt: skip
 """NumPy's functions whose results are data: they run on the arrays, and nothing is lost."""
+
+WRITING: set[Any] = {np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask}
+"""NumPy's functions that write into an array."""
 
 
 def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
@@ -36,31 +41,67 @@ def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **keywords: An
         return _unusual_ufunc(ufunc, method, inputs, keywords, ours)
     if type(ours) is Primitive:
         return self.__primitive__(ours, inputs)
-    return ours(*inputs)
+    return _run(ours, f"np.{ufunc.__name__}", inputs, {})
 
 
 def _unusual_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any], ours: Any) -> Any:
-    keywords = {name: value for name, value in keywords.items() if value is not None and (name, value) != ("where", True)}
+    keywords = {
+        name: value
+        for name, value in keywords.items()
+        # A reduction's axis=None says what its default does not.
+        if name == "axis" or not (value is None or (name == "where" and value is True))
+    }
     name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
     if "out" in keywords:
         raise NoGradientError(
             f"np.{name} was to write a Tensor into an array (out= or an operator like +=), {user_place()}, which would "
             "drop the gradient silently; leave out= away, and write a = a + t instead of a += t."
         )
-    if method != "__call__" or ours is None:
+    if method == "outer" and ours is not None:
+        first, second = inputs
+        return ufunc(np.reshape(first, np.shape(first) + (1,) * np.ndim(second)), second, **keywords)
+    if method != "__call__":
+        ours = NUMPY.get((ufunc, method))
+    if ours is None:
         raise NoGradientError(f"np.{name} of a Tensor has no gradient rule, {user_place()}; {_ADVICE}")
-    if keywords:
+    refused = keywords.keys() - {parameter.name for parameter in _parameters(ours)}
+    if refused:
         raise NoGradientError(
-            f"np.{name} of a Tensor does not take {', '.join(keywords)}, {user_place()}; "
+            f"np.{name} of a Tensor does not take {', '.join(sorted(refused))}, {user_place()}; "
             "use np.where for a choice and .astype for another dtype."
         )
-    return ours(*inputs)
+    return _run(ours, f"np.{name}", inputs, keywords)
+
+
+def _run(ours: Callable[..., Any], name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Run what stands for one of NumPy's functions; what goes wrong on the way is told in a sentence."""
+    try:
+        return ours(*arguments, **keywords)
+    except FORWARD_FAILURES as error:
+        if isinstance(error, TinygradError):
+            raise
+        raise forward_failure(error, name, _described(arguments), user_place()) from None
+
+
+def _described(arguments: tuple[Any, ...]) -> list[str]:
+    """The Tensors among the arguments, as a sentence calls them."""
+    tensors = [describe(tensor.shape, tensor.dtype, tensor.name) for tensor in _tensors(arguments)]
+    return tensors or ["its arguments"]
+
+
+def _tensors(value: Any) -> Iterator[Any]:
+    if hasattr(value, "__primitive__"):
+        yield value
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _tensors(part)
 
 
 _ADVICE = (
     "compose it of functions that have one, make it a primitive of your own with @tg.primitive, or give it t.numpy() "
     "if no gradient is wanted."
 )
+_ADVICE_ON_WRITING = "it writes into an array; make a new one with np.where, tg.index_update or tg.index_add."
 
 
 def array_function(self: Any, function: Any, types: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -69,21 +110,21 @@ def array_function(self: Any, function: Any, types: Any, arguments: tuple[Any, .
     if ours is None:
         if function in DATA:
             return _on_arrays(function, arguments, keywords)
-        raise NoGradientError(f"{_full_name(function)} of a Tensor has no gradient rule, {user_place()}; {_ADVICE}")
-    if keywords or len(arguments) > _same_positions(function):
+        advice = _ADVICE_ON_WRITING if function in WRITING else _ADVICE
+        raise NoGradientError(f"{_full_name(function)} of a Tensor has no gradient rule, {user_place()}; {advice}")
+    if not (keywords.keys() <= _same_names(function) and len(arguments) <= _same_positions(function)):
         arguments, keywords = _translated(function, arguments, keywords)
-    elif type(ours) is Primitive and len(arguments) == ours.inputs:
+    elif not keywords and type(ours) is Primitive and len(arguments) == ours.inputs:
         return self.__primitive__(ours, arguments)
-    return ours(*arguments, **keywords)
+    return _run(ours, _full_name(function), arguments, keywords)
 
 
 def _on_arrays(function: Any, arguments: Any, keywords: Any) -> Any:
     """Run a function on the arrays of the Tensors among its arguments."""
-    arguments, keywords = _untensored(arguments), _untensored(keywords)
     try:
-        return function(*arguments, **keywords)
+        return function(*_untensored(arguments), **_untensored(keywords))
     except FORWARD_FAILURES as error:
-        raise forward_failure(error, _full_name(function), ["its arguments"], user_place()) from None
+        raise forward_failure(error, _full_name(function), _described(arguments), user_place()) from None
 
 
 def _untensored(value: Any) -> Any:
@@ -107,6 +148,8 @@ def _parameters(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
 @functools.cache
 def _same_positions(function: Any) -> int:
     """How many leading arguments mean the same to NumPy's function and to ours: those may be given by position."""
+    if not _parameters(function):
+        return sys.maxsize  # Older NumPys do not tell the arguments of all their functions.
     count = 0
     for theirs, ours in zip(_parameters(function), _parameters(NUMPY[function]), strict=False):
         if ours.kind is ours.KEYWORD_ONLY or (ours.default is not ours.empty and theirs.name != ours.name):
@@ -117,6 +160,12 @@ def _same_positions(function: Any) -> int:
     return count
 
 
+@functools.cache
+def _same_names(function: Any) -> frozenset[str]:
+    """The keywords that mean the same to NumPy's function and to ours: the names of our options."""
+    return frozenset(ours.name for ours in _parameters(NUMPY[function]) if ours.default is not ours.empty)
+
+
 def _translated(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, Any]:
     """The arguments as ours takes them; what it does not take is left out if it is NumPy's default, else refused."""
     theirs = _parameters(function)
@@ -124,18 +173,25 @@ def _translated(function: Any, arguments: tuple[Any, ...], keywords: dict[str, A
     named = dict(keywords)
     named.update((parameter.name, value) for parameter, value in zip(theirs[same:], arguments[same:], strict=False))
     arguments = arguments[:same]
-    while len(arguments) < min(same, len(theirs)) and theirs[len(arguments)].name in named:
-        arguments += (named.pop(theirs[len(arguments)].name),)
-    taken = {parameter.name for parameter in _parameters(NUMPY[function])}
+    for parameter in theirs[len(arguments) : same]:
+        if parameter.kind is parameter.KEYWORD_ONLY or parameter.name not in named:
+            break
+        arguments += (named.pop(parameter.name),)
+    ours = _parameters(NUMPY[function])
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in ours):
+        return arguments, named
+    taken = {parameter.name for parameter in ours}
     defaults = {parameter.name: parameter.default for parameter in theirs}
     for name in [name for name in named if name not in taken]:
         value = named.pop(name)
         if value is not None and value is not np._NoValue and value is not defaults.get(name, np._NoValue):
-            raise NoGradientError(f"{_full_name(function)} of a Tensor does not take {name}=, {user_place()}; {_ADVICE}")
+            raise NoGradientError(
+                f"{_full_name(function)} of a Tensor does not take {name}=, {user_place()}; {_ADVICE}"
+            )
     return arguments, {name: value for name, value in named.items() if value is not np._NoValue}
 
 
+@functools.cache
 def _full_name(function: Any) -> str:
     module = getattr(function, "__module__", "numpy").replace("numpy", "np")
     return f"{module}.{function.__name__}"
-

@@ -1,8 +1,8 @@
 """The backward pass, as a stream of steps.
 
 `backward_steps(root, seed)` goes from `root` to the newest node that a gradient has reached, and so on. At each node
-the upstream gradient, dL/d(this value), is complete: all that used the value is newer, and is done. The node's rules turn it into a
-contribution to each input; contributions to the same input add up. A leaf's step has no contributions.
+the upstream gradient, dL/d(this value), is complete: all that used the value is newer, and is done. The node's rules
+turn it into a contribution to each input; contributions to the same input add up. A leaf's step has no contributions.
 
 Everyone who needs a backward pass drains this stream: `Tensor.backward` keeps what arrives at the leaves, the
 comparison looks at each step. Nobody writes a second walk.
@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ChangedValueError, FreedGraphError, GradientShapeError, LinearAlgebraError, describe
-from .graph import Node
+from .errors import CaptureError, ChangedValueError, FreedGraphError, GradientShapeError, LinearAlgebraError, describe
+from .graph import Node, state
 
 Lift = Callable[[Any, Node], Any]
 """Makes a Tensor of a saved array and its node, so that the rules record themselves."""
 
 
 Step = tuple[Node, Any, Sequence[tuple[int, Any]]]
-"""One step: the node, the upstream gradient that arrived there, and (index of an input, contribution to it) for each."""
+"""A node, the upstream gradient that arrived there, and (index of an input, contribution to it) for each."""
 
 
 def backward_steps(
@@ -41,9 +41,12 @@ def backward_steps(
     gradients: dict[Node, Any] = {root: seed}
     masks: Masks = {}
     newest = [(-root.number, root)]
+    observer = state.observer
     while newest:
         node = heappop(newest)[1]
         upstream = gradients.pop(node)
+        if observer is not None:
+            observer(node, upstream)
         if node.plan is None:
             masks.pop(node, None)
             yield node, upstream, ()
@@ -59,9 +62,12 @@ def backward_steps(
             else:
                 gradients[parent] = contribution
                 heappush(newest, (-parent.number, parent))
+            del contribution
         if release:
             node.saved = None
         yield node, upstream, contributions
+        # What this step held is free for the next one's results, which then stay in the cache.
+        del upstream, contributions
 
 
 def pull(
@@ -91,6 +97,8 @@ def pull(
             contribution = rule(upstream, *saved, **parameters) if parameters else rule(upstream, *saved)
         except np.linalg.LinAlgError as error:
             raise _no_slope(error, node) from None
+        except CaptureError as error:
+            contribution = error.apply_whole(rule, (upstream, *saved), parameters)
         if contribution is None:
             continue
         if adjust is not None:
@@ -118,8 +126,9 @@ def _pull_selected(
 ) -> list[tuple[int, Any]]:
     """Pull with exactly 0 for what `where` did not select, even where a rule makes 0 times infinity of it.
 
-    Which elements were selected is handed on from result to inputs: through operations that work element by element,
-    and through those whose rules only move elements and add them up, by sending the mask the gradient's own way.
+    Which elements were selected is handed on from result to inputs: as it is through operations that work element by
+    element; through the others by sending NaN in place of the selected gradients the same way, for a rule is linear in
+    the upstream gradient, so that whatever a NaN reaches, and nothing else, is NaN.
     """
     plan, saved = node.plan, node.saved
     if plan is None or saved is None:
@@ -131,31 +140,52 @@ def _pull_selected(
         primitive = plan.primitive
         selection = primitive.selections.get(index)
         if selection is not None:
-            chosen = selection(*saved[1:])
+            chosen = selection(*saved[1:], **node.parameters)
             found[index] = chosen if mask is None else np.logical_and(mask, chosen)
-        elif mask is not None and primitive.elementwise:
+            return contribution
+        if mask is None or (node.inputs[index].plan is None and _is_finite(contribution)):
+            return contribution
+        if primitive.elementwise:
             found[index] = mask
-            return np.where(mask, contribution, 0)
-        elif mask is not None and not plan.reads_values:
-            rule = dict(plan.rules)[index]
-            found[index] = rule(mask.astype(node.dtype), *saved, **node.parameters) != 0
-        return contribution
+        else:
+            marks = np.where(mask, np.nan, 0).astype(node.dtype)
+            found[index] = np.isnan(dict(plan.rules)[index](marks, *map(_bounded, saved), **node.parameters))
+        return np.where(found[index], contribution, 0)
 
     # What is not selected may divide by zero on the way: nothing of it is kept.
     with np.errstate(all=None if mask is None else "ignore"):
         contributions = pull(node, upstream, lift, wanted, adjust)
+    reached = set(gradients)
     for index, _ in contributions:
         parent = node.inputs[index]
         known = found.get(index)
-        if known is not None:
-            if known.shape != parent.shape:
-                known = unbroadcast(np.broadcast_to(known, upstream.shape).astype(np.float64), parent.shape, node) != 0
+        if known is not None and known.shape != parent.shape:
+            known = unbroadcast(np.broadcast_to(known, upstream.shape).astype(np.float64), parent.shape, node) != 0
         before = masks.pop(parent, None)
-        if known is not None and parent not in gradients:
+        if parent in reached:
+            known = None if before is None or known is None else np.logical_or(before, known)
+        if known is not None and not _is_all(known):
             masks[parent] = known
-        elif known is not None and before is not None:
-            masks[parent] = np.logical_or(before, known)
+        reached.add(parent)
     return contributions
+
+
+def _bounded(array: Any) -> Any:
+    """The array with the largest number in place of infinity, which keeps its order, and 0 times it is 0."""
+    is_floating = isinstance(array, np.ndarray | np.generic) and array.dtype.kind == "f"
+    return np.nan_to_num(array, nan=np.nan) if is_floating else array
+
+
+def _is_finite(array: Any) -> bool:
+    """Whether all is finite, of NumPy's arrays; others are lazy and not looked at."""
+    return isinstance(array, np.ndarray | np.generic) and bool(np.isfinite(array).all())
+
+
+def _is_all(mask: Any) -> bool:
+    """Whether a mask leaves nothing out, of NumPy's arrays; others are lazy, and may say that it can be assumed."""
+    if isinstance(mask, np.ndarray | np.bool):
+        return bool(mask.all())
+    return hasattr(mask, "assumed_all") and mask.assumed_all()
 
 
 def _lifted(node: Node, saved: tuple[Any, ...], lift: Lift) -> tuple[Any, ...]:
@@ -188,7 +218,9 @@ def unbroadcast(gradient: Any, shape: tuple[int, ...], node: Node) -> Any:
             return np.dot(np.ones((1, rows), gradient.dtype), gradient)
     added = gradient.ndim - len(shape)
     repeated = tuple(
-        axis for axis in range(gradient.ndim) if axis < added or (shape[axis - added] == 1 and gradient.shape[axis] != 1)
+        axis
+        for axis in range(gradient.ndim)
+        if axis < added or (shape[axis - added] == 1 and gradient.shape[axis] != 1)
     )
     if added < 0 or any(
         axis not in repeated and gradient.shape[axis] != shape[axis - added] for axis in range(gradient.ndim)

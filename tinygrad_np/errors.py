@@ -13,6 +13,9 @@ tinygrad_np.errors.ShapeError: matmul of W (1, 2) float64 and W (1, 2) float64 f
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 
@@ -32,7 +35,7 @@ class IndexingError(TinygradError, IndexError):
     """An index that is out of bounds or of the wrong kind, as NumPy's IndexError."""
 
 
-class AxisError(IndexingError, ShapeError, np.exceptions.AxisError):  # type: ignore[misc]  # NumPy's own has no slots to clash with
+class AxisError(IndexingError, ShapeError, np.exceptions.AxisError):
     """An axis that the tensor does not have, as NumPy's AxisError."""
 
     def __init__(self, sentence: str) -> None:
@@ -74,6 +77,21 @@ class AssignmentError(TinygradError, TypeError):
     """An assignment into a tensor, which would go unrecorded."""
 
 
+class CaptureError(TinygradError, RuntimeError):
+    """A function that is being compiled did what its program could not repeat for other values.
+
+    A rule that needs values is applied as a whole: `whole`, which the traced value sets, writes that down.
+    """
+
+    whole: Callable[..., Any] | None = None
+
+    def apply_whole(self, rule: Callable[..., Any], arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
+        """The result of the rule, as one equation of the program; where there is none, this error."""
+        if self.whole is None:
+            raise self
+        return self.whole(self, rule, arguments, parameters)
+
+
 class MissingDependencyError(TinygradError, ImportError):
     """A package that this feature needs is not installed."""
 
@@ -93,7 +111,11 @@ def listed(descriptions: list[str]) -> str:
     >>> listed(["a", "b", "c"])
     'a, b and c'
     """
-    return " and ".join([", ".join(descriptions[:-1]), descriptions[-1]]) if len(descriptions) > 1 else "".join(descriptions)
+    return (
+        " and ".join([", ".join(descriptions[:-1]), descriptions[-1]])
+        if len(descriptions) > 1
+        else "".join(descriptions)
+    )
 
 
 _COUNTERPARTS: tuple[tuple[type[Exception], type[TinygradError]], ...] = (

@@ -14,6 +14,7 @@ import itertools
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ContextDecorator
 from operator import attrgetter
 from pathlib import Path
@@ -38,7 +39,8 @@ class Node:
     Attributes: `plan` (which primitive, which rules; None for a leaf), `inputs` (a Node for each input that has one,
     else the constant itself), `saved` (what the rules read, freed by the backward pass: None), `parameters`, `shape`,
     `dtype`, `number`, `requires_grad`, `grad`, `name`, `exposure` (what the user may have changed),
-    `awaited` (whether an operation that used this value may still await its backward pass).
+    `awaited` (whether an operation that used this value may still await its backward pass), `value` (of a single
+    number, for drawings).
     """
 
     __slots__ = (
@@ -56,6 +58,7 @@ class Node:
         "requires_grad",
         "saved",
         "shape",
+        "value",
     )
 
     def __init__(
@@ -81,6 +84,7 @@ class Node:
         self.name: str | None = None
         self.exposure: Exposure | None = None
         self.awaited = False
+        self.value: Any = None
         self._code: CodeType = frame.f_code
         self._instruction = frame.f_lasti
 
@@ -128,6 +132,8 @@ class _State(threading.local):
     """What is on or off in this thread."""
 
     recording = True
+    observer: Callable[[Node, Any], None] | None = None
+    """Is told each upstream gradient that arrives at a node; a capture names gradients by it."""
 
 
 state = _State()

@@ -24,8 +24,8 @@ import dis
 import inspect
 from collections.abc import Callable, Iterator
 from operator import itemgetter
-from types import CodeType
-from typing import Any, NamedTuple
+from types import CodeType, EllipsisType
+from typing import Any, NamedTuple, TypeVar, overload
 
 Rule = Callable[..., Any]
 
@@ -53,8 +53,9 @@ class Primitive:
     """An operation that can be differentiated; call it with arrays, Tensors or both.
 
     Attributes: `name`; `forward`, the rule that computes the result; `rules`, a vjp for each index of an input;
-    `differentiable`, whether there are any; `inputs`, the number of array inputs, None if any number; `parameters`, the names of the other arguments;
-    `elementwise`, whether each element of the result depends on the same element of the broadcast inputs alone.
+    `differentiable`, whether there are any; `inputs`, the number of array inputs, None if any number; `parameters`, the
+    names of the other arguments; `elementwise`, whether each element of the result depends on the same element of the
+    broadcast inputs alone.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Primitive:
         return f"<primitive {self.name}>"
 
     def __call__(self, *arguments: Any, **parameters: Any) -> Any:
+        """Run the forward rule on arrays, or hand over to the first argument that records (a Tensor)."""
         if self.inputs is not None and len(arguments) != self.inputs:
             arguments, parameters = self._bind(arguments, parameters)
         for argument in arguments:
@@ -102,8 +104,14 @@ class Primitive:
         arrays = tuple(bound.arguments[name] for name in names[:count])
         return arrays, {name: bound.arguments[name] for name in names[count:]}
 
+    @overload
+    def vjp(self, rule_or_index: Rule) -> Rule: ...
+
+    @overload
+    def vjp(self, rule_or_index: int | EllipsisType = 0) -> Callable[[Rule], Rule]: ...
+
     def vjp(self, rule_or_index: Any = 0) -> Any:
-        """Give the gradient rule of an input: `@f.vjp` for the only one, `@f.vjp(1)` by index, `@f.vjp(...)` for all."""
+        """Give the gradient rule of an input: `@f.vjp` for the only one, `@f.vjp(1)`, or `@f.vjp(...)` for any."""
         if callable(rule_or_index):
             return self.vjp(0)(rule_or_index)
 
@@ -119,7 +127,7 @@ class Primitive:
         return keep
 
     def selects(self, index: int) -> Callable[[Rule], Rule]:
-        """Say which elements of an input the result takes: a rule of the inputs; all others have the gradient exactly 0."""
+        """Say, by a rule of the inputs, which elements of one the result takes: the others' gradient is exactly 0."""
 
         def keep(rule: Rule) -> Rule:
             self.selections[index] = rule
@@ -161,13 +169,24 @@ class Primitive:
         return [max(column) for column in zip(*amounts, strict=True)]
 
 
+@overload
+def primitive(forward: Rule, /) -> Primitive: ...
+
+
+@overload
 def primitive(
-    forward: Callable[..., Any] | None = None,
+    *, name: str | None = None, elementwise: bool = False, saves: str | None = None
+) -> Callable[[Rule], Primitive]: ...
+
+
+def primitive(
+    forward: Rule | None = None,
+    /,
     *,
     name: str | None = None,
     elementwise: bool = False,
     saves: str | None = None,
-) -> Any:
+) -> Primitive | Callable[[Rule], Primitive]:
     """Make an operation of a NumPy function; give it its gradient with `.vjp`.
 
     The array inputs are the arguments before `/`, or without one all that have no default; the others are parameters.
@@ -196,10 +215,13 @@ NUMPY: dict[Any, Callable[..., Any]] = {}
 """What a Tensor runs when it is given to one of NumPy's functions: a primitive, or a function composed of them."""
 
 
-def implements(*functions: Any) -> Callable[[Callable[..., Any]], Any]:
+Implementation = TypeVar("Implementation", bound=Callable[..., Any])
+
+
+def implements(*functions: Any) -> Callable[[Implementation], Implementation]:
     """Say which of NumPy's functions a primitive, or a function composed of primitives, stands for on Tensors."""
 
-    def keep(ours: Callable[..., Any]) -> Callable[..., Any]:
+    def keep(ours: Implementation) -> Implementation:
         NUMPY.update(dict.fromkeys(functions, ours))
         return ours
 
@@ -233,7 +255,8 @@ def _amounts_read(rule: Rule, skip: int, count: int) -> list[int]:
         return [VALUE] * (1 + count)
     loads = list(_loads(code))
     names = list(code.co_varnames[: code.co_argcount])[skip:]
-    variadic = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & inspect.CO_VARARGS else None
+    takes_any_number = code.co_flags & inspect.CO_VARARGS
+    variadic = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if takes_any_number else None
     amounts = []
     for position in range(1 + count):
         name = names[position] if position < len(names) else variadic
@@ -245,7 +268,7 @@ def _loads(code: CodeType) -> Iterator[tuple[str, int]]:
     """Each name that the code loads, with SHAPE where only an attribute of the shape is read off it, else VALUE."""
     instructions = list(dis.get_instructions(code))
     for current, following in zip(instructions, [*instructions[1:], None], strict=True):
-        if "LOAD_" not in current.opname or "ATTR" in current.opname:
+        if "LOAD_" not in current.opname or "ATTR" in current.opname or "CONST" in current.opname:
             continue
         # One instruction may load two names; only the last of them can have its attribute read next.
         *earlier, last = current.argval if isinstance(current.argval, tuple) else (current.argval,)

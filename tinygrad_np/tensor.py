@@ -17,12 +17,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from . import graph, ops
+from . import ops
 from .dispatch import array_function, array_ufunc
 from .engine import backward_steps
 from .errors import (
     FORWARD_FAILURES,
     AssignmentError,
+    CaptureError,
     DTypeError,
     GradientShapeError,
     NoGradientError,
@@ -92,7 +93,7 @@ class Tensor(Methods):
         if node.exposure is None:
             node.exposure = Exposure()
         in_use = (
-            node.plan is not None
+            node.saved is not None
             or (node.awaited and sys.getrefcount(node) > ALONE + 1)
             or sys.getrefcount(self._data) > ALONE
             or self._data.base is not None
@@ -108,8 +109,8 @@ class Tensor(Methods):
             array = own_array(value, None)
             if array.shape != self._data.shape:
                 raise ShapeError(
-                    f"{self._described()} was given data of shape {array.shape}, {user_place()}; new data must have the "
-                    "tensor's shape: make a new Tensor for another."
+                    f"{self._described()} was given data of shape {array.shape}, {user_place()}; new data must have "
+                    "the tensor's shape: make a new Tensor for another."
                 )
             if not np.can_cast(array.dtype, self._data.dtype, "same_kind"):
                 raise DTypeError(
@@ -120,6 +121,8 @@ class Tensor(Methods):
         if node.exposure is None:
             node.exposure = Exposure()
         self._data = value
+        if not node.shape:
+            node.value = value[()]
         # Who else holds the array that `t.data -= a` changed in place can change it again, unseen.
         still_out = value if was_handed_out and sys.getrefcount(value) > ALONE_IN_SETTER else None
         node.exposure.replaced(next(clock), still_out)
@@ -200,6 +203,10 @@ class Tensor(Methods):
             raise ShapeError(f"{self._described()} is not one number, {user_place()}; only a one-element tensor is.")
         return self._data.item()
 
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self._data.tolist()
+
     def detach(self) -> Tensor:
         """The same values as a constant: no gradient flows through it."""
         return make_tensor(self._data.copy(), None)
@@ -239,6 +246,14 @@ class Tensor(Methods):
         dtype = "" if self._data.dtype in (_float64, np.int64, np.bool) else f", dtype={self._data.dtype}"
         name = f", name={self.name!r}" if self.name else ""
         return f"Tensor({values}{dtype}{', requires_grad=True' if self.requires_grad else ''}{name})"
+
+    def __reduce__(self) -> Any:
+        if self.requires_grad and not self.is_leaf:
+            raise NoGradientError(
+                f"{self._described()} was to be copied or pickled, {user_place()}, which would drop what it was computed "
+                "from; copy its leaves, or t.detach()."
+            )
+        return _restored, (self._data, self.requires_grad, self.name)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
@@ -473,6 +488,8 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
         result = primitive.forward(*arrays, **parameters) if parameters else primitive.forward(*arrays)
     except FORWARD_FAILURES as error:
         raise forward_failure(error, primitive.name, _descriptions(inputs), user_place()) from None
+    except CaptureError as error:
+        result = error.apply_whole(primitive.forward, tuple(arrays), parameters)
     try:
         dtype = result.dtype
     except AttributeError:
@@ -490,6 +507,8 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
         if plan is None:
             raise _no_rule(primitive, inputs)
         tensor._node = node = Node(plan, tuple(nodes), parameters, result.shape, dtype, user_frame(2), True, NOT_KEPT)
+        if not node.shape:
+            node.value = result
         if type(result) in _PLAIN or isinstance(result, _NUMPY):
             node.saved = plan.pick((None, result, *arrays, *nodes)) if plan.reads else plan.nothing
         else:
@@ -525,9 +544,16 @@ def make_tensor(data: Any, node: Node | None) -> Tensor:
     return tensor
 
 
+def _restored(data: Any, requires_grad: bool, name: str | None) -> Tensor:
+    return Tensor(data, requires_grad=requires_grad, name=name)
+
+
 def leaf_of(array: Any, requires_grad: bool) -> Tensor:
     """A leaf of this array, without copying."""
-    return make_tensor(array, Node(None, (), NO_PARAMETERS, array.shape, array.dtype, user_frame(), requires_grad, None))
+    node = Node(None, (), NO_PARAMETERS, array.shape, array.dtype, user_frame(), requires_grad, None)
+    if not node.shape:
+        node.value = array[()]
+    return make_tensor(array, node)
 
 
 def own_gradient(gradient: Any, shared: set[int]) -> Any:

@@ -189,7 +189,8 @@ class _Call:
         for argnum in [argnums] if isinstance(argnums, int) else argnums:
             if not -len(arguments) <= argnum < len(arguments):
                 raise ShapeError(
-                    f"argnums={argnum}, but the function was given {len(arguments)} positional arguments, {user_place()}."
+                    f"argnums={argnum}, but the function was given {len(arguments)} arguments by position, "
+                    f"{user_place()}."
                 )
             leaves, rebuild = flatten(arguments[argnum])
             variables = [self._variable(leaf) for leaf in leaves]
@@ -220,7 +221,9 @@ class _Call:
     def gradients(self, outputs: list[Tensor], seeds: list[Any], recorded: bool | None = None) -> list[Any]:
         """The gradient for each variable, of the sum of outputs times seeds."""
         if recorded is None:
-            recorded = self.is_recorded(outputs) or (self.caller_records and any(_needs_gradient(seed) for seed in seeds))
+            recorded = self.is_recorded(outputs) or (
+                self.caller_records and any(_needs_gradient(seed) for seed in seeds)
+            )
         return _owned(_gradients(outputs, seeds, self.variables, recorded), recorded)
 
     def in_trees(self, gradients: list[Any]) -> Any:
@@ -241,7 +244,7 @@ class _Call:
 def _gradients(outputs: list[Any], seeds: list[Any], variables: list[Tensor], recorded: bool) -> list[Any]:
     """The gradient for each variable, of the sum of outputs times seeds: Tensors if recorded, else arrays."""
     totals: list[Any] = [None] * len(variables)
-    places = {variable._node: place for place, variable in enumerate(variables)}
+    places = {variable._noted(): place for place, variable in enumerate(variables)}
     before = state.recording
     state.recording = recorded
     try:
@@ -274,7 +277,9 @@ def _leads_outside(output: Tensor, variables: list[Tensor]) -> bool:
     if output._node not in inside:
         return True
     return any(
-        type(parent) is Node and parent.requires_grad and parent not in inside for node in inside for parent in node.inputs
+        type(parent) is Node and parent.requires_grad and parent not in inside
+        for node in inside
+        for parent in node.inputs
     )
 
 
@@ -342,8 +347,8 @@ def _fitting(values: list[Any], models: Sequence[Tensor], who: str, what: str) -
         value = value if isinstance(value, Tensor) else own_array(value, None)
         if value.shape != model.shape:
             raise GradientShapeError(
-                f"{who} was given an array of shape {value.shape} for {describe(model.shape, model.dtype, model.name)}, "
-                f"{user_place()}; it must have exactly the shape of the {what}."
+                f"{who} was given an array of shape {value.shape}, {user_place()}, for "
+                f"{describe(model.shape, model.dtype, model.name)}; it must have exactly the shape of the {what}."
             )
         fitted.append(value if value.dtype == model.dtype else value.astype(model.dtype))
     return fitted

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ..primitive import primitive
+from ..primitive import implements, primitive
+from .shape import astype
 
 
 @primitive(elementwise=True)
@@ -85,6 +87,28 @@ def _(g: Any, y: Any, x: Any) -> Any:
 
 
 @primitive(elementwise=True)
+def positive(x: Any) -> Any:
+    """+x."""
+    return +x
+
+
+@positive.vjp
+def _(g: Any, y: Any, x: Any) -> Any:
+    return g
+
+
+@primitive(elementwise=True)
+def reciprocal(x: Any) -> Any:
+    """1 / x."""
+    return np.reciprocal(x)
+
+
+@reciprocal.vjp
+def _(g: Any, y: Any, x: Any) -> Any:
+    return -g * y**2
+
+
+@primitive(elementwise=True)
 def power(a: Any, b: Any) -> Any:
     """a ** b. The slope of a**0 is 0 everywhere, and so is that of 0**b in b for b > 0."""
     return a**b
@@ -92,16 +116,46 @@ def power(a: Any, b: Any) -> Any:
 
 @power.vjp(0)
 def _(g: Any, y: Any, a: Any, b: Any) -> Any:
-    # a**(b - 1) is infinite where a and b are 0, though a**0 is flat there: the exponent is held at a harmless 1.
     if isinstance(b, int | float):
-        return g * b if b == 1 else g * (b * a ** (b - 1)) if b else np.zeros_like(g * a)
-    return g * b * a ** np.where(b == 0, 1, b - 1)
+        return g if b == 1 else g * (b * a ** (b - 1)) if b else np.zeros_like(g)
+    # a**0 is flat at a = 0 too, where b a**(b - 1) is 0 times infinity; what `where` does not take is not looked at.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return g * np.where((a == 0) & (b == 0), 0, b * a ** (b - 1))
 
 
 @power.vjp(1)
 def _(g: Any, y: Any, a: Any, b: Any) -> Any:
-    # y log(a) tends to 0 as a does, though log(0) is infinite: the logarithm is taken of a harmless 1 there.
-    return g * y * np.log(np.where((a == 0) & (b > 0), 1, a))
+    if isinstance(a, int | float) and a > 0:
+        return g * (y * math.log(a))
+    return g * power_log(a, b, 1)
+
+
+@primitive(elementwise=True)
+def power_log(a: Any, b: Any, /, order: int = 1) -> Any:
+    """a**b log(a)**order, the derivative of a**b in b of this order; 0, its limit, where a is 0 and b > 0."""
+    vanishes = (a == 0) & (b > 0)
+    return a**b * np.log(np.where(vanishes, 1, a)) ** order
+
+
+@power_log.vjp(0)
+def _(g: Any, y: Any, a: Any, b: Any, order: int = 1) -> Any:
+    lower = a ** (b - 1) if order == 1 else power_log(a, b - 1, order - 1)
+    return g * (b * power_log(a, b - 1, order) + order * lower)
+
+
+@power_log.vjp(1)
+def _(g: Any, y: Any, a: Any, b: Any, order: int = 1) -> Any:
+    return g * power_log(a, b, order + 1)
+
+
+@implements(np.float_power)
+def float_power(a: Any, b: Any) -> Any:
+    """a ** b in double precision at least, of integers too."""
+    return power(_double(a), _double(b))
+
+
+def _double(x: Any) -> Any:
+    return astype(x, np.result_type(x.dtype, np.float64)) if hasattr(x, "dtype") else np.float64(x)
 
 
 @primitive(elementwise=True)
@@ -110,7 +164,14 @@ def absolute(x: Any) -> Any:
     return np.absolute(x)
 
 
+@primitive(elementwise=True)
+def fabs(x: Any) -> Any:
+    """|x| as a floating number, with the slope 0 at 0."""
+    return np.fabs(x)
+
+
 @absolute.vjp
+@fabs.vjp
 def _(g: Any, y: Any, x: Any) -> Any:
     return g * np.sign(x)
 
@@ -123,6 +184,22 @@ def sign(x: Any) -> Any:
 
 @sign.vjp
 def _(g: Any, y: Any, x: Any) -> Any:
+    return np.zeros_like(g)
+
+
+@primitive(elementwise=True)
+def copysign(a: Any, b: Any) -> Any:
+    """|a| with the sign of b, with the slope 0 at a = 0."""
+    return np.copysign(a, b)
+
+
+@copysign.vjp(0)
+def _(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return g * (np.sign(a) * np.sign(y))
+
+
+@copysign.vjp(1)
+def _(g: Any, y: Any, a: Any, b: Any) -> Any:
     return np.zeros_like(g)
 
 
@@ -146,6 +223,50 @@ def square(x: Any) -> Any:
 @square.vjp
 def _(g: Any, y: Any, x: Any) -> Any:
     return g * (2 * x)
+
+
+@primitive(elementwise=True)
+def cbrt(x: Any) -> Any:
+    """The cube root, of negative numbers too."""
+    return np.cbrt(x)
+
+
+@cbrt.vjp
+def _(g: Any, y: Any, x: Any) -> Any:
+    return g / (3 * y**2)
+
+
+@primitive(elementwise=True)
+def hypot(a: Any, b: Any) -> Any:
+    """sqrt(a**2 + b**2), without overflow; its slope at the origin is 0, as that of every norm."""
+    return np.hypot(a, b)
+
+
+@hypot.vjp(0)
+def _(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return g * ratio(a, y)
+
+
+@hypot.vjp(1)
+def _(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return g * ratio(b, y)
+
+
+@primitive(elementwise=True)
+def ratio(a: Any, b: Any) -> Any:
+    """a / b, and 0 where b is 0: the slope of a norm, whose origin has none."""
+    is_zero = b == 0
+    return np.where(is_zero, 0, a) / np.where(is_zero, 1, b)
+
+
+@ratio.vjp(0)
+def _(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return ratio(g, b)
+
+
+@ratio.vjp(1)
+def _(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return ratio(-g * y, b)
 
 
 @primitive(elementwise=True)
@@ -174,3 +295,26 @@ def _(g: Any, y: Any, a: Any, b: Any) -> Any:
 @remainder.vjp(1)
 def _(g: Any, y: Any, a: Any, b: Any) -> Any:
     return -g * np.floor_divide(a, b)
+
+
+@primitive(elementwise=True)
+def fmod(a: Any, b: Any) -> Any:
+    """a - trunc(a / b) b, of the sign of a."""
+    return np.fmod(a, b)
+
+
+@fmod.vjp(0)
+def _(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return g
+
+
+@fmod.vjp(1)
+def _(g: Any, y: Any, a: Any, b: Any) -> Any:
+    # a / b may round up to the next integer, where trunc would be off by one; (a - y) / b is one but for rounding.
+    return -g * np.rint((a - y) / b)
+
+
+@implements(np.divmod)
+def divmod(a: Any, b: Any) -> tuple[Any, Any]:
+    """The pair of floor(a / b) and the remainder."""
+    return floor_divide(a, b), remainder(a, b)

@@ -1,30 +1,56 @@
-"""Several arrays into one."""
+"""Several arrays into one: one after the other, side by side, in blocks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ..primitive import implements, primitive
+from .shape import array_of, atleast_1d, atleast_2d, atleast_3d
 
 
-@primitive(name="concatenate", saves="shapes")
-def joined(*arrays: Any, axis: int | None = 0) -> Any:
-    """The arrays one after the other along an axis that they have; flattened first if the axis is None."""
+@primitive(name="concatenate")
+def joined(*arrays: Any, axis: int, ends: tuple[int, ...]) -> Any:
+    """The arrays one after the other along an axis that they have, on which they end at `ends`."""
     return np.concatenate(arrays, axis=axis)
 
 
 @joined.vjp(...)
-def _(index: int, g: Any, y: Any, *arrays: Any, axis: int | None = 0) -> Any:
-    lengths = [array.size if axis is None else array.shape[axis] for array in arrays]
-    start = sum(lengths[:index])
-    along = 0 if axis is None else axis % g.ndim
-    return g[(slice(None),) * along + (slice(start, start + lengths[index]),)].reshape(arrays[index].shape)
+def _(index: int, g: Any, y: Any, *arrays: Any, axis: int, ends: tuple[int, ...]) -> Any:
+    return g[(slice(None),) * axis + (slice(ends[index - 1] if index else 0, ends[index]),)]
 
 
-@primitive(name="stack", saves="shapes")
+@implements(np.concatenate)
+def concatenate(arrays: Sequence[Any], axis: int | None = 0, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
+    """The arrays one after the other along an axis that they have; flattened first if the axis is None."""
+    arrays = _converted(arrays, dtype, casting)
+    if axis is None:
+        arrays, axis = [array.reshape(-1) for array in arrays], 0
+    if any(array.ndim == 0 for array in arrays):
+        raise ValueError("single numbers have no axis to be joined along; use np.stack or np.hstack")
+    axis = normalize_axis_index(axis, arrays[0].ndim)
+    ends = tuple(accumulate(array.shape[axis] for array in arrays if array.ndim > axis))
+    return joined(*arrays, axis=axis, ends=ends)
+
+
+def _converted(arrays: Sequence[Any], dtype: Any, casting: Any) -> list[Any]:
+    """The arrays that are to be joined, in the dtype that the result is to have."""
+    converted = [array_of(array) for array in arrays]
+    if not converted:
+        raise ValueError("there is nothing to be joined")
+    if dtype is None:
+        return converted
+    for array in converted:
+        if not np.can_cast(array.dtype, dtype, casting):
+            raise TypeError(f"{array.dtype} can't become {np.dtype(dtype)} with casting={casting!r}")
+    return [array.astype(np.dtype(dtype)) for array in converted]
+
+
+@primitive(name="stack")
 def stacked(*arrays: Any, axis: int = 0) -> Any:
     """The arrays side by side along a new axis."""
     return np.stack(arrays, axis=axis)
@@ -35,13 +61,71 @@ def _(index: int, g: Any, y: Any, *arrays: Any, axis: int = 0) -> Any:
     return g[(slice(None),) * (axis % g.ndim) + (index,)]
 
 
-@implements(np.concatenate)
-def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
-    """np.concatenate of a sequence in which any may be Tensors."""
-    return joined(*arrays, axis=axis)
-
-
 @implements(np.stack)
-def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
-    """np.stack of a sequence in which any may be Tensors."""
-    return stacked(*arrays, axis=axis)
+def stack(arrays: Sequence[Any], axis: int = 0, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
+    """The arrays, all of one shape, side by side along a new axis."""
+    return stacked(*_converted(arrays, dtype, casting), axis=axis)
+
+
+@implements(np.vstack)
+def vstack(tup: Sequence[Any], *, dtype: Any = None, casting: Any = "same_kind") -> Any:
+    """One below the other; vectors are rows."""
+    return concatenate([atleast_2d(array) for array in tup], 0, dtype=dtype, casting=casting)
+
+
+@implements(np.hstack)
+def hstack(tup: Sequence[Any], *, dtype: Any = None, casting: Any = "same_kind") -> Any:
+    """One to the right of the other; vectors one after the other."""
+    arrays = [atleast_1d(array) for array in tup]
+    axis = 0 if arrays and arrays[0].ndim == 1 else 1
+    return concatenate(arrays, axis, dtype=dtype, casting=casting)
+
+
+@implements(np.dstack)
+def dstack(tup: Sequence[Any], *, dtype: Any = None, casting: Any = "same_kind") -> Any:
+    """One behind the other, along the third axis."""
+    return concatenate([atleast_3d(array) for array in tup], 2, dtype=dtype, casting=casting)
+
+
+@implements(np.column_stack)
+def column_stack(tup: Sequence[Any]) -> Any:
+    """One to the right of the other; vectors are columns."""
+    arrays = [array_of(array) for array in tup]
+    return concatenate([array if array.ndim > 1 else array.reshape(-1, 1) for array in arrays], 1)
+
+
+@implements(np.append)
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    """The values behind the array, along an axis or all elements along one."""
+    return concatenate([arr, values], axis)
+
+
+@implements(np.block)
+def block(arrays: Any) -> Any:
+    """Blocks in nested lists put together: the innermost lists along the last axis, the next along the last but one."""
+    depth = _depth(arrays)
+    ndim = max(depth, *(array.ndim for array in _leaves(arrays)))
+
+    def put_together(part: Any, axis: int) -> Any:
+        if isinstance(part, list):
+            return concatenate([put_together(inner, axis + 1) for inner in part], axis)
+        part = array_of(part)
+        return part.reshape((1,) * (ndim - part.ndim) + part.shape)
+
+    return put_together(arrays, -depth)
+
+
+def _depth(part: Any) -> int:
+    """How deep the lists are nested, which must be the same everywhere."""
+    if isinstance(part, tuple):
+        raise TypeError("blocks are nested in lists; a tuple is ambiguous")
+    if not isinstance(part, list):
+        return 0
+    depths = {_depth(inner) for inner in part}
+    if len(depths) != 1:
+        raise ValueError("the lists of blocks are empty, or not nested equally deep")
+    return 1 + depths.pop()
+
+
+def _leaves(part: Any) -> list[Any]:
+    return [leaf for inner in part for leaf in _leaves(inner)] if isinstance(part, list) else [array_of(part)]

@@ -1,4 +1,7 @@
-"""Many elements into one: along an axis, several, or all."""
+"""Many elements into one: along an axis, several, or all.
+
+What NumPy's reductions take beyond an axis (`dtype=`, `initial=`, `where=`) is in reduction_options.py.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +11,50 @@ from typing import Any
 import numpy as np
 
 from ..primitive import primitive
+from .cumulative import products_after, products_before
 from .shape import expand
 
 Axis = int | tuple[int, ...] | None
 
 
-def with_axes(g: Any, ndim: int, axis: Axis) -> Any:
-    """The result of a reduction with the axes that it took away put back, at length 1."""
-    if axis is None or g.ndim == ndim:
+def with_axes(g: Any, shape: tuple[int, ...], axis: Axis) -> Any:
+    """The result of reducing an array of this shape, with the axes that were taken away put back at length 1."""
+    if axis is None or g.ndim == len(shape):
         return g
-    gone = {one % ndim for one in (axis if isinstance(axis, tuple) else (axis,))}
-    lengths = iter(g.shape)
-    return g.reshape(tuple(1 if one in gone else next(lengths) for one in range(ndim)))
+    lengths = list(shape)
+    for one in axis if isinstance(axis, tuple) else (axis,):
+        lengths[one] = 1
+    return g.reshape(lengths)
 
 
 def reduced_count(shape: tuple[int, ...], axis: Axis) -> int:
     """The number of elements that a reduction makes one of."""
-    if axis is None:
+    if axis is None or not shape:
         return math.prod(shape)
-    return math.prod(shape[one] for one in (axis if isinstance(axis, tuple) else (axis,)))
+    return math.prod(shape[one] for one in axis) if isinstance(axis, tuple) else shape[axis]
 
 
-@primitive
+def reduced_last(ndim: int, axis: Axis) -> tuple[int, ...]:
+    """All axes, those that a reduction takes away behind the others."""
+    if axis is None or ndim == 0:
+        return tuple(range(ndim))
+    gone = [one % ndim for one in (axis if isinstance(axis, tuple) else (axis,))]
+    return (*(one for one in range(ndim) if one not in gone), *gone)
+
+
+def as_rows(x: Any, axis: Axis) -> Any:
+    """The matrix of which a reduction makes one element a row."""
+    length = reduced_count(x.shape, axis)
+    return x.transpose(reduced_last(x.ndim, axis)).reshape(x.size // (length or 1), length)
+
+
+def from_rows(rows: Any, shape: tuple[int, ...], axis: Axis) -> Any:
+    """The array of this shape whose `as_rows` are these."""
+    order = reduced_last(len(shape), axis)
+    return rows.reshape([shape[one] for one in order]).transpose([order.index(one) for one in range(len(shape))])
+
+
+@primitive(saves="shapes")
 def sum(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Any:
     """The sum of the elements."""
     return x.sum(axis=axis, keepdims=keepdims)
@@ -37,34 +62,53 @@ def sum(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Any:
 
 @sum.vjp
 def _(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return expand(with_axes(g, x.ndim, axis), x)
+    return expand(with_axes(g, x.shape, axis), like=x)
 
 
-@primitive
+@primitive(saves="shapes")
 def mean(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Any:
     """The sum of the elements divided by their number."""
-    return np.mean(x, axis=axis, keepdims=keepdims)
+    if x.dtype.char in "fd" and x.ndim and x.size:
+        return x.sum(axis=axis, keepdims=keepdims) / reduced_count(x.shape, axis)
+    # Halves are added up in single precision, integers in double. To find that out takes longer than a small mean.
+    return x.mean(axis=axis, keepdims=keepdims)
 
 
 @mean.vjp
 def _(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return expand(with_axes(g / reduced_count(x.shape, axis), x.ndim, axis), x)
+    # The mean of no elements has a gradient of no elements: any divisor will do.
+    return expand(with_axes(g / (reduced_count(x.shape, axis) or 1), x.shape, axis), like=x)
+
+
+@primitive
+def prod(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The product of the elements."""
+    return x.prod(axis=axis, keepdims=keepdims)
+
+
+@prod.vjp
+def _(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    # The product of all other elements, y / x, without dividing: x may be 0.
+    rows = as_rows(x, axis)
+    others = products_before(rows) * products_after(rows)
+    return with_axes(g, x.shape, axis) * from_rows(others, x.shape, axis)
 
 
 @primitive
 def max(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The largest element; several that tie share the gradient evenly."""
+    """The largest element; several that tie share the gradient evenly, and a NaN is larger than all."""
     return x.max(axis=axis, keepdims=keepdims)
 
 
 @primitive
 def min(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The smallest element; several that tie share the gradient evenly."""
+    """The smallest element; several that tie share the gradient evenly, and a NaN is smaller than all."""
     return x.min(axis=axis, keepdims=keepdims)
 
 
 @max.vjp
 @min.vjp
 def _(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    chosen = x == with_axes(y, x.ndim, axis)
-    return chosen * with_axes(g, x.ndim, axis) / chosen.sum(axis=axis, keepdims=True)
+    # A NaN among the elements is the result, and equals nothing: not even itself.
+    chosen = np.logical_or(x == with_axes(y, x.shape, axis), x != x)
+    return chosen * (with_axes(g, x.shape, axis) / chosen.sum(axis=axis, keepdims=True))

@@ -1,4 +1,4 @@
-"""One of several values, element by element: where, maximum, minimum, clip."""
+"""One of two values, element by element: where, the larger or the smaller, clip."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from typing import Any
 import numpy as np
 
 from ..primitive import implements, primitive
+from .shape import astype
 
 
 @primitive(elementwise=True)
 def where(condition: Any, a: Any, b: Any) -> Any:
     """a where the condition holds, b elsewhere; what is not selected gets the gradient 0, whatever its own slope."""
     return np.where(condition, a, b)
+
+
+@where.vjp(0)
+def _(g: Any, y: Any, condition: Any, a: Any, b: Any) -> Any:
+    return np.zeros_like(g)
 
 
 @where.vjp(1)
@@ -27,7 +33,7 @@ def _(g: Any, y: Any, condition: Any, a: Any, b: Any) -> Any:
 
 @where.selects(1)
 def _(condition: Any, a: Any, b: Any) -> Any:
-    return condition
+    return np.not_equal(condition, 0)
 
 
 @where.selects(2)
@@ -35,21 +41,37 @@ def _(condition: Any, a: Any, b: Any) -> Any:
     return np.logical_not(condition)
 
 
+@implements(np.where)
+def where_or_nonzero(condition: Any, *branches: Any) -> Any:
+    """np.where, which without branches gives the indices at which the condition holds."""
+    return where(condition, *branches) if branches else np.nonzero(condition)
+
+
 @primitive(elementwise=True)
-def share(a: Any, b: Any) -> Any:
-    """1 where a > b, 1/2 where they tie, 0 elsewhere: the part of max(a, b)'s gradient that is a's."""
-    more = np.greater(a, b)
-    ties = np.equal(a, b)
+def share(a: Any, b: Any, /, nan_is_largest: bool = True) -> Any:
+    """1 where a > b, 1/2 where they tie, 0 elsewhere: the part of max(a, b)'s gradient that is a's.
+
+    NaN counts as larger than all numbers, or as smaller; two NaN tie.
+    """
+    more, less = np.greater(a, b), np.less(a, b)
+    decided = np.logical_or(more, less)
     # A product with booleans is twice as fast as one with halves, and ties are rare. Lazy arrays are not looked at.
-    if isinstance(ties, np.ndarray | np.bool) and not ties.any():
+    if isinstance(decided, np.ndarray | np.bool) and decided.all():
         return more
-    return more + 0.5 * ties
+    large, small = (a, b) if nan_is_largest else (b, a)
+    return np.where(decided, more, 0.5 * np.isnan(large) + 0.5 * ~np.isnan(small))
 
 
 @primitive(elementwise=True)
 def maximum(a: Any, b: Any) -> Any:
-    """The larger of the two; if they tie, each gets half of the gradient."""
+    """The larger of the two, NaN beside NaN; if they tie, each gets half of the gradient."""
     return np.maximum(a, b)
+
+
+@primitive(elementwise=True)
+def fmin(a: Any, b: Any) -> Any:
+    """The smaller of the two, the number beside NaN; if they tie, each gets half of the gradient."""
+    return np.fmin(a, b)
 
 
 @maximum.vjp(0)
@@ -62,20 +84,46 @@ def _(g: Any, y: Any, a: Any, b: Any) -> Any:
     return g * share(b, a)
 
 
-@primitive(elementwise=True)
-def minimum(a: Any, b: Any) -> Any:
-    """The smaller of the two; if they tie, each gets half of the gradient."""
-    return np.minimum(a, b)
-
-
-@minimum.vjp(0)
+@fmin.vjp(0)
 def _(g: Any, y: Any, a: Any, b: Any) -> Any:
     return g * share(b, a)
 
 
-@minimum.vjp(1)
+@fmin.vjp(1)
 def _(g: Any, y: Any, a: Any, b: Any) -> Any:
     return g * share(a, b)
+
+
+@primitive(elementwise=True)
+def minimum(a: Any, b: Any) -> Any:
+    """The smaller of the two, NaN beside NaN; if they tie, each gets half of the gradient."""
+    return np.minimum(a, b)
+
+
+@primitive(elementwise=True)
+def fmax(a: Any, b: Any) -> Any:
+    """The larger of the two, the number beside NaN; if they tie, each gets half of the gradient."""
+    return np.fmax(a, b)
+
+
+@minimum.vjp(0)
+def _(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return g * share(b, a, nan_is_largest=False)
+
+
+@minimum.vjp(1)
+def _(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return g * share(a, b, nan_is_largest=False)
+
+
+@fmax.vjp(0)
+def _(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return g * share(a, b, nan_is_largest=False)
+
+
+@fmax.vjp(1)
+def _(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return g * share(b, a, nan_is_largest=False)
 
 
 @implements(np.clip)
@@ -84,7 +132,21 @@ def clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
 
     At a bound x and the bound tie, and as in `maximum` each gets half of the gradient.
     """
+    if (a_min is not None or a_max is not None) and (min is not None or max is not None):
+        raise ValueError("a bound is given as a_min and a_max, or as min= and max=, not in both ways")
     lower, upper = (min if a_min is None else a_min), (max if a_max is None else a_max)
     if lower is not None:
         x = maximum(x, lower)
     return x if upper is None else minimum(x, upper)
+
+
+@implements(np.nan_to_num)
+def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    """x with numbers in place of NaN and infinities, by default 0 and the dtype's largest; the gradient there is 0."""
+    if x.dtype.kind != "f":
+        return x
+    dtype, limits = x.dtype, np.finfo(x.dtype)
+    x = where(np.isnan(x), nan, x)
+    x = where(x == np.inf, limits.max if posinf is None else posinf, x)
+    x = where(x == -np.inf, limits.min if neginf is None else neginf, x)
+    return x if x.dtype == dtype else astype(x, dtype)

@@ -1,12 +1,18 @@
-"""The same elements in another shape."""
+"""The same elements in another shape: reshaped, with their axes in another order, broadcast, copied."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..primitive import primitive
+from ..primitive import implements, primitive
+
+
+def array_of(value: Any) -> Any:
+    """The value itself if it has a shape, as arrays and Tensors have; else the array of its numbers."""
+    return value if hasattr(value, "shape") else np.asarray(value)
 
 
 @primitive(elementwise=True)
@@ -20,6 +26,31 @@ def _(g: Any, y: Any, x: Any) -> Any:
     return g
 
 
+@primitive(elementwise=True)
+def copy(x: Any) -> Any:
+    """x in an array of its own."""
+    return x.copy()
+
+
+@copy.vjp
+def _(g: Any, y: Any, x: Any) -> Any:
+    return g
+
+
+@primitive
+def astype(x: Any, /, dtype: Any) -> Any:
+    """In another dtype."""
+    return x.astype(dtype)
+
+
+@astype.vjp
+def _(g: Any, y: Any, x: Any, dtype: Any) -> Any:
+    return g
+
+
+# Another shape.
+
+
 @primitive
 def reshape(x: Any, /, shape: Any) -> Any:
     """The same elements, in the same order, in another shape; one length may be -1."""
@@ -31,26 +62,26 @@ def _(g: Any, y: Any, x: Any, shape: Any) -> Any:
     return g.reshape(x.shape)
 
 
-@primitive
-def transpose(x: Any, /, axes: tuple[int, ...] | None = None) -> Any:
-    """Axis i of the result is axis axes[i] of x; without axes, all in reverse."""
-    return x.transpose(axes)
+@implements(np.reshape)
+def reshaped(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None) -> Any:
+    """np.reshape, the elements read and placed in C's order (the last axis fastest) or in Fortran's (the first).
+
+    Fortran's order is C's of the transposed. A Tensor's values never change, so that copies are like views.
+    """
+    shape = newshape if shape is None else shape
+    if copy is False:
+        raise ValueError("copy=False can't be promised; leave it away")
+    if order == "C":
+        return reshape(a, shape=shape)
+    if order != "F":
+        raise ValueError(f"order={order!r} depends on how the values lie in memory; say 'C' or 'F'")
+    return transpose(reshape(transpose(a), shape=tuple(np.atleast_1d(shape)[::-1].tolist())))
 
 
-@transpose.vjp
-def _(g: Any, y: Any, x: Any, axes: tuple[int, ...] | None = None) -> Any:
-    return g.transpose(None if axes is None else tuple(np.argsort([axis % g.ndim for axis in axes]).tolist()))
-
-
-@primitive
-def swapaxes(x: Any, /, axis1: int, axis2: int) -> Any:
-    """Two axes change places."""
-    return x.swapaxes(axis1, axis2)
-
-
-@swapaxes.vjp
-def _(g: Any, y: Any, x: Any, axis1: int, axis2: int) -> Any:
-    return g.swapaxes(axis1, axis2)
+@implements(np.ravel)
+def ravel(a: Any, order: str = "C") -> Any:
+    """All elements along one axis."""
+    return reshaped(a, -1, order)
 
 
 @primitive
@@ -75,6 +106,90 @@ def _(g: Any, y: Any, x: Any, axis: int | tuple[int, ...]) -> Any:
     return g.reshape(x.shape)
 
 
+def _each(arrays: tuple[Any, ...], in_shape: Any) -> Any:
+    """The only array reshaped, or a tuple of them all."""
+    results = tuple(x if in_shape(x) == x.shape else reshape(x, shape=in_shape(x)) for x in map(array_of, arrays))
+    return results[0] if len(results) == 1 else results
+
+
+@implements(np.atleast_1d)
+def atleast_1d(*arys: Any) -> Any:
+    """Each with one axis or more."""
+    return _each(arys, lambda x: x.shape or (1,))
+
+
+@implements(np.atleast_2d)
+def atleast_2d(*arys: Any) -> Any:
+    """Each with two axes or more, a vector as a row."""
+    return _each(arys, lambda x: (1,) * (2 - x.ndim) + x.shape)
+
+
+@implements(np.atleast_3d)
+def atleast_3d(*arys: Any) -> Any:
+    """Each with three axes or more, a vector along the middle one, a matrix along the first two."""
+    return _each(arys, lambda x: ((1,) * (2 - x.ndim) + x.shape + (1,)) if x.ndim < 3 else x.shape)
+
+
+# Axes in another order.
+
+
+@primitive
+def transpose(x: Any, /, axes: tuple[int, ...] | None = None) -> Any:
+    """Axis i of the result is axis axes[i] of x; without axes, all in reverse."""
+    return x.transpose() if axes is None else x.transpose(axes)
+
+
+@transpose.vjp
+def _(g: Any, y: Any, x: Any, axes: tuple[int, ...] | None = None) -> Any:
+    if axes is None:
+        return g.transpose()
+    return g.transpose(tuple(np.argsort([axis % g.ndim for axis in axes]).tolist()))
+
+
+@primitive
+def swapaxes(x: Any, /, axis1: int, axis2: int) -> Any:
+    """Two axes change places."""
+    return x.swapaxes(axis1, axis2)
+
+
+@swapaxes.vjp
+def _(g: Any, y: Any, x: Any, axis1: int, axis2: int) -> Any:
+    return g.swapaxes(axis1, axis2)
+
+
+@implements(np.matrix_transpose, np.linalg.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Any:
+    """The last two axes swapped."""
+    if x.ndim < 2:
+        raise ValueError(f"a matrix has two axes, and this has {x.ndim}")
+    return swapaxes(x, axis1=-1, axis2=-2)
+
+
+@implements(np.moveaxis)
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    """Axes moved to other places, the others left in their order."""
+    a = array_of(a)
+    sources = normalize_axis_tuple(source, a.ndim, "source")
+    destinations = normalize_axis_tuple(destination, a.ndim, "destination")
+    if len(sources) != len(destinations):
+        raise ValueError(f"{len(sources)} axes can't be moved to {len(destinations)} places")
+    order = [axis for axis in range(a.ndim) if axis not in sources]
+    for place, axis in sorted(zip(destinations, sources, strict=True)):
+        order.insert(place, axis)
+    return transpose(a, axes=tuple(order))
+
+
+@implements(np.rollaxis)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    """One axis moved back until it stands before what was axis `start`."""
+    axis = normalize_axis_index(axis, a.ndim)
+    place = normalize_axis_index(start, a.ndim + 1) if start >= 0 else normalize_axis_index(start, a.ndim)
+    return moveaxis(a, axis, place - (axis < place))
+
+
+# Broadcast.
+
+
 @primitive
 def broadcast_to(x: Any, /, shape: Any) -> Any:
     """Repeated along new axes and those of length 1, to this shape."""
@@ -86,13 +201,21 @@ def _(g: Any, y: Any, x: Any, shape: Any) -> Any:
     return g
 
 
+@implements(np.broadcast_arrays)
+def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
+    """All repeated to the one shape that they broadcast to."""
+    arrays = [array_of(x) for x in args]
+    shape = np.broadcast_shapes(*(x.shape for x in arrays))
+    return tuple(broadcast_to(x, shape=shape) for x in arrays)
+
+
 @primitive
 def expand(x: Any, /, like: Any) -> Any:
     """Repeated along new axes and those of length 1, to the shape of `like`, of which nothing else is read."""
     # An array of another library tells how the result is to be laid out.
-    if hasattr(like, "__array_function__") and type(like) is not np.ndarray:
+    if type(like) is not np.ndarray and hasattr(like, "__array_function__"):
         return np.ones_like(like, dtype=x.dtype) * x
-    # Filling takes a tenth of np.broadcast_to's time.
+    # Filling takes a fraction of np.broadcast_to's time.
     result = np.empty(like.shape, x.dtype)
     result[...] = x
     return result
@@ -103,12 +226,10 @@ def _(g: Any, y: Any, x: Any, like: Any) -> Any:
     return g
 
 
-@primitive
-def astype(x: Any, /, dtype: Any) -> Any:
-    """In another dtype."""
-    return x.astype(dtype)
-
-
-@astype.vjp
-def _(g: Any, y: Any, x: Any, dtype: Any) -> Any:
-    return g
+@implements(np.full_like)
+def full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+    """The fill value in the shape and the dtype of another array, which tells nothing else."""
+    like = np.empty_like(a, dtype=dtype, shape=shape)
+    if hasattr(type(fill_value), "__primitive__"):
+        return broadcast_to(astype(fill_value, dtype=like.dtype), shape=like.shape)
+    return np.full_like(like, fill_value)

@@ -1,0 +1,85 @@
+"""The floors of the house: an import points only to a floor below, and no file outgrows a sitting."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import tinygrad_np
+
+PACKAGE = Path(tinygrad_np.__file__).parent
+FLOORS = [
+    {"errors"},
+    {"primitive", "exposure"},
+    {"formula"},
+    {"ops"},
+    {"graph"},
+    {"engine", "dispatch", "methods"},
+    {"tensor"},
+    {"tree"},
+    {"transforms"},
+    {"program"},
+    {"check"},
+    {"draw"},
+    {"nn", "optim"},
+    {"__init__"},
+]
+LONGEST = 400
+"""Lines of a file; tensor.py, which is a class with all the operators, may have half as many again."""
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def part(module: Path) -> str:
+    """The floor's name of a file: the folder or the file right below the package."""
+    return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def floor(name: str) -> int:
+    return next(number for number, names in enumerate(FLOORS) if name in names)
+
+
+def imported_parts(module: Path) -> set[str]:
+    """The parts of the package that a file imports, inside functions too."""
+    parts: set[str] = set()
+    package = list(module.relative_to(PACKAGE).parts[:-1])
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            where = package[: len(package) - (node.level - 1)] + (node.module.split(".") if node.module else [])
+            parts |= {where[0]} if where else {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tinygrad_np"):
+            pytest.fail(f"{module} imports {node.module} by its full name; write a relative import")
+        elif isinstance(node, ast.Import):
+            assert not any(alias.name.startswith("tinygrad_np") for alias in node.names), module
+    return parts
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: str(module.relative_to(PACKAGE)))
+def test_imports_point_downward(module: Path) -> None:
+    here = part(module)
+    for name in imported_parts(module) - {here}:
+        assert floor(name) < floor(here), f"{module.relative_to(PACKAGE)} imports {name}, which is not below it"
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: str(module.relative_to(PACKAGE)))
+def test_a_file_fits_in_a_sitting(module: Path) -> None:
+    lines = len(module.read_text().splitlines())
+    assert lines <= (LONGEST * 3 // 2 if module.name == "tensor.py" else LONGEST)
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: str(module.relative_to(PACKAGE)))
+def test_a_file_opens_with_what_it_is_for(module: Path) -> None:
+    assert ast.get_docstring(ast.parse(module.read_text()))
+
+
+def test_the_check_sees_an_upward_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.PACKAGE", tmp_path)
+    bad = tmp_path / "graph.py"
+    bad.write_text("from .tensor import Tensor\n")
+    assert imported_parts(bad) == {"tensor"}
+    with pytest.raises(AssertionError, match="not below"):
+        test_imports_point_downward(bad)

@@ -1,0 +1,32 @@
+"""The guide: its code runs, page by page, and the list of functions is the table's."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from tinygrad_np import ops
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_code_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": page.stem}
+    for match in re.finditer(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        line = page.read_text()[: match.start(1)].count("\n")
+        exec(compile("\n" * line + match.group(1), str(page), "exec"), names)
+
+
+def test_the_list_of_functions_is_the_tables() -> None:
+    generator = runpy.run_path(str(ROOT / "docs" / "list_functions.py"))
+    page = generator["PAGE"].read_text()
+    if f"NumPy {generator['VERSION']}," in page:
+        assert page == generator["page"](), "run python docs/list_functions.py"
+    for name in ops.PRIMITIVES:
+        assert f"| `{name}` |" in page

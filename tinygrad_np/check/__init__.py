@@ -1,0 +1,16 @@
+"""Checks: manual gradients against automatic ones, automatic ones against numeric ones."""
+
+from .comparison import UnknownTensorError, compare_gradients
+from .gradcheck import gradcheck
+from .numeric import numeric_gradient
+from .report import Report, Row, WrongGradientError
+
+__all__ = [
+    "Report",
+    "Row",
+    "UnknownTensorError",
+    "WrongGradientError",
+    "compare_gradients",
+    "gradcheck",
+    "numeric_gradient",
+]

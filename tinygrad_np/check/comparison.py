@@ -1,0 +1,197 @@
+"""Compare gradients that were written by hand with those of autograd, and say which one is wrong, where and why.
+
+    report = tg.compare_gradients(loss, {"W1": dW1, "b1": db1, "Z1": dZ1})
+    print(report)
+
+The comparison drains the stream of the backward pass without releasing anything: no `.grad` is touched, nothing needs
+`retain_grad()`, and `loss.backward()` can be called afterwards as if nothing had been.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, NonScalarError, NotRecordedError, ShapeError, TinygradError, describe, listed
+from ..graph import Node, ancestors, user_place
+from ..tensor import Tensor
+from .diagnosis import Finding, diagnose
+from .noise import rounding_noise
+from .passage import Compared, Passage, described
+from .report import RIGHT, WRONG, Report, Row
+from .tolerance import ROUNDINGS
+
+COLUMNS, ALIGNMENT = ("gradient of", "shape", "difference", "relative error", "at", "verdict"), "<<>><<"
+
+
+class UnknownTensorError(TinygradError, LookupError):
+    """A name or a tensor that is not in the graph, or not once."""
+
+
+def compare_gradients(loss: Tensor, manual: Mapping[str | Tensor, Any]) -> Report:
+    """Compare hand-written gradients of `loss` with autograd's; the report is true if all are right.
+
+    Args:
+        loss: a scalar Tensor, before its graph is freed.
+        manual: maps a tensor, leaf or interior, or its name, to the hand-written dL/d(tensor), an array of its shape.
+
+    An element is right if half of its digits agree, or if rounding explains the difference (see tolerance.py and
+    noise.py); a gradient of another shape is wrong, even if it broadcasts to equal values.
+
+    Raises FreedGraphError after an earlier backward pass, UnknownTensorError for what is not in the graph of the loss,
+    DTypeError for a gradient that is no array of numbers, NonScalarError and NotRecordedError as `backward()` does.
+
+    >>> import numpy as np, tinygrad_np as tg
+    >>> W = tg.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True, name="W")
+    >>> loss = np.mean(W**2)
+    >>> bool(tg.compare_gradients(loss, {"W": W.numpy() / 2}))
+    True
+    >>> report = tg.compare_gradients(loss, {"W": W.numpy()})
+    >>> report.wrong
+    ['W']
+    """
+    root = _root(loss)
+    given = _given(root, manual)
+    passage = Passage(root, np.ones(loss.shape, loss.dtype))
+    passage.values.update((key._node, key.numpy()) for key in manual if isinstance(key, Tensor) and key._node)
+    compared = [Compared(name, node, array, passage.gradient(node)) for name, node, array in given]
+    compared.sort(key=lambda one: passage.order(one.node))
+    compared = _with_noise(passage, compared)
+    rows = [_row(one, finding) for one, finding in zip(compared, diagnose(passage, compared), strict=True)]
+    return Report(f"Gradients of {described(root)} by hand, against autograd", rows, COLUMNS, ALIGNMENT)
+
+
+def _root(loss: Any) -> Node:
+    if not isinstance(loss, Tensor):
+        raise DTypeError(
+            f"compare_gradients of a {type(loss).__name__}, {user_place()}: the loss is to be the Tensor itself, not "
+            "its value."
+        )
+    node = loss._node
+    what = describe(loss.shape, loss.dtype, loss.name)
+    if node is None or not node.requires_grad:
+        raise NotRecordedError(
+            f"compare_gradients of {what}, {user_place()}: nothing that requires a gradient leads to it; make the "
+            "parameters with requires_grad=True, and compute outside of no_grad()."
+        )
+    if loss.size != 1:
+        raise NonScalarError(
+            f"compare_gradients of {what}, {user_place()}: only a scalar has a gradient by itself; reduce it, as with "
+            ".sum() or .mean()."
+        )
+    return node
+
+
+def _given(root: Node, manual: Any) -> list[tuple[str, Node, Any]]:
+    """The name, the node and the array of each hand-written gradient."""
+    if not isinstance(manual, Mapping):
+        raise DTypeError(
+            f"compare_gradients was given a {type(manual).__name__} of gradients, {user_place()}; it takes a dict that "
+            'maps names or tensors to arrays, such as {"W1": dW1}.'
+        )
+    if not manual:
+        raise ShapeError(f"compare_gradients was given no gradient to compare, {user_place()}.")
+    nodes = ancestors(root)
+    named: dict[str, list[Node]] = {}
+    for node in nodes:
+        if node.name is not None:
+            named.setdefault(node.name, []).append(node)
+    reached = set(nodes)
+    given: list[tuple[str, Node, Any]] = []
+    for key, value in manual.items():
+        node = _by_name(key, named) if isinstance(key, str) else _by_tensor(key, reached, named)
+        if any(node is other for _, other, _ in given):
+            raise UnknownTensorError(
+                f"two gradients were given for {described(node)}, {user_place()}: by its name and by the tensor; give "
+                "one."
+            )
+        name = key if isinstance(key, str) else described(node)
+        given.append((name, node, _array(name, value)))
+    return given
+
+
+def _by_name(name: str, named: dict[str, list[Node]]) -> Node:
+    found = named.get(name, [])
+    if len(found) == 1:
+        return found[0]
+    if found:
+        which = listed([f"{node.operation} ({node.place})" for node in found])
+        raise UnknownTensorError(
+            f"{len(found)} tensors in the graph of the loss are named {name!r}, {user_place()}: {which}; "
+            "give the tensor itself in place of the name."
+        )
+    close = difflib.get_close_matches(name, named, n=1, cutoff=0.5) or [
+        other for other in named if other.lower() == name.lower().removeprefix("d")
+    ]
+    raise UnknownTensorError(
+        f"no tensor named {name!r} is in the graph of the loss, {user_place()}"
+        f"{f'; did you mean {close[0]!r}' if close else ''}? {_what_is_there(named)}"
+    )
+
+
+def _by_tensor(tensor: Any, reached: set[Node], named: dict[str, list[Node]]) -> Node:
+    if not isinstance(tensor, Tensor):
+        raise DTypeError(
+            f"a gradient was given for a {type(tensor).__name__}, {user_place()}: the keys are names or Tensors."
+        )
+    node = tensor._node
+    if node is None or node not in reached:
+        why = (
+            "the loss does not depend on it"
+            if tensor.requires_grad
+            else "it requires no gradient: make it with requires_grad=True"
+        )
+        raise UnknownTensorError(
+            f"{describe(tensor.shape, tensor.dtype, tensor.name)} is not in the graph of the loss, {user_place()}: "
+            f"{why}. {_what_is_there(named)}"
+        )
+    return node
+
+
+def _what_is_there(named: dict[str, list[Node]]) -> str:
+    if not named:
+        return 'Nothing there has a name: give one, as in Tensor(…, name="W1") or (X @ W1).named("Z1"), or the tensor.'
+    return f"A gradient flows to {listed(list(named))}."
+
+
+def _array(name: str, value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.numpy()
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise DTypeError(f"the gradient given for {name} is no array, {user_place()}: {error}.") from None
+    if array.dtype.kind not in "fiub":
+        what = type(value).__name__ if array.dtype.kind == "O" else f"array of {array.dtype}"
+        raise DTypeError(
+            f"the gradient given for {name} is a {what}, {user_place()}; a gradient is an array of numbers."
+        )
+    return array
+
+
+def _with_noise(passage: Passage, compared: list[Compared]) -> list[Compared]:
+    """How noisy the gradients are is found out only if some differ by more than a few roundings."""
+    if not any(one.is_beyond(ROUNDINGS * one.eps) for one in compared):
+        return compared
+    noise = rounding_noise(passage.root, passage.seed, {one.node for one in compared})
+    return [replace(one, noise=noise.get(one.node, 0.0)) for one in compared]
+
+
+def _row(one: Compared, finding: Finding) -> Row:
+    judgement = one.judged()
+    if judgement is None:
+        shown = f"{one.manual.shape}, not {one.node.shape}"
+        return Row(one.name, one.node.shape, np.inf, np.inf, None, WRONG, *finding, shown=(shown,))
+    return Row(
+        one.name,
+        one.node.shape,
+        judgement.largest_difference,
+        judgement.largest_relative,
+        judgement.where,
+        WRONG if judgement.wrong.any() else RIGHT,
+        *finding,
+    )

@@ -1,0 +1,108 @@
+"""One backward pass, kept to be looked at: every gradient in it, beside those that were written by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..engine import backward_steps
+from ..graph import Node, ancestors
+from .tolerance import ROUNDINGS, Judgement, judge, precision
+
+
+class Passage:
+    """What went by in the backward pass from `root`, which began with `seed`; the graph is left as it was.
+
+    Attributes: `nodes`, all that a gradient could reach, in the order made; `gradients`, what arrived at each;
+    `uses`, for each node the operations that used its value, with the contribution that each sent back, last use first;
+    `values`, the values of nodes as far as gradient rules have saved them.
+    """
+
+    def __init__(self, root: Node, seed: Any) -> None:
+        self.root = root
+        self.seed = seed
+        self.nodes = ancestors(root)
+        self.gradients: dict[Node, Any] = {}
+        self.uses: dict[Node, list[tuple[Node, Any]]] = {}
+        self.values: dict[Node, Any] = {}
+        self._completed: dict[Node, int] = {root: 0}
+        for step, (node, upstream, contributions) in enumerate(backward_steps(root, seed), start=1):
+            self.gradients[node] = upstream
+            for index, contribution in contributions:
+                parent = node.inputs[index]
+                self.uses.setdefault(parent, []).append((node, contribution))
+                self._completed[parent] = step
+            self.values.update(saved_values(node))
+
+    def gradient(self, node: Node) -> Any:
+        """The gradient of a node: zeros if no rule sent any."""
+        gradient = self.gradients.get(node)
+        return np.zeros(node.shape, node.dtype) if gradient is None else np.asarray(gradient)
+
+    def order(self, node: Node) -> tuple[float, int]:
+        """A key to sort by: whose gradient is complete first comes first, which is who is nearest to the loss."""
+        return self._completed.get(node, np.inf), -node.number
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A gradient that was written by hand, `manual`, and autograd's; rounding explains differences up to `noise`."""
+
+    name: str
+    node: Node
+    manual: Any
+    gradient: Any
+    noise: Any = 0.0
+
+    @property
+    def eps(self) -> float:
+        """The precision of the coarser of the two."""
+        return precision(self.node.dtype, self.manual.dtype)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the shape is right."""
+        return bool(self.manual.shape == self.node.shape)
+
+    def judged(self) -> Judgement | None:
+        """What is to be said of each element; None if the shape is wrong."""
+        if not self.fits:
+            return None
+        return judge(self.manual, self.gradient, self.eps, self.noise, self.noise / (ROUNDINGS * self.eps))
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the shape or any element is wrong."""
+        judgement = self.judged()
+        return judgement is None or bool(judgement.wrong.any())
+
+    def is_beyond(self, relative: float) -> bool:
+        """Whether the shape is wrong, or some relative error larger than this."""
+        judgement = self.judged()
+        return judgement is None or judgement.largest_relative > relative
+
+
+def saved_values(node: Node) -> dict[Node, Any]:
+    """The values, of this node and of its inputs, that the gradient rules of this node read."""
+    result, *inputs = node.saved or (None,)
+    owners = [(node, result), *zip(node.inputs, inputs, strict=False)]
+    return {
+        owner: array for owner, array in owners if type(owner) is Node and isinstance(array, np.ndarray | np.generic)
+    }
+
+
+def implied_errors(root: Node, error: Any) -> dict[Node, Any]:
+    """What a wrong gradient at `root` makes of all gradients that are computed from it.
+
+    The backward pass is linear: if dL/d(root) is wrong by `error`, the gradient of each earlier node is wrong by what
+    the backward pass makes of `error`.
+    """
+    with np.errstate(all="ignore"):
+        return {node: upstream for node, upstream, _ in backward_steps(root, error)}
+
+
+def described(node: Node) -> str:
+    """What a report calls a node: its name, or its operation and line."""
+    return node.name or f"{node.operation} ({node.place})"

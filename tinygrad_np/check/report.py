@@ -1,0 +1,136 @@
+"""Reports: what a check found, true when all is right, and pleasant to print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ..errors import TinygradError, listed
+
+RIGHT, WRONG, UNCHECKED = "right", "wrong", "can't be checked"
+
+
+class WrongGradientError(TinygradError, AssertionError):
+    """A gradient is not right, or can't be checked; the message is the printed report."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is said of one gradient.
+
+    `where` is the place of the largest relative error as an index, None if there is no difference or the shape is
+    wrong; `verdict` is "right", "wrong" or "can't be checked"; `diagnosis` says in words what is wrong, and where.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    largest_absolute_difference: float
+    largest_relative_error: float
+    where: tuple[int, ...] | None
+    verdict: str
+    diagnosis: str = ""
+    follows_from: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row as the printed table has it."""
+        verdict = self.verdict.upper() if self.verdict == WRONG and not self.follows_from else self.verdict
+        if self.follows_from:
+            verdict += f", from {listed(list(self.follows_from))}"
+        return (
+            self.name,
+            *(self.shown or (str(self.shape),)),
+            number(self.largest_absolute_difference),
+            number(self.largest_relative_error),
+            "" if self.where is None else str(self.where),
+            verdict,
+        )
+
+
+@dataclass(frozen=True)
+class Report:
+    """The rows of a check. True if every gradient is right; `print` it to read it; `assert_ok()` raises otherwise."""
+
+    title: str
+    rows: list[Row]
+    columns: tuple[str, ...]
+    alignment: str
+    notes: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return all(row.verdict == RIGHT for row in self.rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __getitem__(self, name: str) -> Row:
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(f"{name!r} is not in the report; it has {listed([row.name for row in self.rows])}")
+
+    @property
+    def wrong(self) -> list[str]:
+        """The names of the gradients that are not right, in the order of the backward pass."""
+        return [row.name for row in self.rows if row.verdict != RIGHT]
+
+    def assert_ok(self) -> None:
+        """Raise WrongGradientError, an AssertionError, with the printed report, unless all is right."""
+        __tracebackhide__ = True
+        if not self:
+            raise WrongGradientError(f"\n{self}")
+
+    def __str__(self) -> str:
+        lines = [f"{self.title}: {self._summary()}", ""]
+        lines += table(self.columns, self.alignment, [row.cells for row in self.rows])
+        for text in [*(row.diagnosis for row in self.rows if row.diagnosis), *self.notes]:
+            lines += ["", *wrapped(text)]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _summary(self) -> str:
+        count = len(self.rows)
+        wrong = sum(row.verdict == WRONG for row in self.rows)
+        unchecked = sum(row.verdict == UNCHECKED for row in self.rows)
+        if count == 1:
+            return self.rows[0].verdict
+        if not wrong and not unchecked:
+            return f"all {count} are right"
+        parts = [f"{wrong} of {count} {'is' if wrong == 1 else 'are'} wrong"] if wrong else []
+        parts += [f"{unchecked} of {count} can't be checked"] if unchecked else []
+        return listed(parts)
+
+
+def number(value: float) -> str:
+    """A difference or an error, in two digits.
+
+    >>> number(0.0), number(2.2e-16), number(0.5), number(799.0)
+    ('0', '2.2e-16', '0.5', '8e+02')
+    """
+    return f"{value:.2g}"
+
+
+def table(columns: Sequence[str], alignment: str, rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of cells, each column to the left (<) or to the right (>).
+
+    >>> table(["name", "error"], "<>", [["W1", "2e-16"], ["b", "0.5"]])
+    ['name  error', 'W1    2e-16', 'b       0.5']
+    """
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    return [
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(cells, alignment, widths, strict=True)).rstrip()
+        for cells in [columns, *rows]
+    ]
+
+
+def wrapped(text: str, width: int = 110) -> list[str]:
+    """A text in lines; its first one begins at the margin, the others two spaces in."""
+    lines = [""]
+    for word in text.split(" "):
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append("  " + word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
+    return lines

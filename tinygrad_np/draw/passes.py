@@ -1,0 +1,80 @@
+"""Passes: from a snapshot to one that is better to draw."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from itertools import count
+
+from .snapshot import Snapshot, Vertex
+
+REPEATED_INPUT, REPEATED_RESULT = 4, 10
+"""An input, or a result, that so many operations use is drawn once more beside each of them."""
+
+
+def last_operations(snapshot: Snapshot, limit: int) -> Snapshot:
+    """The last `limit` operations and what they read; what came before becomes one vertex, which says how much it is.
+
+    That vertex has the id 0; the others keep theirs. A smaller snapshot is returned as it is.
+    """
+    results = [vertex for vertex in snapshot.vertices if vertex.operation is not None]
+    if len(results) <= limit:
+        return snapshot
+    kept = {vertex.id for vertex in results[len(results) - limit :]} | {snapshot.output}
+    read = {operand for vertex in results if vertex.id in kept for operand in vertex.operands}
+    kept |= {vertex.id for vertex in snapshot.vertices if vertex.operation is None and vertex.id in read}
+    gone = [vertex for vertex in snapshot.vertices if vertex.id not in kept]
+    omitted = Vertex(
+        id=0,
+        kind="omitted",
+        name=f"{len(gone):,} earlier values left out",
+        shape=(),
+        dtype="",
+        requires_grad=any(vertex.requires_grad for vertex in gone),
+    )
+    vertices = tuple(
+        replace(vertex, operands=tuple(_or_omitted(operand, kept) for operand in vertex.operands))
+        for vertex in snapshot.vertices
+        if vertex.id in kept
+    )
+    return Snapshot((omitted, *vertices), snapshot.output)
+
+
+def _or_omitted(operand: int | str, kept: set[int]) -> int | str:
+    return operand if isinstance(operand, str) or operand in kept else 0
+
+
+def repeated(snapshot: Snapshot) -> Snapshot:
+    """What many operations use, once more beside each of them, so that no long arrows make a knot of the picture.
+
+    The copies have ids that follow on the others. A copy of a result has the kind "again", and where the result has no
+    name both are called by its id, as #12; an input has nothing but copies.
+    """
+    uses = Counter(operand for vertex in snapshot.vertices for operand in set(vertex.operands))
+    originals = {
+        vertex.id: replace(vertex, uses=uses[vertex.id], name=vertex.name or _label(vertex))
+        for vertex in snapshot.vertices
+        if uses[vertex.id] >= (REPEATED_RESULT if vertex.operation else REPEATED_INPUT)
+    }
+    unused = count(max(vertex.id for vertex in snapshot.vertices) + 1)
+    vertices: list[Vertex] = []
+    for vertex in snapshot.vertices:
+        copies: dict[int | str, int] = {}
+        for operand in vertex.operands:
+            if operand in originals and operand not in copies:
+                copies[operand] = next(unused)
+                vertices.append(_copy(originals[operand], copies[operand]))
+        if vertex.operation or vertex.id not in originals:
+            operands = tuple(copies.get(operand, operand) for operand in vertex.operands)
+            vertices.append(replace(originals.get(vertex.id, vertex), operands=operands))
+    return Snapshot(tuple(vertices), snapshot.output)
+
+
+def _label(vertex: Vertex) -> str | None:
+    return f"#{vertex.id}" if vertex.operation else None
+
+
+def _copy(vertex: Vertex, identity: int) -> Vertex:
+    if vertex.operation is None:
+        return replace(vertex, id=identity)
+    return replace(vertex, id=identity, kind="again", operation=None, operands=(), parameters=())

@@ -1,0 +1,73 @@
+"""One of several values, or of several functions, element by element: select, choose, piecewise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..primitive import implements
+from .indexing import getitem, plain_index, scatter
+from .selection import clip, where
+from .shape import array_of, astype
+
+
+@implements(np.select)
+def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+    """The choice of the first condition that holds, else the default; what is not selected gets the gradient 0."""
+    if len(condlist) != len(choicelist) or not condlist:
+        raise ValueError(
+            f"{len(condlist)} conditions for {len(choicelist)} choices: as many are needed, and one at least"
+        )
+    result = default
+    for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
+        if array_of(condition).dtype != bool:
+            raise TypeError("a condition must be of booleans")
+        result = where(condition, choice, result)
+    return result
+
+
+@implements(np.choose)
+def choose(a: Any, choices: Sequence[Any], mode: str = "raise") -> Any:
+    """choices[a[i]][i] for each i; what is not chosen gets the gradient 0."""
+    a, count = array_of(a), len(choices)
+    if a.dtype.kind not in "iub":
+        raise TypeError("what chooses must be integers")
+    if mode == "wrap":
+        a = a % count
+    elif mode == "clip":
+        a = clip(a, 0, count - 1)
+    elif mode != "raise":
+        raise ValueError(f'mode must be "raise", "wrap" or "clip", not {mode!r}')
+    elif np.any((a < 0) | (a >= count)):
+        raise ValueError(f"what chooses among {count} must be in 0 ... {count - 1}")
+    result = choices[count - 1]
+    for number in reversed(range(count)):
+        result = where(a == number, choices[number], result)
+    return result
+
+
+@implements(np.piecewise)
+def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any) -> Any:
+    """The function, or the constant, of the last condition that holds, run on the elements for which it holds.
+
+    One function more than conditions is for all other elements; without it they are 0. The dtype is that of x.
+    """
+    conditions = plain_index(condlist)
+    if np.ndim(conditions) == 0 or (np.ndim(conditions[0]) == 0 and x.ndim > 0):
+        conditions = [conditions]
+    conditions = [np.asarray(plain_index(condition), dtype=bool) for condition in conditions]
+    if len(funclist) == len(conditions) + 1:
+        conditions.append(~np.any(conditions, axis=0))
+    elif len(funclist) != len(conditions):
+        raise ValueError(f"{len(conditions)} conditions need as many functions, or one more, not {len(funclist)}")
+    result = where(np.zeros(x.shape, dtype=bool), x, 0)
+    for condition, function in zip(conditions, funclist, strict=True):
+        value = function
+        if callable(function):
+            if not condition.any():
+                continue
+            value = scatter(array_of(function(getitem(x, condition), *args)), condition, x.shape)
+        result = where(condition, value, result)
+    return result if result.dtype == x.dtype else astype(result, x.dtype)

@@ -1,0 +1,159 @@
+"""A x = b and what solves it: the inverse, the solution, and where there is none or more than one, least squares.
+
+Formulas: M. Giles, Collected matrix derivative results for forward and reverse mode algorithmic differentiation (2008);
+G. Golub, V. Pereyra, The differentiation of pseudo-inverses and nonlinear least squares problems (1973).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from types import EllipsisType
+from typing import Any
+
+import numpy as np
+
+from ..primitive import implements, primitive
+from .linear_algebra import transposed
+from .shape import array_of
+
+
+@implements(np.linalg.inv)
+@primitive
+def inv(a: Any, /) -> Any:
+    """The inverse: A A^-1 = I."""
+    return np.linalg.inv(a)
+
+
+@inv.vjp
+def _(g: Any, y: Any, a: Any) -> Any:
+    return -transposed(y) @ g @ transposed(y)
+
+
+@implements(np.linalg.solve)
+@primitive
+def solve(a: Any, b: Any, /) -> Any:
+    """The x with A x = b: b is one vector if it has one axis, and otherwise a matrix, or a stack of them."""
+    return np.linalg.solve(a, b)
+
+
+@solve.vjp(0)
+def _(g: Any, y: Any, a: Any, b: Any) -> Any:
+    # A dx = -dA x, and so the gradient is -(A^-T g) x^T.
+    if b.ndim == 1:
+        g, y = g[..., None], y[..., None]
+    return -np.linalg.solve(transposed(a), g) @ transposed(y)
+
+
+@solve.vjp(1)
+def _(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return np.linalg.solve(transposed(a), g[..., None])[..., 0] if b.ndim == 1 else np.linalg.solve(transposed(a), g)
+
+
+@primitive(name="pinv")
+def pseudo_inverse(a: Any, /, rcond: Any = 1e-15) -> Any:
+    """The pseudo-inverse; its slope is the one along changes of A that leave its rank as it is."""
+    return np.linalg.pinv(a, rcond)
+
+
+@pseudo_inverse.vjp
+def _(g: Any, y: Any, a: Any, rcond: Any = 1e-15) -> Any:
+    # dY = -Y dA Y + Y Y^T dA^T (I - A Y) + (I - Y A) dA^T Y^T Y, where I - A Y and I - Y A project.
+    y_t, g_t = transposed(y), transposed(g)
+    beyond_columns = (g_t - a @ (y @ g_t)) @ y @ y_t
+    beyond_rows = y_t @ y @ (g_t - (g_t @ y) @ a)
+    return -y_t @ g @ y_t + beyond_columns + beyond_rows
+
+
+@implements(np.linalg.pinv)
+def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any | EllipsisType | None = ...) -> Any:
+    """The pseudo-inverse, in which singular values below rcond times the largest count as 0.
+
+    With `hermitian` the lower triangle of A is read, and mirrored.
+    """
+    if rcond is not None and rtol is not ...:
+        raise ValueError("rcond and rtol are the same, and both were given")
+    if hermitian:
+        a = np.tril(a) + transposed(np.tril(a, -1))
+    if rcond is None:
+        rcond = 1e-15 if rtol is ... else _rounding(a) if rtol is None else rtol
+    return _truncated_pinv(a, rcond) if _cuts(a, rcond) else pseudo_inverse(a, rcond=rcond)
+
+
+def _rounding(a: Any) -> float:
+    """The part of the largest singular value below which rounding alone accounts for others."""
+    eps = float(np.finfo(a.dtype if a.dtype.kind == "f" else float).eps)
+    return eps * int(max(a.shape[-2:]))
+
+
+def _cuts(a: Any, rcond: Any) -> bool:
+    """Whether rcond makes singular values 0 that are more than rounding."""
+    if np.ndim(rcond) == 0 and rcond <= _rounding(a):
+        return False
+    s = np.linalg.svdvals(a)
+    largest = s[..., :1]
+    return bool(np.any((s <= np.asarray(rcond)[..., None] * largest) & (s > _rounding(a) * largest)))
+
+
+def _truncated_pinv(a: Any, rcond: Any) -> Any:
+    """V diag(1/s) U^T over the singular values that rcond keeps; what it cuts is not 0, and turns U and V."""
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    kept = s > np.asarray(rcond)[..., None] * s[..., :1]
+    inverse = np.where(kept, 1 / np.where(kept, s, 1), 0)
+    return (transposed(vh) * inverse[..., None, :]) @ transposed(u)
+
+
+@primitive(name="lstsq")
+def least_squares(a: Any, b: Any, /, rcond: float) -> Any:
+    """The shortest of the x that make |A x - b| the least: pinv(A) b."""
+    return np.linalg.lstsq(a, b, rcond)[0]
+
+
+@least_squares.vjp(0)
+def _(g: Any, y: Any, a: Any, b: Any, rcond: float) -> Any:
+    # The rule of pinv, times b: with Y = pinv(A) only Y^T g and products of it with what is left, b - A x, are needed.
+    if b.ndim == 1:
+        g, y, b = g[:, None], y[:, None], b[:, None]
+    inverse = np.linalg.pinv(a, rcond)
+    z = inverse.T @ g
+    return (b - a @ y) @ (inverse @ z).T - z @ y.T + (inverse.T @ y) @ (g - a.T @ z).T
+
+
+@least_squares.vjp(1)
+def _(g: Any, y: Any, a: Any, b: Any, rcond: float) -> Any:
+    return np.linalg.pinv(a, rcond).T @ g
+
+
+@implements(np.linalg.lstsq)
+def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, int, Any]:
+    """The least squares solution, the sums of the squares that are left, the rank of A and its singular values."""
+    a, b = array_of(a), array_of(b)
+    s = np.linalg.svdvals(a)
+    rcond = _rounding(a) if rcond is None or rcond < 0 else rcond
+    x = _truncated_pinv(a, rcond) @ b if _cuts(a, rcond) else least_squares(a, b, rcond=rcond)
+    m, n = a.shape
+    rank = int(np.count_nonzero(s > rcond * s[:1]))
+    left = np.sum(np.square(b - a @ x), axis=0).reshape(-1)
+    return x, left if rank == n < m else left[:0], rank, s
+
+
+@implements(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    """The inverse of A as a matrix whose rows are its first `ind` axes, and whose columns are the others."""
+    if ind <= 0:
+        raise ValueError(f"ind is {ind}, but at least one axis makes the rows")
+    rows = math.prod(a.shape[:ind])
+    return inv(a.reshape(rows, a.size // (rows or 1))).reshape(a.shape[ind:] + a.shape[:ind])
+
+
+@implements(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Any:
+    """The x with tensordot(A, x, x.ndim) = b; `axes` of A are moved behind the others first."""
+    a, b = array_of(a), array_of(b)
+    if axes is not None:
+        a = np.moveaxis(a, tuple(axes), tuple(range(a.ndim - len(axes), a.ndim)))
+    shape = a.shape[b.ndim :]
+    size = math.prod(shape)
+    if a.size != size**2:
+        raise np.linalg.LinAlgError(f"the axes {a.shape[: b.ndim]} and {shape} of A do not make a square matrix")
+    return solve(a.reshape(size, size), b.reshape(-1)).reshape(shape)

@@ -1,0 +1,111 @@
+"""NumPy's functions that leave out what is NaN: the gradient of a NaN is 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..primitive import implements
+from . import cumulative, reduction_options, statistics
+from .reduction import Axis
+from .reduction_options import count
+
+
+def is_number(x: Any) -> Any:
+    """Where the elements are not NaN."""
+    return np.logical_not(np.isnan(x))
+
+
+def without_nan(x: Any, otherwise: float) -> Any:
+    """The elements, and in the place of each NaN what changes nothing."""
+    return np.where(np.isnan(x), otherwise, x) if x.dtype.kind == "f" else x
+
+
+@implements(np.nansum)
+def nansum(
+    x: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
+) -> Any:
+    """The sum of what is not NaN."""
+    return reduction_options.sum(without_nan(x, 0), axis, dtype, keepdims, initial, where)
+
+
+@implements(np.nanprod)
+def nanprod(
+    x: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
+) -> Any:
+    """The product of what is not NaN."""
+    return reduction_options.prod(without_nan(x, 1), axis, dtype, keepdims, initial, where)
+
+
+@implements(np.nanmax)
+def nanmax(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+    """The largest element that is not NaN; NaN if there is none."""
+    result = reduction_options.max(without_nan(x, -np.inf), axis, keepdims, initial, where)
+    return _nan_if_all_are(x, result, axis, keepdims, initial)
+
+
+@implements(np.nanmin)
+def nanmin(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+    """The smallest element that is not NaN; NaN if there is none."""
+    result = reduction_options.min(without_nan(x, np.inf), axis, keepdims, initial, where)
+    return _nan_if_all_are(x, result, axis, keepdims, initial)
+
+
+def _nan_if_all_are(x: Any, result: Any, axis: Axis, keepdims: bool, initial: Any) -> Any:
+    if initial is not None or x.dtype.kind != "f":
+        return result
+    return np.where(np.all(np.isnan(x), axis=axis, keepdims=keepdims), np.nan, result)
+
+
+@implements(np.nanmean)
+def nanmean(x: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
+    """The mean of what is not NaN."""
+    return reduction_options.mean(x, axis, dtype, keepdims, where=np.logical_and(is_number(x), where))
+
+
+@implements(np.nanvar)
+def nanvar(
+    x: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    mean: Any = None,
+    correction: float | None = None,
+) -> Any:
+    """The variance of what is not NaN; NaN if that is `ddof` elements or fewer."""
+    where = np.logical_and(is_number(x), where)
+    variance = statistics.var(x, axis, dtype, ddof, keepdims, where=where, mean=mean, correction=correction)
+    enough = count(x, axis, keepdims, where) > (ddof if correction is None else correction)
+    return np.where(enough, variance, np.nan)
+
+
+@implements(np.nanstd)
+def nanstd(
+    x: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    mean: Any = None,
+    correction: float | None = None,
+) -> Any:
+    """The standard deviation of what is not NaN; where it is 0 its slope is 0."""
+    return statistics.root(nanvar(x, axis, dtype, ddof, keepdims, where=where, mean=mean, correction=correction))
+
+
+@implements(np.nancumsum)
+def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """The cumulative sum of what is not NaN."""
+    return cumulative.cumsum(without_nan(x, 0), axis, dtype)
+
+
+@implements(np.nancumprod)
+def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """The cumulative product of what is not NaN."""
+    return cumulative.cumprod(without_nan(x, 1), axis, dtype)
