@@ -1,6 +1,6 @@
 """Write functions.md: every name that Tensors take, from the table of primitives, with the formulas of their rules.
 
-    python docs/list_functions.py
+python docs/list_functions.py
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ INTRODUCTION = """\
 # Functions
 
 Every function that Tensors take, under NumPy {version}, written by `python docs/list_functions.py` from the table of
-primitives; the formulas are read off the rules that run. `g` is the upstream gradient, `y` the result. Where a rule is longer than a line, look
-into its file: it stands below the forward rule.
+primitives; the formulas are read off the rules that run. `g` is the upstream gradient, `y` the result. Where a rule is
+longer than a line, look into its file: it stands below the forward rule.
 """
 
 
@@ -119,7 +119,9 @@ def is_data(function: Any) -> bool:
 def page() -> str:
     """The whole page."""
     functions = public_functions()
-    refused = [f"`{name}`" for name, function in functions.items() if not is_data(function) and not _stands_for(function)]
+    refused = [
+        f"`{name}`" for name, function in functions.items() if not is_data(function) and not _stands_for(function)
+    ]
     parts = [
         INTRODUCTION.format(version=VERSION),
         *own_names(),

@@ -44,8 +44,31 @@ PRINTED_COSTS = printed(
        0.07799445785668417 0.07210646851378232 0.06745702537404373 0.06398162234062926 0.0612092147947077"""
 )
 PRINTED_ACCURACIES = [
-    0.5, 0.499, 0.514, 0.507, 0.508, 0.529, 0.54, 0.564, 0.637, 0.697, 0.789, 0.869, 0.899,
-    0.922, 0.943, 0.973, 0.98, 0.981, 0.982, 0.983, 0.983, 0.983, 0.983, 0.983, 0.982,
+    0.5,
+    0.499,
+    0.514,
+    0.507,
+    0.508,
+    0.529,
+    0.54,
+    0.564,
+    0.637,
+    0.697,
+    0.789,
+    0.869,
+    0.899,
+    0.922,
+    0.943,
+    0.973,
+    0.98,
+    0.981,
+    0.982,
+    0.983,
+    0.983,
+    0.983,
+    0.983,
+    0.983,
+    0.982,
 ]
 PRINTED_PARAMETERS = {
     "W1": printed(
@@ -53,12 +76,14 @@ PRINTED_PARAMETERS = {
            -1.25830041 -0.13408849 0.89424884  0.09592997 -2.26282354
             0.25209662 -0.65508892 0.24824303  0.1306075  -2.78852762
            -0.12950708 -0.50368833 2.64772949  0.39656779  1.22252441""",
-        (2, 10), decimals=8,
+        (2, 10),
+        decimals=8,
     ),
     "b1": printed(
         """-0.2785923  -0.81178253 -1.15994787 -0.39776044 -0.55797976
            -0.47783316  1.73482684 -1.26068583 -0.43198688 -0.83382491""",
-        (1, 10), decimals=8,
+        (1, 10),
+        decimals=8,
     ),
     "W2": printed(
         """-1.04120183e+00  5.42512413e-02  6.88349887e-02 -1.16117080e+00  2.17144910e+00
@@ -175,9 +200,7 @@ def train(
         if iteration % PRINTED_EVERY == 0:
             training.accuracies.append(float(np.mean(y == np.round(a3.data))))
         if iteration in COMPARED_AT:
-            by_hand = hand_written_gradients(
-                X, y, parameters[2].data, parameters[4].data, a1.data, a2.data, a3.data
-            )
+            by_hand = hand_written_gradients(X, y, parameters[2].data, parameters[4].data, a1.data, a2.data, a3.data)
             training.gradients.add(iteration, tg.compare_gradients(cost, by_hand), by_hand)
 
         cost.backward()
@@ -202,9 +225,7 @@ class CirclesNetwork:
     (100, 1)
     """
 
-    def __init__(
-        self, *, learning_rate: float = LEARNING_RATE, iterations: int = ITERATIONS, seed: int = 1
-    ) -> None:
+    def __init__(self, *, learning_rate: float = LEARNING_RATE, iterations: int = ITERATIONS, seed: int = 1) -> None:
         self.learning_rate = learning_rate
         self.iterations = iterations
         self.parameters = initial_parameters(seed)
@@ -213,8 +234,13 @@ class CirclesNetwork:
     def fit(self, X: Array, y: Array, *, track: Track = silently) -> CirclesNetwork:
         """Train on the rows of `X` and their classes `y`, of shape (m, 1)."""
         self.training = train(
-            self.parameters, X, y, self.iterations,
-            learning_rate=self.learning_rate, track=track, description="circles, as a class",
+            self.parameters,
+            X,
+            y,
+            self.iterations,
+            learning_rate=self.learning_rate,
+            track=track,
+            description="circles, as a class",
         )
         return self
 
@@ -229,7 +255,9 @@ class CirclesNetwork:
     def plot_loss(self, path: Path) -> None:
         """Write a picture of the cost over the iterations."""
         save_losses(
-            path, self.training.costs, "CirclesNetwork: the cost while it learns",
+            path,
+            self.training.costs,
+            "CirclesNetwork: the cost while it learns",
             ylabel="cost (binary cross-entropy)",
         )
 
@@ -254,11 +282,17 @@ def reproduce(pictures: Path, track: Track = silently) -> Section:
     ]
     iterations = range(0, ITERATIONS, PRINTED_EVERY)
     save_losses(
-        pictures / "circles_cost.png", training.costs, "Two circles: the cost rests, then falls",
-        ylabel="cost (binary cross-entropy)", published=(iterations, PRINTED_COSTS.values.tolist()),
+        pictures / "circles_cost.png",
+        training.costs,
+        "Two circles: the cost rests, then falls",
+        ylabel="cost (binary cross-entropy)",
+        published=(iterations, PRINTED_COSTS.values.tolist()),
     )
     save_boundary(
-        pictures / "circles_boundary.png", X, y, lambda points: probability(points, parameters),
+        pictures / "circles_boundary.png",
+        X,
+        y,
+        lambda points: probability(points, parameters),
         f"After {ITERATIONS:,} iterations: the boundary closes around class 1",
     )
     return Section("CIRCLES 2-10-5-1 relu", f"{ITERATIONS:,} iterations, seed 4", rows)
@@ -270,7 +304,9 @@ def reproduce_class(pictures: Path, track: Track = silently) -> Section:
     network = CirclesNetwork().fit(X, y, track=track)
     network.plot_loss(pictures / "circles_class_cost.png")
     save_boundary(
-        pictures / "circles_class_boundary.png", X_test, y_test,
+        pictures / "circles_class_boundary.png",
+        X_test,
+        y_test,
         lambda points: probability(points, network.parameters),
         "CirclesNetwork: 100 points it has not seen",
     )

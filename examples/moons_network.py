@@ -44,7 +44,8 @@ INITIAL_WEIGHTS = {
     "W1": printed(
         """0.25507285 0.49200558 0.18033117 0.8076391  0.94832727
            0.3672366  0.07862445 0.11087905 0.1499215  0.22173011""",
-        (2, 5), decimals=8,
+        (2, 5),
+        decimals=8,
     ),
     "W2": printed(
         """0.9568752  0.12273496 0.04722568
@@ -52,7 +53,8 @@ INITIAL_WEIGHTS = {
            0.43131297 0.09711146 0.31365061
            0.06710198 0.07220234 0.31065423
            0.11245667 0.02636645 0.00889949""",
-        (5, 3), decimals=8,
+        (5, 3),
+        decimals=8,
     ),
     "W3": printed("0.39603838 0.58832471 0.51062766", (3, 1), decimals=8),
 }
@@ -216,11 +218,17 @@ def reproduce(pictures: Path, track: Track = silently) -> Section:
     save_graph(pictures / "moons_graph", cross_entropy(named_Y, forward(named_X, *parameters)[-1]))
     w, b = (tensor.numpy() for tensor in straight_line(X_train, y_train))
     save_boundary(
-        pictures / "moons_straight_line.png", X, y, lambda points: 1 / (1 + np.exp(-np.dot(points, w) - b)),
+        pictures / "moons_straight_line.png",
+        X,
+        y,
+        lambda points: 1 / (1 + np.exp(-np.dot(points, w) - b)),
         "Logistic regression: a straight line cannot do it",
     )
     save_boundary(
-        pictures / "moons_boundary_before.png", X, y, lambda points: probability(points, parameters),
+        pictures / "moons_boundary_before.png",
+        X,
+        y,
+        lambda points: probability(points, parameters),
         "Before training: the boundary of the printed weights",
     )
 
@@ -236,12 +244,20 @@ def reproduce(pictures: Path, track: Track = silently) -> Section:
     rows += training.gradients.rows(GRADIENTS)
 
     save_losses(
-        pictures / "moons_loss.png", training.losses, "Two moons: the loss falls fast, then slowly",
-        ylabel="binary cross-entropy", xlabel="epoch", label=f"this run (other data: seed {DATA_SEED})",
-        published=(list(PRINTED_LOSSES), list(PRINTED_LOSSES.values())), zoom=(3900, EPOCHS),
+        pictures / "moons_loss.png",
+        training.losses,
+        "Two moons: the loss falls fast, then slowly",
+        ylabel="binary cross-entropy",
+        xlabel="epoch",
+        label=f"this run (other data: seed {DATA_SEED})",
+        published=(list(PRINTED_LOSSES), list(PRINTED_LOSSES.values())),
+        zoom=(3900, EPOCHS),
     )
     save_boundary(
-        pictures / "moons_boundary.png", X, y, lambda points: probability(points, parameters),
+        pictures / "moons_boundary.png",
+        X,
+        y,
+        lambda points: probability(points, parameters),
         f"After {EPOCHS:,} epochs: the boundary follows the moons",
     )
     return Section("MOONS 2-5-3-1 tanh", f"{EPOCHS:,} epochs; data unseeded", rows, texts)
@@ -252,13 +268,17 @@ def _training_rows(losses: Sequence[float], before: float, after: float) -> list
     return [
         check(
             "losses at epochs 4000, 4100 … 4900",
-            _first_and_last(list(PRINTED_LOSSES.values())), _first_and_last(last),
+            _first_and_last(list(PRINTED_LOSSES.values())),
+            _first_and_last(last),
             "all below 0.01 and falling (other data)",
             max(last) < 0.01 and bool((np.diff(last) < 0).all()),
         ),
         Row(
-            "test accuracy, untrained", f"{PRINTED_ACCURACIES['before']}", f"{before}",
-            "other data: nothing to agree", None,
+            "test accuracy, untrained",
+            f"{PRINTED_ACCURACIES['before']}",
+            f"{before}",
+            "other data: nothing to agree",
+            None,
         ),
         check("test accuracy, trained", f"{PRINTED_ACCURACIES['after']}", f"{after}", "at least 0.99", after >= 0.99),
     ]
@@ -268,8 +288,11 @@ def _twin_row(losses: Sequence[float], by_hand: Sequence[float]) -> Row:
     """Compare with the training by hand: its losses are what a document with a seed would have printed."""
     agreeing = int(agreeing_digits(known_to(16, by_hand), losses).min())
     return Row(
-        f"all {len(losses):,} losses, trained by hand", _first_and_last(by_hand), _first_and_last(losses),
-        f"{agreeing} of 16 digits or more", agreeing >= 10,
+        f"all {len(losses):,} losses, trained by hand",
+        _first_and_last(by_hand),
+        _first_and_last(losses),
+        f"{agreeing} of 16 digits or more",
+        agreeing >= 10,
     )
 
 

@@ -52,7 +52,8 @@ PRINTED_X = printed(
         1.68425911 -0.34822268
        -0.9672013   0.26367208
         0.78758971  0.61660945""",
-    (6, 2), decimals=8,
+    (6, 2),
+    decimals=8,
 )
 PRINTED_ERRORS = printed("0.23478 0.25000 0.25000 0.25000 0.05129 0.02163 0.01157 0.01110 0.00692 0.00682")
 PRINTED_OUTPUT = printed("9.66573967e-01 9.99646344e-01 9.97774359e-01 9.99484921e-01 1.91814527e-07")
@@ -100,9 +101,7 @@ def reproduce(pictures: Path, track: Track = silently) -> Section:
     save_data(pictures / "notebook_moons_data.png", points, classes, "The notebook's moons: 1,000 points of seed 42")
 
     weights = initial_weights(draw=3)
-    training = train(
-        weights, X, y, EPOCHS, compared_at=COMPARED_AT, track=track, description="notebook, moons 2-10-1"
-    )
+    training = train(weights, X, y, EPOCHS, compared_at=COMPARED_AT, track=track, description="notebook, moons 2-10-1")
     twins = [reordered_twin(X, y, EPOCHS, number, track=track) for number in range(TWINS)]
     parting = parting_epoch(training.errors, twins)
     rows = [
@@ -112,20 +111,31 @@ def reproduce(pictures: Path, track: Track = silently) -> Section:
         *error_rows(training.errors, twins, parting),
         _unless_parted(
             compare_figures("last output, first five", PRINTED_OUTPUT, training.output[0, :5]),
-            parting, EPOCHS - 1,
+            parting,
+            EPOCHS - 1,
         ),
         *training.gradients.rows(GRADIENTS),
         saturated_row(X, y),
     ]
     save_losses(
-        pictures / "notebook_moons_error.png", training.errors, "The notebook's moons: the error over 10,000 epochs",
-        ylabel="mean of half the squared error", xlabel="epoch", others=twins,
-        others_label=f"samples in another order ({TWINS} runs)", parting=parting,
+        pictures / "notebook_moons_error.png",
+        training.errors,
+        "The notebook's moons: the error over 10,000 epochs",
+        ylabel="mean of half the squared error",
+        xlabel="epoch",
+        others=twins,
+        others_label=f"samples in another order ({TWINS} runs)",
+        parting=parting,
         published=(range(0, EPOCHS, 1000), PRINTED_ERRORS.values.tolist()),
     )
     save_boundary(
-        pictures / "notebook_moons_boundary.png", X.T, y, lambda plane: probability(plane.T, weights),
-        f"The notebook's moons: the boundary after {EPOCHS:,} epochs", xlabel="x1, scaled", ylabel="x2, scaled",
+        pictures / "notebook_moons_boundary.png",
+        X.T,
+        y,
+        lambda plane: probability(plane.T, weights),
+        f"The notebook's moons: the boundary after {EPOCHS:,} epochs",
+        xlabel="x1, scaled",
+        ylabel="x2, scaled",
     )
     return Section("NOTEBOOK 2-10-1 on moons", f"{EPOCHS:,} epochs, seed {SEED}", rows)
 
@@ -143,9 +153,7 @@ def error_rows(errors: Sequence[float], twins: Sequence[Sequence[float]], partin
     Where the reordered twins still agree with the run, rounding is no excuse, and the print has to agree as well.
     """
     values, last_place = PRINTED_ERRORS.values, PRINTED_ERRORS.last_place
-    rows = [
-        compare_figures("errors, epochs 0, 1000 … 6000", Figures(values[:7], last_place[:7]), errors[:6001:1000])
-    ]
+    rows = [compare_figures("errors, epochs 0, 1000 … 6000", Figures(values[:7], last_place[:7]), errors[:6001:1000])]
     for index in (7, 8, 9):
         epoch = 1000 * index
         row = compare_figures(f"error, epoch {epoch}", Figures(values[index], last_place[index]), errors[epoch])
@@ -177,8 +185,10 @@ def saturated_row(X: Array, y: Array) -> Row:
         gradients.add(2, tg.compare_gradients(total, by_hand), by_hand)
         largest.append(max(gradients.largest.values()))
     return check(
-        "all gradients, iteration 2, outputs nearly 1", f"by hand, 1 - output: {largest[0]:.0e}",
-        f"by hand, 1 / (1 + exp(z)): {largest[1]:.0e}", f"relative ≤ {largest[1]:.0e}",
+        "all gradients, iteration 2, outputs nearly 1",
+        f"by hand, 1 - output: {largest[0]:.0e}",
+        f"by hand, 1 / (1 + exp(z)): {largest[1]:.0e}",
+        f"relative ≤ {largest[1]:.0e}",
         largest[1] <= GRADIENT_TOLERANCE,
     )
 

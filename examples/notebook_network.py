@@ -44,20 +44,23 @@ PRINTED_STEP = {
            0.59865848 0.15601864 0.15599452
            0.05808361 0.86617615 0.60111501
            0.70807258 0.02058449 0.96990985""",
-        (4, 3), decimals=8,
+        (4, 3),
+        decimals=8,
     ),
     "W_ho before": printed("0.83244264 0.21233911 0.18182497", (3, 1), decimals=8),
     "hidden linear transform": printed(
         """0.37454012 1.14069631 1.30673106
            0.95071431 1.83747495 0.17660313
            0.73199394 2.30301881 1.12590437""",
-        (3, 3), decimals=8,
+        (3, 3),
+        decimals=8,
     ),
     "hidden activations": printed(
         """0.59255557 0.75780746 0.78696563
            0.72125881 0.8626498  0.54403639
            0.67524268 0.90912675 0.75508227""",
-        (3, 3), decimals=8,
+        (3, 3),
+        decimals=8,
     ),
     "output": printed("0.68334694 0.72697078 0.71257368", (1, 3), decimals=8),
     "error": printed("0.05013458 0.03727248 0.25388062", (1, 3), decimals=8),
@@ -67,14 +70,16 @@ PRINTED_STEP = {
         """0.24143347 0.18353531 0.16765073
            0.20104454 0.11848512 0.2480608
            0.21929    0.08261531 0.18493303""",
-        (3, 3), decimals=8,
+        (3, 3),
+        decimals=8,
     ),
     "d error / d W_ih": printed(
         """-0.02205044 -0.00428845 -0.00354605
             0.02036788  0.00768731  0.00490743
            -0.0082796  -0.00136342 -0.00081405
             0.01208828  0.00632389  0.00409338""",
-        (4, 3), decimals=8,
+        (4, 3),
+        decimals=8,
     ),
     "W_ho after": printed("0.83211079 0.21250681 0.18167831", (3, 1), decimals=8),
     "W_ih after": printed(
@@ -82,7 +87,8 @@ PRINTED_STEP = {
            0.59845481 0.15594177 0.15594545
            0.05816641 0.86618978 0.60112315
            0.70795169 0.02052126 0.96986892""",
-        (4, 3), decimals=8,
+        (4, 3),
+        decimals=8,
     ),
 }
 MISPRINT = "0.24806008"
@@ -98,7 +104,8 @@ PRINTED_TRAINED = {
            -1.07615756 -1.73777864  1.42316207
             0.63053865  0.88090942 -0.03448117
            -0.56098781 -0.65506704  0.61013995""",
-        (4, 3), decimals=8,
+        (4, 3),
+        decimals=8,
     ),
     "W_ho": printed("1.45176252 2.59109536 -2.18347501", (3, 1), decimals=8),
     "output": printed("0.9155779 0.89643511 0.18608711", (1, 3), decimals=8),
@@ -185,8 +192,14 @@ class Training:
 
 
 def train(
-    weights: Sequence[Tensor], X: Array, y: Array, epochs: int, *, compared_at: Sequence[int] = (),
-    track: Track = silently, description: str = "notebook 4-3-1",
+    weights: Sequence[Tensor],
+    X: Array,
+    y: Array,
+    epochs: int,
+    *,
+    compared_at: Sequence[int] = (),
+    track: Track = silently,
+    description: str = "notebook 4-3-1",
 ) -> Training:
     """Descend along the gradients of the summed error; compare them with the hand-written ones now and then."""
     W_ih, W_ho = weights
@@ -256,7 +269,10 @@ def misprint_row(reproduced: float) -> Row:
     activation = PRINTED_STEP["hidden activations"].values[1, 2]
     worked_out = activation * (1 - activation)
     return check(
-        "the misprint in it, at (1, 2)", MISPRINT, f"{reproduced:.8f}", f"{worked_out:.8f} by its own a (1 - a)",
+        "the misprint in it, at (1, 2)",
+        MISPRINT,
+        f"{reproduced:.8f}",
+        f"{worked_out:.8f} by its own a (1 - a)",
         bool(abs(reproduced - worked_out) < 1e-8),
     )
 
@@ -273,8 +289,11 @@ def reproduce_training(pictures: Path, track: Track = silently) -> Section:
         *training.gradients.rows(GRADIENTS),
     ]
     save_losses(
-        pictures / "notebook_error.png", training.errors, "Three samples: the error over 1,000 epochs",
-        ylabel="mean of half the squared error", xlabel="epoch",
+        pictures / "notebook_error.png",
+        training.errors,
+        "Three samples: the error over 1,000 epochs",
+        ylabel="mean of half the squared error",
+        xlabel="epoch",
         published=(range(0, EPOCHS, 100), PRINTED_ERRORS.values.tolist()),
     )
     return Section("NOTEBOOK 4-3-1 sigmoid", f"{EPOCHS:,} epochs", rows)

@@ -103,8 +103,12 @@ def save_losses(
     if parting is not None:
         axes.axvspan(parting, 1.015 * len(losses), color="#eeeeee", zorder=0)
         axes.text(
-            parting + 0.015 * len(losses), 0.98, f"from epoch {parting:,} on\nrounding decides",
-            va="top", color=GREY, transform=axes.get_xaxis_transform(),
+            parting + 0.015 * len(losses),
+            0.98,
+            f"from epoch {parting:,} on\nrounding decides",
+            va="top",
+            color=GREY,
+            transform=axes.get_xaxis_transform(),
         )
     if published is not None or others:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -163,8 +167,14 @@ def _scatter(axes: Axes, X: Array, y: Array) -> None:
     for label in (0, 1):
         points = X[y.ravel() == label]
         axes.scatter(
-            points[:, 0], points[:, 1], label=f"class {label} ({len(points)})",
-            s=17, marker=MARKS[label], color=COLOURS[label], edgecolors="white", linewidths=0.3,
+            points[:, 0],
+            points[:, 1],
+            label=f"class {label} ({len(points)})",
+            s=17,
+            marker=MARKS[label],
+            color=COLOURS[label],
+            edgecolors="white",
+            linewidths=0.3,
         )
 
 

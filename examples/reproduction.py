@@ -66,7 +66,10 @@ def main(description: str, *networks: Reproduce, arguments: list[str] | None = N
 
     sections = []
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
         console=Console(stderr=True),
     ) as progress:
         for network in networks:

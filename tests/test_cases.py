@@ -1,4 +1,4 @@
-"""What a row of cases.py buys: forward, gradients, second derivatives, dtypes, shapes and layouts of every primitive."""
+"""What a row of cases.py buys: forward, gradients, second derivatives, dtypes, shapes, layouts of every primitive."""
 
 from __future__ import annotations
 

@@ -202,7 +202,9 @@ def test_where_reaches_through_operations_that_are_not_elementwise() -> None:
     x = np.array([[1.0, 4.0], [0.0, 1.0], [2.0, 3.0]])
 
     def h(x: Any) -> Any:
-        return np.sum(np.where(selected, np.sqrt(x) @ A.T, 0)) + np.sum(np.where(selected[:, 0], np.prod(np.log(x), axis=1), 1))
+        return np.sum(np.where(selected, np.sqrt(x) @ A.T, 0)) + np.sum(
+            np.where(selected[:, 0], np.prod(np.log(x), axis=1), 1)
+        )
 
     with np.errstate(all="ignore"):
         gradient = tg.grad(h)(x)

@@ -9,7 +9,7 @@
 array([ 0.7269, -0.6397])
 """
 
-from . import ops
+from . import ops as ops
 from .check import compare_gradients, gradcheck
 from .draw import draw_graph
 from .errors import TinygradError

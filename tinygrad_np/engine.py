@@ -134,6 +134,9 @@ def _pull_selected(
     if plan is None or saved is None:
         raise _freed(node)
     mask = masks.pop(node, None)
+    selections = plan.primitive.selections.values()
+    if not masks and mask is None and all(_is_all(selects(*saved[1:], **node.parameters)) for selects in selections):
+        return pull(node, upstream, lift, wanted)
     found: dict[int, Any] = {}
 
     def adjust(index: int, contribution: Any) -> Any:

@@ -92,6 +92,10 @@ class CaptureError(TinygradError, RuntimeError):
         return self.whole(self, rule, arguments, parameters)
 
 
+class UnknownFormatError(TinygradError, ValueError):
+    """A file name whose ending is no format that a drawing can be saved in."""
+
+
 class MissingDependencyError(TinygradError, ImportError):
     """A package that this feature needs is not installed."""
 

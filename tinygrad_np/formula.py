@@ -83,7 +83,8 @@ class Symbol:
         return Symbol(f"np.{ufunc.__name__}({listed(inputs, keywords)})", ndim=self.ndim)
 
     def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Symbol:
-        return Symbol(f"np.{function.__name__}({listed(arguments, keywords)})", ndim=self.ndim)
+        module = function.__module__.replace("numpy", "np")
+        return Symbol(f"{module}.{function.__name__}({listed(arguments, keywords)})", ndim=self.ndim)
 
     def __primitive__(self, primitive: Primitive, inputs: Any, parameters: dict[str, Any]) -> Symbol:
         return Symbol(f"{primitive.name}({listed(inputs, parameters)})", ndim=self.ndim)
@@ -112,6 +113,8 @@ def text(value: Any) -> str:
         return "..."
     if isinstance(value, tuple):
         return f"({', '.join(map(text, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, float) and not np.isfinite(value):
+        return f"{'-' if value < 0 else ''}np.{'nan' if value != value else 'inf'}"
     return str(value)
 
 

@@ -248,10 +248,10 @@ class Tensor(Methods):
         return f"Tensor({values}{dtype}{', requires_grad=True' if self.requires_grad else ''}{name})"
 
     def __reduce__(self) -> Any:
-        if self.requires_grad and not self.is_leaf:
+        if self.requires_grad and self._noted().grad is NOT_KEPT:
             raise NoGradientError(
-                f"{self._described()} was to be copied or pickled, {user_place()}, which would drop what it was computed "
-                "from; copy its leaves, or t.detach()."
+                f"{self._described()} was to be copied or pickled, {user_place()}, which would drop what it was "
+                "computed from; copy its leaves, or t.detach()."
             )
         return _restored, (self._data, self.requires_grad, self.name)
 

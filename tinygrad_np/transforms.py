@@ -24,7 +24,7 @@ import numpy as np
 
 from .engine import backward_steps
 from .errors import DTypeError, GradientShapeError, NonScalarError, ShapeError, describe
-from .graph import Node, between, enable_grad, state, user_place
+from .graph import NOT_KEPT, Node, between, enable_grad, state, user_place
 from .ops.shape import identity
 from .tensor import Tensor, leaf_of, make_tensor, own_array, own_gradient, record
 from .tree import Rebuild, flatten, map_tree
@@ -212,7 +212,10 @@ class _Call:
                 f"a derivative with respect to {describe(array.shape, array.dtype, getattr(leaf, 'name', None))}, "
                 f"{user_place()}: only floating dtypes have one; write 1.0 instead of 1."
             )
-        return leaf_of(array, requires_grad=True)
+        variable = leaf_of(array, requires_grad=True)
+        # It is no leaf of the user's: a copy or a pickle of it would be cut off from this call.
+        variable._noted().grad = NOT_KEPT
+        return variable
 
     def is_recorded(self, outputs: list[Tensor]) -> bool:
         """Whether anything outside of the call can be differentiated, and the caller records."""
@@ -326,8 +329,8 @@ def _floating(result: Any) -> Tensor:
 def _scalar(result: Any) -> Tensor:
     if isinstance(result, dict | list | tuple) or result is None:
         raise NonScalarError(
-            f"the function returned a {type(result).__name__}, {user_place()}; a gradient is that of one number: return "
-            "the loss alone, or (loss, the rest) with has_aux=True."
+            f"the function returned a {type(result).__name__}, {user_place()}; a gradient is that of one number: "
+            "return the loss alone, or (loss, the rest) with has_aux=True."
         )
     output = _floating(result)
     if output.size != 1:

@@ -25,7 +25,7 @@ class Network(NamedTuple):
 
 
 def forward(dtype: Any = np.float64, weights: float = 1.0) -> Network:
-    """Two layers of tanh, one of sigmoid, and the mean cross-entropy; every tensor has the name that a document gives it."""
+    """Two layers of tanh, one of sigmoid, and the mean cross-entropy; every tensor has its usual name."""
     random = np.random.default_rng(3)
     X = random.normal(size=(SAMPLES, 2)).astype(dtype)
     Y = (random.random((SAMPLES, 1)) < 0.5).astype(dtype)

@@ -58,7 +58,13 @@ class TestRight:
     def test_a_gradient_given_as_lists_numbers_integers_or_a_tensor(self) -> None:
         x = Tensor([1.0, 2.0], requires_grad=True, name="x")
         loss = np.sum(3 * x)
-        for gradient in ([3, 3], (3.0, 3.0), np.array([3, 3]), Tensor([3.0, 3.0]), Tensor([3.0, 3.0], requires_grad=True)):
+        for gradient in (
+            [3, 3],
+            (3.0, 3.0),
+            np.array([3, 3]),
+            Tensor([3.0, 3.0]),
+            Tensor([3.0, 3.0], requires_grad=True),
+        ):
             assert tg.compare_gradients(loss, {"x": gradient})
 
     def test_a_gradient_in_a_coarser_dtype(self, network: Network) -> None:
@@ -205,9 +211,15 @@ class TestWrong:
             (lambda g: g[:2], "has shape (2, 3), but the gradient has (5, 3)."),
             (lambda g: g * 3, "is 3 times the gradient, everywhere"),
             (lambda g: -g / 4, "is -0.25 times the gradient"),
-            (lambda g: g / SAMPLES, f"is 0.025 times the gradient: the mean (networks.py line 43) divides by {SAMPLES}"),
+            (
+                lambda g: g / SAMPLES,
+                f"is 0.025 times the gradient: the mean (networks.py line 43) divides by {SAMPLES}",
+            ),
             (lambda g: g * 0, "is 0 everywhere"),
-            (lambda g: g * np.where(np.arange(5) == 2, -1, 1)[:, None], "is wrong in row 2 alone, where it is -1 times"),
+            (
+                lambda g: g * np.where(np.arange(5) == 2, -1, 1)[:, None],
+                "is wrong in row 2 alone, where it is -1 times",
+            ),
             (lambda g: g + np.where(np.arange(3) == 1, g, 0), "is wrong in column 1 alone, where it is 2 times"),
             (lambda g: np.where(np.arange(15).reshape(5, 3) == 7, np.nan, g), "at (2, 1)"),
             (lambda g: np.where(np.arange(15).reshape(5, 3) == 7, 1.0, g), "is wrong at (2, 1) alone: 1 instead of"),
@@ -323,7 +335,7 @@ class TestReport:
         text = str(tg.compare_gradients(network.loss, by_hand(network, "wrong sign")))
         lines = text.splitlines()
         assert lines[0] == "Gradients of loss by hand, against autograd: 7 of 11 are wrong"
-        assert lines[2].split() == "gradient of shape difference relative error at verdict".split()
+        assert lines[2].split() == ["gradient", "of", "shape", "difference", "relative", "error", "at", "verdict"]
         assert lines[3].split()[0] == "Z3"
         assert lines[3].endswith("right")
         assert next(line for line in lines if line.startswith("Z2")).endswith("WRONG")

@@ -210,9 +210,9 @@ class TestReport:
         lines = text.splitlines()
         line = TestReport.test_it_reads_well.__code__.co_firstlineno + 1
         assert lines[0] == f"Gradients of the lambda of test_gradcheck.py line {line} against differences: wrong"
-        assert lines[2].split() == "with respect to shape difference relative error at verdict".split()
+        assert " ".join(lines[2].split()) == "with respect to shape difference relative error at verdict"
         assert lines[3].endswith("WRONG")
-        assert "It is wrong everywhere, 1.5 times the slope." in text
+        assert "It is wrong everywhere, 1.5 times the slope." in text.replace("\n  ", " ")
         assert lines[-1] == f"The gradient rule at fault: doubled (test_gradcheck.py line {line})."
 
     def test_right_is_one_word(self) -> None:
@@ -229,5 +229,5 @@ class TestReport:
 
     def test_a_gradient_that_was_dropped(self) -> None:
         text = str(tg.gradcheck(lambda x: np.exp(x.numpy()), x23))
-        assert "The gradient is 0 everywhere" in text
+        assert "The gradient is 0 everywhere" in text.replace("\n  ", " ")
         assert "an array was taken out of a Tensor" in text

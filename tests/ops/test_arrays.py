@@ -100,7 +100,9 @@ def test_an_index_that_changes_after_the_forward_pass_does_no_harm() -> None:
 
 @pytest.mark.parametrize("index", ["a", 0.5, [0.5], np.array([0.5]), 5, [0, 9], (0, 0, 0), (..., ...), [[0, 1], [2]]])
 def test_a_wrong_index_is_told_in_a_sentence(index: Any) -> None:
-    with pytest.raises((IndexError, ValueError), match=r"getitem of W \(2, 3\) float64 failed, test_arrays.py line") as error:
+    with pytest.raises(
+        (IndexError, ValueError), match=r"getitem of W \(2, 3\) float64 failed, test_arrays.py line"
+    ) as error:
         matrix()[index]
     assert isinstance(error.value, TinygradError)
 
@@ -167,7 +169,7 @@ def test_updates_keep_the_dtype_and_refuse_what_does_not_fit() -> None:
 
 # What would write, or lose the gradient silently, is refused.
 
-REFUSED: list[Callable[[Tensor], Any]] = [
+REFUSED: list[Callable[[Any], Any]] = [
     lambda t: np.put(t, [0], 1.0),
     lambda t: np.place(t, [True], [1.0]),
     lambda t: np.putmask(t, [True], 1.0),
@@ -210,7 +212,7 @@ def test_what_would_lose_the_gradient_is_refused_with_a_sentence(number: int) ->
 
 # Bad input.
 
-WRONG: list[Callable[[Tensor], Any]] = [
+WRONG: list[Callable[[Any], Any]] = [
     lambda t: np.moveaxis(t, 5, 0),
     lambda t: np.moveaxis(t, [0, 1], [0]),
     lambda t: np.rollaxis(t, 0, 4),

@@ -38,6 +38,11 @@ class _Source(NamedTuple):
 
 def diagnose(passage: Passage, compared: Sequence[Compared]) -> list[Finding]:
     """A finding for each gradient; they are to be in the order of the backward pass."""
+    with np.errstate(all="ignore"):
+        return _with_consequences(compared, _findings(passage, compared))
+
+
+def _findings(passage: Passage, compared: Sequence[Compared]) -> list[Finding]:
     findings: list[Finding] = []
     sources: list[_Source] = []
     for one in compared:
@@ -54,17 +59,16 @@ def diagnose(passage: Passage, compared: Sequence[Compared]) -> list[Finding]:
         if one.node.plan is not None and np.any(own != 0):
             errors = implied_errors(one.node, own.astype(one.node.dtype))
             sources.append(_Source(one.name if one.is_wrong else None, errors))
-    return _with_consequences(compared, findings)
+    return findings
 
 
 def _explains(one: Compared, implied: Any) -> bool:
     """Whether the gradient is what an error made earlier has to make of it."""
     if not np.any(implied != 0):
         return False
-    with np.errstate(all="ignore"):
-        expected = one.gradient + implied
-        growth = np.nanmax(np.abs(expected), initial=0.0) / max(np.nanmax(np.abs(one.gradient), initial=0.0), 1e-300)
-        noise = np.max(one.noise, initial=0.0) * max(1.0, growth)
+    expected = one.gradient + implied
+    growth = np.nanmax(np.abs(expected), initial=0.0) / max(np.nanmax(np.abs(one.gradient), initial=0.0), 1e-300)
+    noise = np.max(one.noise, initial=0.0) * max(1.0, growth)
     return not judge(one.manual, expected, one.eps, noise).wrong.any()
 
 

@@ -136,9 +136,7 @@ def _row(name: str, trial: Trial, place: int, verdict: Verdict) -> Row:
     judgement, shape = verdict.judgement, trial.arrays[place].shape
     wrong, unknown = verdict.wrong, verdict.unknown
     is_wrong = bool(wrong.any()) or not verdict.is_linear
-    said = Judgement(
-        np.where(unknown, 0.0, judgement.difference), np.where(unknown, 0.0, judgement.relative), wrong
-    )
+    said = Judgement(np.where(unknown, 0.0, judgement.difference), np.where(unknown, 0.0, judgement.relative), wrong)
     at = said.where
     words = ""
     if wrong.any():

@@ -21,7 +21,10 @@ from .passage import Compared, Passage, described
 from .tolerance import judge
 
 _ACTIVATIONS = [
-    member for family in (activation, exponential, hyperbolic) for member in vars(family).values() if isinstance(member, Primitive)
+    member
+    for family in (activation, exponential, hyperbolic)
+    for member in vars(family).values()
+    if isinstance(member, Primitive)
 ]
 """The operations whose derivatives are taken for one another."""
 

@@ -99,8 +99,7 @@ def implied_errors(root: Node, error: Any) -> dict[Node, Any]:
     The backward pass is linear: if dL/d(root) is wrong by `error`, the gradient of each earlier node is wrong by what
     the backward pass makes of `error`.
     """
-    with np.errstate(all="ignore"):
-        return {node: upstream for node, upstream, _ in backward_steps(root, error)}
+    return {node: upstream for node, upstream, _ in backward_steps(root, error)}
 
 
 def described(node: Node) -> str:

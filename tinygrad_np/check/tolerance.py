@@ -18,8 +18,8 @@ import numpy as np
 ROUNDINGS = 64
 """How many roundings of the terms that were added up two right gradients may be apart."""
 
-_SMALLEST = ((2.0**-10, 2.0**-24), (2.0**-23, 2.0**-149), (0.0, 2.0**-1074))
-"""The eps of float16, float32 and float64, and the smallest number above 0 that each can hold."""
+_UNDERFLOW = ((2.0**-10, 2.0**-22), (2.0**-23, 2.0**-126), (0.0, 2.0**-1022))
+"""The eps of float16, float32 and float64, and the size below which numbers of each have few digits left."""
 
 
 def precision(*dtypes: Any) -> float:
@@ -80,7 +80,7 @@ def judge(value: Any, reference: Any, eps: float, noise: Any = 0.0, terms: Any =
         difference = np.where(np.isnan(difference), np.inf, difference)
         size = np.abs(reference)
         explained = np.isfinite(difference) & (difference <= noise)
-        underflow = 4 * next(smallest for coarse, smallest in _SMALLEST if eps >= coarse)
+        underflow = next(size for coarse, size in _UNDERFLOW if eps >= coarse)
         close = np.isfinite(difference) & (difference <= np.sqrt(eps) * size + underflow)
         wrong = ~(same | explained | close)
         relative = np.where(same, 0.0, difference / size)

@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..errors import DTypeError, MissingDependencyError, TinygradError
+from ..errors import DTypeError, MissingDependencyError, UnknownFormatError
 from ..graph import user_place
 from ..tensor import Tensor
 from .dot import to_dot
@@ -24,10 +24,6 @@ from .snapshot import Snapshot, snapshot
 from .table import to_table
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".html")
-
-
-class UnknownFormatError(TinygradError, ValueError):
-    """A file name whose suffix is no format that a drawing can be saved in."""
 
 
 class Drawing:

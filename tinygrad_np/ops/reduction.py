@@ -27,11 +27,11 @@ def with_axes(g: Any, shape: tuple[int, ...], axis: Axis) -> Any:
     return g.reshape(lengths)
 
 
-def reduced_count(shape: tuple[int, ...], axis: Axis) -> int:
+def reduced_count(x: Any, axis: Axis) -> Any:
     """The number of elements that a reduction makes one of."""
-    if axis is None or not shape:
-        return math.prod(shape)
-    return math.prod(shape[one] for one in axis) if isinstance(axis, tuple) else shape[axis]
+    if axis is None or x.ndim == 0:
+        return x.size
+    return math.prod(x.shape[one] for one in axis) if isinstance(axis, tuple) else x.shape[axis]
 
 
 def reduced_last(ndim: int, axis: Axis) -> tuple[int, ...]:
@@ -44,7 +44,7 @@ def reduced_last(ndim: int, axis: Axis) -> tuple[int, ...]:
 
 def as_rows(x: Any, axis: Axis) -> Any:
     """The matrix of which a reduction makes one element a row."""
-    length = reduced_count(x.shape, axis)
+    length = reduced_count(x, axis)
     return x.transpose(reduced_last(x.ndim, axis)).reshape(x.size // (length or 1), length)
 
 
@@ -69,15 +69,14 @@ def _(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 def mean(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Any:
     """The sum of the elements divided by their number."""
     if x.dtype.char in "fd" and x.ndim and x.size:
-        return x.sum(axis=axis, keepdims=keepdims) / reduced_count(x.shape, axis)
+        return x.sum(axis=axis, keepdims=keepdims) / reduced_count(x, axis)
     # Halves are added up in single precision, integers in double. To find that out takes longer than a small mean.
     return x.mean(axis=axis, keepdims=keepdims)
 
 
 @mean.vjp
 def _(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    # The mean of no elements has a gradient of no elements: any divisor will do.
-    return expand(with_axes(g / (reduced_count(x.shape, axis) or 1), x.shape, axis), like=x)
+    return expand(with_axes(g / reduced_count(x, axis), x.shape, axis), like=x)
 
 
 @primitive

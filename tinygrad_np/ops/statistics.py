@@ -24,7 +24,7 @@ def variance(x: Any, /, axis: Axis = None, ddof: float = 0, keepdims: bool = Fal
 @variance.vjp
 def _(g: Any, y: Any, x: Any, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Any:
     # 2 (x - mean) / (n - ddof): that the mean moves along has no effect, as the deviations from it sum to 0.
-    return with_axes(g, x.shape, axis) * 2 * deviations(x, axis) / degrees_of_freedom(x.shape, axis, ddof)
+    return with_axes(g, x.shape, axis) * 2 * deviations(x, axis) / degrees_of_freedom(x, axis, ddof)
 
 
 @primitive(name="std")
@@ -38,7 +38,7 @@ def _(g: Any, y: Any, x: Any, axis: Axis = None, ddof: float = 0, keepdims: bool
     # (x - mean) / ((n - ddof) y). Of equal elements y is 0, or 1e-17 by rounding: divided by infinity, all is 0.
     y = with_axes(y, x.shape, axis)
     spread = np.where(np.logical_and(y != 0, differ(x, axis)), y, np.inf)
-    return with_axes(g, x.shape, axis) * deviations(x, axis) / (degrees_of_freedom(x.shape, axis, ddof) * spread)
+    return with_axes(g, x.shape, axis) * deviations(x, axis) / (degrees_of_freedom(x, axis, ddof) * spread)
 
 
 def deviations(x: Any, axis: Axis) -> Any:
@@ -46,9 +46,9 @@ def deviations(x: Any, axis: Axis) -> Any:
     return x - x.mean(axis=axis, keepdims=True)
 
 
-def degrees_of_freedom(shape: tuple[int, ...], axis: Axis, ddof: float) -> float:
+def degrees_of_freedom(x: Any, axis: Axis, ddof: float) -> Any:
     """n - ddof, and never below 0."""
-    return max(reduced_count(shape, axis) - ddof, 0)
+    return max(reduced_count(x, axis) - ddof, 0)
 
 
 def differ(x: Any, axis: Axis) -> Any:
@@ -114,7 +114,7 @@ def average(x: Any, axis: Axis = None, weights: Any = None, returned: bool = Fal
     x = array_of(x)
     if weights is None:
         result = np.mean(x, axis=axis, keepdims=keepdims)
-        total = np.asarray(reduced_count(x.shape, axis), result.dtype)
+        total = np.asarray(reduced_count(x, axis), result.dtype)
     else:
         weights = _along(array_of(weights), x, axis)
         total = np.sum(weights, axis=axis, keepdims=keepdims)
