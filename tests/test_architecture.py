@@ -17,6 +17,7 @@ FLOORS = [
     {"ops"},
     {"graph"},
     {"engine", "dispatch", "methods"},
+    {"operators"},
     {"tensor"},
     {"tree"},
     {"transforms"},

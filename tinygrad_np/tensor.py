@@ -5,14 +5,14 @@
     loss.backward()
     W.grad
 
-Operators, methods (methods.py) and NumPy's own functions (dispatch.py) all end in `record`, which runs a primitive's
-forward rule on the arrays and makes a node if a gradient can flow.
+Operators (operators.py), methods (methods.py) and NumPy's own functions (dispatch.py) all end in `record`, which runs a
+primitive's forward rule on the arrays and makes a node if a gradient can flow.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import numpy as np
@@ -36,7 +36,7 @@ from .errors import (
 )
 from .exposure import ALONE, ALONE_IN_SETTER, Exposure
 from .graph import NOT_KEPT, Node, clock, state, user_frame, user_place
-from .methods import Methods
+from .operators import Operators
 from .primitive import Primitive
 
 NO_PARAMETERS: dict[str, Any] = {}
@@ -45,7 +45,7 @@ _NUMPY = (np.ndarray, np.generic)
 _PLAIN = frozenset({np.ndarray, float, int, bool, np.float64, np.float32, np.int64, np.bool})
 
 
-class Tensor(Methods):
+class Tensor(Operators):
     """An array that remembers how it was computed.
 
     Args:
@@ -67,7 +67,6 @@ class Tensor(Methods):
 
     _data: Any
     _node: Node | None
-    __primitive__: Callable[..., Tensor]
 
     def __init__(self, data: Any, *, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
         array = own_array(data, dtype)
@@ -137,7 +136,7 @@ class Tensor(Methods):
     def grad(self, value: Any) -> None:
         node = self._noted()
         if value is not None:
-            value = np.asarray(value, dtype=self.dtype)
+            value = own_array(value, None).astype(self.dtype, copy=False)
             if value.shape != self.shape:
                 raise GradientShapeError(
                     f"{self._described()} was given a gradient of shape {value.shape}, {user_place()}; "
@@ -334,106 +333,6 @@ class Tensor(Methods):
             )
         return np.array(self._data, dtype=dtype)
 
-    # Operators. Comparisons are element by element; tensors are dict keys by identity all the same.
-
-    def __add__(self, other: Any) -> Tensor:
-        return record(ops.arithmetic.add, (self, other))
-
-    def __radd__(self, other: Any) -> Tensor:
-        return record(ops.arithmetic.add, (other, self))
-
-    def __sub__(self, other: Any) -> Tensor:
-        return record(ops.arithmetic.subtract, (self, other))
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return record(ops.arithmetic.subtract, (other, self))
-
-    def __mul__(self, other: Any) -> Tensor:
-        return record(ops.arithmetic.multiply, (self, other))
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return record(ops.arithmetic.multiply, (other, self))
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return record(ops.arithmetic.divide, (self, other))
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return record(ops.arithmetic.divide, (other, self))
-
-    def __floordiv__(self, other: Any) -> Tensor:
-        return record(ops.arithmetic.floor_divide, (self, other))
-
-    def __rfloordiv__(self, other: Any) -> Tensor:
-        return record(ops.arithmetic.floor_divide, (other, self))
-
-    def __mod__(self, other: Any) -> Tensor:
-        return record(ops.arithmetic.remainder, (self, other))
-
-    def __rmod__(self, other: Any) -> Tensor:
-        return record(ops.arithmetic.remainder, (other, self))
-
-    def __pow__(self, other: Any) -> Tensor:
-        return record(ops.arithmetic.power, (self, other))
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return record(ops.arithmetic.power, (other, self))
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return record(ops.linear_algebra.matmul, (self, other))
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return record(ops.linear_algebra.matmul, (other, self))
-
-    def __neg__(self) -> Tensor:
-        return record(ops.arithmetic.negative, (self,))
-
-    def __pos__(self) -> Tensor:
-        return self
-
-    def __abs__(self) -> Tensor:
-        return record(ops.arithmetic.absolute, (self,))
-
-    def __invert__(self) -> Tensor:
-        return record(ops.comparison.invert, (self,))
-
-    def __and__(self, other: Any) -> Tensor:
-        return record(ops.comparison.bitwise_and, (self, other))
-
-    def __rand__(self, other: Any) -> Tensor:
-        return record(ops.comparison.bitwise_and, (other, self))
-
-    def __or__(self, other: Any) -> Tensor:
-        return record(ops.comparison.bitwise_or, (self, other))
-
-    def __ror__(self, other: Any) -> Tensor:
-        return record(ops.comparison.bitwise_or, (other, self))
-
-    def __xor__(self, other: Any) -> Tensor:
-        return record(ops.comparison.bitwise_xor, (self, other))
-
-    def __rxor__(self, other: Any) -> Tensor:
-        return record(ops.comparison.bitwise_xor, (other, self))
-
-    def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]
-        return record(ops.comparison.equal, (self, other))
-
-    def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
-        return record(ops.comparison.not_equal, (self, other))
-
-    def __lt__(self, other: Any) -> Tensor:
-        return record(ops.comparison.less, (self, other))
-
-    def __le__(self, other: Any) -> Tensor:
-        return record(ops.comparison.less_equal, (self, other))
-
-    def __gt__(self, other: Any) -> Tensor:
-        return record(ops.comparison.greater, (self, other))
-
-    def __ge__(self, other: Any) -> Tensor:
-        return record(ops.comparison.greater_equal, (self, other))
-
-    __hash__ = object.__hash__
-
     def __getitem__(self, index: Any) -> Tensor:
         return record(ops.indexing.getitem, (self,), {"index": ops.indexing.plain_index(index)})
 
@@ -531,7 +430,7 @@ def _no_rule(primitive: Primitive, inputs: tuple[Any, ...]) -> NoGradientError:
     )
 
 
-Tensor.__primitive__ = staticmethod(record)
+Tensor.__primitive__ = staticmethod(record)  # type: ignore[misc]
 
 _new = object.__new__
 

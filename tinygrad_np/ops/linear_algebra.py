@@ -43,7 +43,7 @@ def _(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 @primitive
 def dot(a: Any, b: Any) -> Any:
-    """The product with a scalar, a @ b of vectors and matrices, else the sum over a's last and b's last but one axis."""
+    """A product with a scalar, a @ b of vectors and matrices, else a sum over a's last and b's last but one axis."""
     return np.dot(a, b)
 
 
