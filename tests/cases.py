@@ -147,6 +147,7 @@ CASES: list[Case] = [
     case(
         "heaviside", lambda h: np.heaviside(np.arange(-1, 2).astype(np.float16), h), real(2, 3), label="heaviside at 0"
     ),
+    case("heaviside", lambda h: np.heaviside(0, h), real(3), label="heaviside at a number"),
     case("nextafter", np.nextafter, positive, negative),
     case("fractional_part", lambda x: np.modf(x)[0], Domain(-1.9, -1.1), label="modf"),
     case("integral_part", lambda x: np.modf(x)[1], Domain(1.1, 1.9), label="modf"),
@@ -306,7 +307,7 @@ CASES: list[Case] = [
     case("minimum", np.minimum, real, real),
     case("maximum minimum", lambda x: np.clip(x, -0.5, 0.7), real, label="clip"),
     case("maximum minimum", np.clip, real, negative, positive, label="clip between arrays"),
-    case("maximum", lambda x: np.clip(x, min=0.1), real, label="clip from below"),
+    case("maximum", lambda x: np.clip(x, 0.1, None), real, label="clip from below"),
     case("minimum", lambda x: x.clip(max=0.1), real, label="clip from above"),
     case("fmax", np.fmax, real, real),
     case("fmin", np.fmin, real, real),
@@ -634,6 +635,7 @@ CASES: list[Case] = [
     case("reshape", lambda x: x.reshape(3, -1), real(2, 3)),
     case("reshape", lambda x: np.reshape(x, (6,)), real(2, 3)),
     case("transpose", np.transpose, real(2, 3)),
+    case("transpose", lambda x: np.transpose(x, 0), real(3)),
     case("transpose", lambda x: np.transpose(x, (2, 0, -2)), real(2, 3, 2)),
     case("swapaxes", lambda x: np.swapaxes(x, 0, -1), real(2, 3, 2)),
     case("squeeze", np.squeeze, real(2, 1, 3)),

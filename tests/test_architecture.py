@@ -20,6 +20,7 @@ FLOORS = [
     {"operators"},
     {"tensor"},
     {"tree"},
+    {"call"},
     {"transforms"},
     {"program"},
     {"check"},

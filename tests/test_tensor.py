@@ -355,3 +355,15 @@ def test_pickling_a_leaf_keeps_value_and_name(w: Tensor) -> None:
     again = pickle.loads(pickle.dumps(w))
     np.testing.assert_array_equal(again.numpy(), w.numpy())
     assert (again.name, again.requires_grad) == ("w", True)
+
+
+def test_what_would_reach_numpy_through_float_or_an_option(w: Tensor) -> None:
+    scalar = w.sum()
+    for attempt in (
+        lambda: np.sum(np.ones(3), initial=scalar),
+        lambda: tg.leaky_relu(w, slope=scalar),
+        lambda: w * np.ma.masked_array([1.0, 2.0, 3.0], [True, False, False]),
+        lambda: Tensor(np.ma.masked_array([1.0, 2.0], [True, False])),
+    ):
+        with pytest.raises((errors.TinygradError, ValueError)):
+            attempt()

@@ -36,6 +36,7 @@ from .ops.softmax import log_softmax, logsumexp, softmax
 from .ops.special import erf, erfc
 from .ops.updates import index_add, index_update
 from .primitive import primitive
+from .program import compile
 from .tensor import Tensor
 from .transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
@@ -45,6 +46,7 @@ __all__ = [
     "avg_pool1d",
     "avg_pool2d",
     "compare_gradients",
+    "compile",
     "conv1d",
     "conv2d",
     "conv_transpose1d",

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import FORWARD_FAILURES, NoGradientError, TinygradError, describe, forward_failure
+from .errors import FORWARD_FAILURES, NoGradientError, TinygradError, describe, forward_failure, listed
 from .graph import user_place
 from .primitive import NUMPY, Primitive
 
@@ -54,8 +54,8 @@ def _unusual_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: d
     name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
     if "out" in keywords:
         raise NoGradientError(
-            f"np.{name} was to write a Tensor into an array (out= or an operator like +=), {user_place()}, which would "
-            "drop the gradient silently; leave out= away, and write a = a + t instead of a += t."
+            f"np.{name} was to write {_named(inputs)} into an array (out= or an operator like +=), {user_place()}, "
+            "which would drop the gradient silently; leave out= away, and write a = a + t instead of a += t."
         )
     if method == "outer" and ours is not None:
         first, second = inputs
@@ -63,11 +63,11 @@ def _unusual_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: d
     if method != "__call__":
         ours = NUMPY.get((ufunc, method))
     if ours is None:
-        raise NoGradientError(f"np.{name} of a Tensor has no gradient rule, {user_place()}; {_ADVICE}")
+        raise NoGradientError(f"np.{name} of {_named(inputs)} has no gradient rule, {user_place()}; {_ADVICE}")
     refused = keywords.keys() - {parameter.name for parameter in _parameters(ours)}
     if refused:
         raise NoGradientError(
-            f"np.{name} of a Tensor does not take {', '.join(sorted(refused))}, {user_place()}; "
+            f"np.{name} of {_named(inputs)} does not take {', '.join(sorted(refused))}, {user_place()}; "
             "use np.where for a choice and .astype for another dtype."
         )
     return _run(ours, f"np.{name}", inputs, keywords)
@@ -87,6 +87,11 @@ def _described(arguments: tuple[Any, ...]) -> list[str]:
     """The Tensors among the arguments, as a sentence calls them."""
     tensors = [describe(tensor.shape, tensor.dtype, tensor.name) for tensor in _tensors(arguments)]
     return tensors or ["its arguments"]
+
+
+def _named(arguments: Any) -> str:
+    """The Tensors among the arguments, in a sentence."""
+    return listed(_described(tuple(arguments)))
 
 
 def _tensors(value: Any) -> Iterator[Any]:
@@ -111,7 +116,8 @@ def array_function(self: Any, function: Any, types: Any, arguments: tuple[Any, .
         if function in DATA:
             return _on_arrays(function, arguments, keywords)
         advice = _ADVICE_ON_WRITING if function in WRITING else _ADVICE
-        raise NoGradientError(f"{_full_name(function)} of a Tensor has no gradient rule, {user_place()}; {advice}")
+        what = f"{_full_name(function)} of {_named([*arguments, *keywords.values()])}"
+        raise NoGradientError(f"{what} has no gradient rule, {user_place()}; {advice}")
     if not (keywords.keys() <= _same_names(function) and len(arguments) <= _same_positions(function)):
         arguments, keywords = _translated(function, arguments, keywords)
     elif not keywords and type(ours) is Primitive and len(arguments) == ours.inputs:
@@ -121,6 +127,12 @@ def array_function(self: Any, function: Any, types: Any, arguments: tuple[Any, .
 
 def _on_arrays(function: Any, arguments: Any, keywords: Any) -> Any:
     """Run a function on the arrays of the Tensors among its arguments."""
+    named = dict(zip((parameter.name for parameter in _parameters(function)), arguments, strict=False))
+    if next(_tensors(keywords.get("out", named.get("out"))), None) is not None:
+        raise NoGradientError(
+            f"{_full_name(function)} was to write into a Tensor (out=), {user_place()}, which the graph may still "
+            "read; leave out= away."
+        )
     try:
         return function(*_untensored(arguments), **_untensored(keywords))
     except FORWARD_FAILURES as error:
@@ -186,7 +198,7 @@ def _translated(function: Any, arguments: tuple[Any, ...], keywords: dict[str, A
         value = named.pop(name)
         if value is not None and value is not np._NoValue and value is not defaults.get(name, np._NoValue):
             raise NoGradientError(
-                f"{_full_name(function)} of a Tensor does not take {name}=, {user_place()}; {_ADVICE}"
+                f"{_full_name(function)} of {_named(arguments)} does not take {name}=, {user_place()}; {_ADVICE}"
             )
     return arguments, {name: value for name, value in named.items() if value is not np._NoValue}
 

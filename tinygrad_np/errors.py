@@ -13,10 +13,17 @@ tinygrad_np.errors.ShapeError: matmul of W (1, 2) float64 and W (1, 2) float64 f
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
+
+_OUR_FILES = frozenset(map(str, Path(__file__).parent.rglob("*.py")))
+_NUMPY = str(Path(np.__file__).parent)
 
 
 class TinygradError(Exception):
@@ -100,6 +107,25 @@ class MissingDependencyError(TinygradError, ImportError):
     """A package that this feature needs is not installed."""
 
 
+def user_frame(depth: int = 0) -> FrameType:
+    """The innermost frame that is not this package's, the line of the user's code that is running.
+
+    `depth` is the number of callers that are known to be ours: starting behind them saves making frames of them.
+    """
+    frame = sys._getframe(depth + 1)
+    while frame.f_code.co_filename in _OUR_FILES and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def user_place() -> str:
+    """File and line of the user's code that is running, as a sentence says it."""
+    frame = user_frame()
+    while frame.f_code.co_filename.startswith(_NUMPY) and frame.f_back is not None:
+        frame = frame.f_back
+    return f"{os.path.basename(frame.f_code.co_filename)} line {frame.f_lineno}"
+
+
 def describe(shape: tuple[int, ...], dtype: object, name: str | None = None) -> str:
     """What a sentence calls a tensor: its name if it has one, its shape, its dtype.
 
@@ -107,6 +133,13 @@ def describe(shape: tuple[int, ...], dtype: object, name: str | None = None) -> 
     'W1 (2, 5) float64'
     """
     return f"{name or 'a tensor'} {shape} {dtype}"
+
+
+def described(value: Any) -> str:
+    """What a sentence calls an input of an operation: a tensor, an array, or else the value itself."""
+    if not hasattr(value, "dtype"):
+        return repr(value)
+    return describe(value.shape, value.dtype, getattr(value, "name", None))
 
 
 def listed(descriptions: list[str]) -> str:
@@ -127,10 +160,11 @@ _COUNTERPARTS: tuple[tuple[type[Exception], type[TinygradError]], ...] = (
     (np.linalg.LinAlgError, LinearAlgebraError),
     (IndexError, IndexingError),
     (ValueError, ShapeError),
+    (OverflowError, ShapeError),
     (TypeError, DTypeError),
 )
 
-FORWARD_FAILURES = (ValueError, TypeError, IndexError)
+FORWARD_FAILURES = (ValueError, TypeError, IndexError, OverflowError)
 
 
 def forward_failure(error: Exception, operation: str, operands: list[str], place: str) -> TinygradError:

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from operator import attrgetter
-from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+from .errors import user_frame as user_frame
+from .errors import user_place as user_place
 from .exposure import Exposure
 from .primitive import Plan
 
@@ -29,8 +29,6 @@ clock = itertools.count(1)
 
 NOT_KEPT: Any = object()
 """The `grad` of an interior node, which keeps none unless it is told to."""
-
-_OUR_FILES = frozenset(map(str, Path(__file__).parent.rglob("*.py")))
 
 
 class Node:
@@ -171,23 +169,6 @@ class enable_grad(no_grad):
     """Record, even inside `no_grad`: a transform records whatever its caller does."""
 
     recording = True
-
-
-def user_frame(depth: int = 0) -> FrameType:
-    """The innermost frame that is not this package's, the line of the user's code that is running.
-
-    `depth` is the number of callers that are known to be ours: starting behind them saves making frames of them.
-    """
-    frame = sys._getframe(depth + 1)
-    while frame.f_code.co_filename in _OUR_FILES and frame.f_back is not None:
-        frame = frame.f_back
-    return frame
-
-
-def user_place() -> str:
-    """File and line of the user's code that is running, as a sentence says it."""
-    frame = user_frame()
-    return f"{os.path.basename(frame.f_code.co_filename)} line {frame.f_lineno}"
 
 
 def ancestors(root: Node) -> list[Node]:

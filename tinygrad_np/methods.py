@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
 from . import ops
+from .errors import NoGradientError, user_place
 from .ops.reduction import Axis
 
 Same = TypeVar("Same", bound="Methods")
@@ -174,7 +176,7 @@ class Methods:
 
     def choose(self: Same, choices: Any, mode: str = "raise") -> Same:
         """choices[t[i]][i] for each i."""
-        return ops.branches.choose(self, choices, mode)  # type: ignore[no-any-return]
+        return _np.choose(self, choices, mode=mode)  # type: ignore[no-any-return]
 
     def clip(self: Same, min: Any = None, max: Any = None) -> Same:
         """The elements held between two bounds."""
@@ -210,7 +212,9 @@ class Methods:
 
     def astype(self: Same, dtype: Any, *, copy: bool = True) -> Same:
         """In another dtype; an integer one carries no gradient."""
-        return ops.shape.astype(self, dtype=np.dtype(dtype))  # type: ignore[no-any-return]
+        with suppress(TypeError):  # What is no dtype is refused by the operation, in a sentence.
+            dtype = np.dtype(dtype)
+        return ops.shape.astype(self, dtype=dtype)  # type: ignore[no-any-return]
 
     def copy(self: Same) -> Same:
         """The same values in an array of their own, recorded: the gradient flows through."""
@@ -235,6 +239,14 @@ class Methods:
     def trace(self: Same, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Same:
         """The sum along a diagonal."""
         return _np.trace(self, offset, axis1, axis2, dtype)  # type: ignore[no-any-return]
+
+    @property
+    def _mask(self) -> NoReturn:
+        """What np.ma asks for; without an answer it would go on with the values alone."""
+        raise NoGradientError(
+            f"a masked array met a Tensor, {user_place()}, and would have dropped its gradient silently; choose with "
+            "np.where(mask, 0, t) or give where=~mask."
+        )
 
     def nonzero(self) -> tuple[Any, ...]:
         """The indices of the elements that are not 0, an array for each axis."""

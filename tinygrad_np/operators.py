@@ -75,7 +75,7 @@ class Operators(Methods):
         return self.__primitive__(ops.arithmetic.negative, (self,))
 
     def __pos__(self) -> Self:
-        return self
+        return self.__primitive__(ops.arithmetic.positive, (self,))
 
     def __abs__(self) -> Self:
         return self.__primitive__(ops.arithmetic.absolute, (self,))

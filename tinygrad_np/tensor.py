@@ -31,6 +31,7 @@ from .errors import (
     NotRecordedError,
     ShapeError,
     describe,
+    described,
     forward_failure,
     listed,
 )
@@ -72,8 +73,8 @@ class Tensor(Operators):
         array = own_array(data, dtype)
         if requires_grad and array.dtype.kind != "f":
             raise DTypeError(
-                f"{describe(array.shape, array.dtype, name)} can't require a gradient: only floating dtypes have one; "
-                "write its values as 1.0 instead of 1, or give dtype=float."
+                f"{describe(array.shape, array.dtype, name)} can't require a gradient, {user_place()}: only floating "
+                "dtypes have one; write its values as 1.0 instead of 1, or give dtype=float."
             )
         self._data = array
         self._node = leaf_of(array, requires_grad)._node
@@ -211,6 +212,11 @@ class Tensor(Operators):
         return make_tensor(self._data.copy(), None)
 
     def __float__(self) -> float:
+        if self.requires_grad and sys._getframe(1).f_globals.get("__name__", "").startswith("numpy."):
+            raise NoGradientError(
+                f"a function of NumPy was to read {self._described()} as a number, {user_place()}, which would drop "
+                "its gradient silently; give its other arguments as Tensors, or t.item() if no gradient is wanted."
+            )
         return float(self.item())
 
     def __int__(self) -> int:
@@ -385,10 +391,17 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
         bit += bit
     try:
         result = primitive.forward(*arrays, **parameters) if parameters else primitive.forward(*arrays)
-    except FORWARD_FAILURES as error:
-        raise forward_failure(error, primitive.name, _descriptions(inputs), user_place()) from None
-    except CaptureError as error:
-        result = error.apply_whole(primitive.forward, tuple(arrays), parameters)
+    except (*FORWARD_FAILURES, CaptureError) as error:
+        # NumPy may have wrapped what a traced value refused.
+        refused = error if isinstance(error, CaptureError) else error.__cause__
+        if not isinstance(refused, CaptureError):
+            raise forward_failure(error, primitive.name, _descriptions(inputs), user_place()) from None
+        result = refused.apply_whole(primitive.forward, tuple(arrays), parameters)
+    if type(result) is Tensor:
+        raise NoGradientError(
+            f"{primitive.name} was given a Tensor for one of its options ({', '.join(parameters)}), {user_place()}, in "
+            "which it has no gradient: give a number."
+        )
     try:
         dtype = result.dtype
     except AttributeError:
@@ -468,6 +481,8 @@ def own_array(data: Any, dtype: Any) -> Any:
     """A copy of the data as an array of numbers that tensors can hold."""
     if isinstance(data, Tensor):
         data = data._data
+    if isinstance(data, np.ma.MaskedArray):
+        raise DTypeError(f"a Tensor has no mask; give data.filled() of the masked array, {user_place()}.")
     if hasattr(data, "__array_function__") and not isinstance(data, np.ndarray):
         array = data if dtype is None else data.astype(dtype)
     else:
@@ -486,13 +501,12 @@ def own_array(data: Any, dtype: Any) -> Any:
 
 def _operand(value: Any) -> Any:
     """What an operation runs on in place of a value that is neither a Tensor nor a plain array or number."""
+    if isinstance(value, np.matrix | np.ma.MaskedArray):
+        raise DTypeError(f"a {type(value).__name__} met a Tensor, {user_place()}: its operators mean something else.")
     if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__array_function__"):
         return value
-    return np.array(value) if isinstance(value, list | tuple) else value
+    return own_array(value, None) if isinstance(value, list | tuple) else value
 
 
 def _descriptions(inputs: tuple[Any, ...]) -> list[str]:
-    return [
-        describe(value.shape, value.dtype, getattr(value, "name", None)) if hasattr(value, "dtype") else repr(value)
-        for value in inputs
-    ]
+    return [described(value) for value in inputs]

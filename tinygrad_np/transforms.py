@@ -22,12 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from .engine import backward_steps
-from .errors import DTypeError, GradientShapeError, NonScalarError, ShapeError, describe
-from .graph import NOT_KEPT, Node, between, enable_grad, state, user_place
-from .ops.shape import identity
-from .tensor import Tensor, leaf_of, make_tensor, own_array, own_gradient, record
-from .tree import Rebuild, flatten, map_tree
+from .call import Call, fitting, floating_outputs, gradients_of, owned, scalar, together, unshared
+from .graph import enable_grad
+from .tensor import Tensor, leaf_of
+from .tree import flatten, map_tree
 
 Function = Callable[..., Any]
 
@@ -65,11 +63,12 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bo
 
     @functools.wraps(f, assigned=("__name__", "__doc__"), updated=())
     def value_and_gradient(*arguments: Any, **keywords: Any) -> Any:
-        call = _Call(f, arguments, keywords, argnums)
+        call = Call(f, arguments, keywords, argnums)
         result, aux = call.result if has_aux else (call.result, None)
-        output = _scalar(result)
+        output = scalar(result)
         gradient = call.in_trees(call.gradients([output], [np.ones(output.shape, output.dtype)]))
         value = call.handed_out(output)
+        call.close()
         return ((value, map_tree(call.handed_out, aux)) if has_aux else value), gradient
 
     return value_and_gradient
@@ -95,12 +94,15 @@ def vjp(f: Function, *inputs: Any) -> tuple[Any, Function]:
     >>> pullback(np.array([1.0, 0.0]))
     (array([1., 0.]),)
     """
-    call = _Call(f, inputs, {}, range(len(inputs)))
-    outputs, rebuild = _outputs(call.result)
+    # The pullback may be called much later, when the arrays that were given have changed.
+    call = Call(f, tuple(map_tree(unshared, one) for one in inputs), {}, range(len(inputs)))
+    outputs, rebuild = floating_outputs(call.result)
+    paths = call.paths(outputs)
+    call.close()
 
     def pullback(g: Any) -> Any:
-        seeds = _fitting(flatten(g)[0], outputs, "the pullback", "result")
-        return call.in_trees(call.gradients(outputs, seeds))
+        seeds = fitting(flatten(g)[0], outputs, "the pullback", "result")
+        return call.in_trees(call.gradients(outputs, seeds, paths=paths))
 
     return rebuild([call.handed_out(output) for output in outputs]), pullback
 
@@ -115,13 +117,15 @@ def jvp(f: Function, inputs: Sequence[Any], tangents: Sequence[Any]) -> tuple[An
     >>> dy
     array([ 2., 40.])
     """
-    call = _Call(f, tuple(inputs), {}, range(len(inputs)))
-    outputs, rebuild = _outputs(call.result)
-    directions = _fitting(flatten(tuple(tangents))[0], call.variables, "jvp", "input")
+    call = Call(f, together(inputs, "inputs"), {}, range(len(inputs)))
+    outputs, rebuild = floating_outputs(call.result)
+    directions = fitting(flatten(together(tangents, "tangents"))[0], call.variables, "jvp", "input")
     with enable_grad():
         seeds = [leaf_of(np.zeros(output.shape, output.dtype), requires_grad=True) for output in outputs]
         pulled = call.gradients(outputs, seeds, recorded=True)
-    along = _gradients(pulled, directions, seeds, recorded=call.is_recorded(outputs))
+    recorded = call.is_recorded([*outputs, *directions])
+    along = owned(gradients_of(pulled, directions, seeds, recorded), recorded)
+    call.close(seeds)
     return rebuild([call.handed_out(output) for output in outputs]), rebuild([call.handed_out(one) for one in along])
 
 
@@ -134,14 +138,15 @@ def hvp(f: Function, inputs: Sequence[Any], tangents: Sequence[Any]) -> tuple[An
     >>> tg.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
     (array([ 6., 12.]),)
     """
-    call = _Call(f, tuple(inputs), {}, range(len(inputs)))
-    output = _scalar(call.result)
-    directions = _fitting(flatten(tuple(tangents))[0], call.variables, "hvp", "input")
+    call = Call(f, together(inputs, "inputs"), {}, range(len(inputs)))
+    output = scalar(call.result)
+    directions = fitting(flatten(together(tangents, "tangents"))[0], call.variables, "hvp", "input")
     with enable_grad():
         gradients = call.gradients([output], [np.ones(output.shape, output.dtype)], recorded=True)
-    recorded = call.is_recorded([output])
-    products = _gradients(gradients, directions, call.variables, recorded)
-    return tuple(call.in_trees(_owned(products, recorded)))
+    recorded = call.is_recorded([output, *directions])
+    products = gradients_of(gradients, directions, call.variables, recorded)
+    call.close()
+    return tuple(call.in_trees(owned(products, recorded)))
 
 
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
@@ -158,9 +163,11 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     @functools.wraps(f, assigned=("__name__", "__doc__"), updated=())
     def derivative(*arguments: Any, **keywords: Any) -> Any:
-        call = _Call(f, arguments, keywords, argnums)
-        outputs, rebuild = _outputs(call.result)
-        return rebuild([call.in_trees(_jacobian_rows(call, output)) for output in outputs])
+        call = Call(f, arguments, keywords, argnums)
+        outputs, rebuild = floating_outputs(call.result)
+        rows = [_jacobian_rows(call, output) for output in outputs]
+        call.close()
+        return rebuild([call.in_trees(blocks) for blocks in rows])
 
     return derivative
 
@@ -176,117 +183,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return jacobian(grad(f, argnums), argnums)
 
 
-class _Call:
-    """One call of the function on Tensors of its own, the variables, with what leads from them to its result."""
-
-    def __init__(self, f: Function, arguments: tuple[Any, ...], keywords: Any, argnums: int | Sequence[int]) -> None:
-        self.caller_records = state.recording
-        self.is_single = isinstance(argnums, int)
-        self.variables: list[Tensor] = []
-        self.trees: list[tuple[int, Rebuild]] = []
-        self.given_tensors = False
-        given = list(arguments)
-        for argnum in [argnums] if isinstance(argnums, int) else argnums:
-            if not -len(arguments) <= argnum < len(arguments):
-                raise ShapeError(
-                    f"argnums={argnum}, but the function was given {len(arguments)} arguments by position, "
-                    f"{user_place()}."
-                )
-            leaves, rebuild = flatten(arguments[argnum])
-            variables = [self._variable(leaf) for leaf in leaves]
-            self.variables += variables
-            self.trees.append((len(variables), rebuild))
-            given[argnum] = rebuild(variables)
-        with enable_grad():
-            self.result = f(*given, **keywords)
-
-    def _variable(self, leaf: Any) -> Tensor:
-        """A Tensor of this call's own; connected to the one given if a gradient may flow on to it."""
-        if isinstance(leaf, Tensor):
-            self.given_tensors = True
-            if leaf.requires_grad and self.caller_records:
-                return record(identity, (leaf,))
-        array = leaf if isinstance(leaf, np.ndarray) else own_array(leaf, None)
-        if array.dtype.kind != "f":
-            raise DTypeError(
-                f"a derivative with respect to {describe(array.shape, array.dtype, getattr(leaf, 'name', None))}, "
-                f"{user_place()}: only floating dtypes have one; write 1.0 instead of 1."
-            )
-        variable = leaf_of(array, requires_grad=True)
-        # It is no leaf of the user's: a copy or a pickle of it would be cut off from this call.
-        variable._noted().grad = NOT_KEPT
-        return variable
-
-    def is_recorded(self, outputs: list[Tensor]) -> bool:
-        """Whether anything outside of the call can be differentiated, and the caller records."""
-        return self.caller_records and any(_leads_outside(output, self.variables) for output in outputs)
-
-    def gradients(self, outputs: list[Tensor], seeds: list[Any], recorded: bool | None = None) -> list[Any]:
-        """The gradient for each variable, of the sum of outputs times seeds."""
-        if recorded is None:
-            recorded = self.is_recorded(outputs) or (
-                self.caller_records and any(_needs_gradient(seed) for seed in seeds)
-            )
-        return _owned(_gradients(outputs, seeds, self.variables, recorded), recorded)
-
-    def in_trees(self, gradients: list[Any]) -> Any:
-        """The gradients in the trees of the arguments: a tuple of them, or the only one."""
-        source = iter([self.handed_out(gradient) for gradient in gradients])
-        trees = tuple(rebuild([next(source) for _ in range(count)]) for count, rebuild in self.trees)
-        return trees[0] if self.is_single else trees
-
-    def handed_out(self, value: Any) -> Any:
-        """What the caller gets: arrays for arrays, Tensors for Tensors and wherever a gradient can flow on."""
-        if not isinstance(value, Tensor):
-            return make_tensor(value, None) if self.given_tensors and hasattr(value, "dtype") else value
-        if self.caller_records and _leads_outside(value, self.variables):
-            return value
-        return value.detach() if self.given_tensors else value.numpy()
-
-
-def _gradients(outputs: list[Any], seeds: list[Any], variables: list[Tensor], recorded: bool) -> list[Any]:
-    """The gradient for each variable, of the sum of outputs times seeds: Tensors if recorded, else arrays."""
-    totals: list[Any] = [None] * len(variables)
-    places = {variable._noted(): place for place, variable in enumerate(variables)}
-    before = state.recording
-    state.recording = recorded
-    try:
-        for output, seed in zip(outputs, seeds, strict=True):
-            root = output._node if isinstance(output, Tensor) else None
-            nodes = between(root, list(places)) if root is not None and root.requires_grad else []
-            if not nodes or root is None:
-                continue
-            if recorded and not isinstance(seed, Tensor):
-                seed = make_tensor(seed, None)
-            elif not recorded and isinstance(seed, Tensor):
-                seed = seed.numpy()
-            for node, upstream, _ in backward_steps(root, seed, nodes=nodes, lift=make_tensor if recorded else None):
-                place = places.get(node)
-                if place is not None:
-                    totals[place] = upstream if totals[place] is None else totals[place] + upstream
-    finally:
-        state.recording = before
-    return [
-        np.zeros(variable.shape, variable.dtype) if total is None else total
-        for variable, total in zip(variables, totals, strict=True)
-    ]
-
-
-def _leads_outside(output: Tensor, variables: list[Tensor]) -> bool:
-    """Whether a gradient of the output can flow to something that is not one of the variables."""
-    if output._node is None or not output._node.requires_grad:
-        return False
-    inside = set(between(output._node, [variable._node for variable in variables if variable._node is not None]))
-    if output._node not in inside:
-        return True
-    return any(
-        type(parent) is Node and parent.requires_grad and parent not in inside
-        for node in inside
-        for parent in node.inputs
-    )
-
-
-def _jacobian_rows(call: _Call, output: Tensor) -> list[Any]:
+def _jacobian_rows(call: Call, output: Tensor) -> list[Any]:
     rows: list[list[Any]] = []
     for element in range(output.size):
         seed = np.zeros(output.size, output.dtype)
@@ -298,60 +195,3 @@ def _jacobian_rows(call: _Call, output: Tensor) -> list[Any]:
         np.stack([row[place] for row in rows]).reshape(output.shape + variable.shape)
         for place, variable in enumerate(call.variables)
     ]
-
-
-def _owned(gradients: list[Any], recorded: bool) -> list[Any]:
-    if recorded:
-        return gradients
-    shared: set[int] = set()
-    return [own_gradient(gradient, shared) for gradient in gradients]
-
-
-def _needs_gradient(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.requires_grad
-
-
-def _outputs(result: Any) -> tuple[list[Tensor], Rebuild]:
-    leaves, rebuild = flatten(result)
-    return [_floating(leaf) for leaf in leaves], rebuild
-
-
-def _floating(result: Any) -> Tensor:
-    output = result if isinstance(result, Tensor) else leaf_of(own_array(result, None), requires_grad=False)
-    if output.dtype.kind != "f":
-        raise DTypeError(
-            f"the function returned {describe(output.shape, output.dtype, output.name)}, {user_place()}: "
-            "only floating results can be differentiated."
-        )
-    return output
-
-
-def _scalar(result: Any) -> Tensor:
-    if isinstance(result, dict | list | tuple) or result is None:
-        raise NonScalarError(
-            f"the function returned a {type(result).__name__}, {user_place()}; a gradient is that of one number: "
-            "return the loss alone, or (loss, the rest) with has_aux=True."
-        )
-    output = _floating(result)
-    if output.size != 1:
-        raise NonScalarError(
-            f"the function returned {describe(output.shape, output.dtype, output.name)}, {user_place()}; a gradient is "
-            "that of one number: reduce it, as with .sum(), or take tg.jacobian."
-        )
-    return output
-
-
-def _fitting(values: list[Any], models: Sequence[Tensor], who: str, what: str) -> list[Any]:
-    """The gradients or tangents given by the user, each in the shape and dtype of its model."""
-    if len(values) != len(models):
-        raise ShapeError(f"{who} was given {len(values)} arrays for {len(models)} {what}s, {user_place()}.")
-    fitted = []
-    for value, model in zip(values, models, strict=True):
-        value = value if isinstance(value, Tensor) else own_array(value, None)
-        if value.shape != model.shape:
-            raise GradientShapeError(
-                f"{who} was given an array of shape {value.shape}, {user_place()}, for "
-                f"{describe(model.shape, model.dtype, model.name)}; it must have exactly the shape of the {what}."
-            )
-        fitted.append(value if value.dtype == model.dtype else value.astype(model.dtype))
-    return fitted

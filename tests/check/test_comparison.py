@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -113,6 +114,16 @@ class TestRight:
             assert tg.compare_gradients(loss, {"x": [np.inf, 0.0, np.nan]})["x"].where == (2,)
             assert tg.compare_gradients(loss * np.nan, {"x": [np.nan, np.nan, np.nan]})
 
+    def test_lazy_arrays(self, network: Network) -> None:
+        X = da.from_array(network.X, chunks=(10, 2))
+        W = Tensor([[0.3], [-0.7]], requires_grad=True, name="W")
+        A = tg.sigmoid((X @ W).named("Z"))
+        loss = -np.mean(network.Y * np.log(A) + (1 - network.Y) * np.log(1 - A))
+        dZ = (1 / (1 + np.exp(-network.X @ W.numpy())) - network.Y) / SAMPLES
+        assert tg.compare_gradients(loss, {"Z": dZ, "W": network.X.T @ dZ})
+        report = tg.compare_gradients(loss, {"Z": -dZ, "W": -network.X.T @ dZ})
+        assert report["W"].follows_from == ("Z",)
+
     def test_an_empty_tensor(self) -> None:
         x = Tensor(np.zeros((0, 3)), requires_grad=True, name="x")
         assert tg.compare_gradients(np.sum(x), {"x": np.zeros((0, 3))})
@@ -180,9 +191,27 @@ class TestWrong:
     def test_the_place_of_the_mistake_is_named(self, network: Network) -> None:
         diagnosis = tg.compare_gradients(network.loss, by_hand(network, "no square"))["Z2"].diagnosis
         assert "between A2, which is right, and Z2, in tanh (networks.py line 40)" in diagnosis
-        without = {name: gradient for name, gradient in by_hand(network, "no square").items() if name in ("W1", "Z3")}
+        assert ", whose gradient is g * (1 - y**2)." in diagnosis
+        without = {name: gradient for name, gradient in by_hand(network, "wrong sign").items() if name in ("W1", "Z3")}
         diagnosis = tg.compare_gradients(network.loss, without)["W1"].diagnosis
         assert "between Z3, which is right, and W1, in one of 8 operations; compare A2, Z2 and A1 as well" in diagnosis
+
+    @pytest.mark.parametrize(
+        ("mistake", "words"),
+        [
+            ("no derivative of tanh", "is what it would be without the derivative of tanh (networks.py line 40)."),
+            ("no square", "is what it would be with 1 minus the result in place of the derivative of tanh"),
+            ("derivative of sigmoid", "is what it would be with the derivative of sigmoid in place of the derivative"),
+            ("wrong sign", "The mistake is made between dot (networks.py line 41) and them, in add (networks.py line"),
+        ],
+    )
+    def test_the_parameters_alone_tell_where_it_was_made(self, network: Network, mistake: str, words: str) -> None:
+        gradients = by_hand(network, mistake)
+        report = tg.compare_gradients(network.loss, {name: gradients[name] for name in network.parameters})
+        assert report.wrong == ["b2", "W2", "b1", "W1"]
+        assert report["b2"].diagnosis.startswith("Each of b2, W2, b1 and W1 ")
+        assert words in report["b2"].diagnosis
+        assert str(report).count("Each of") == 1
 
     def test_only_the_interior_is_scaled_as_the_documents_do(self, network: Network) -> None:
         gradients = by_hand(network)
@@ -197,7 +226,7 @@ class TestWrong:
         gradients["W1"] = gradients["W1"] * 1.5
         report = tg.compare_gradients(network.loss, gradients)
         assert report["b1"].follows_from == ("Z2",)
-        assert "Besides what follows from other mistakes" in report["W1"].diagnosis
+        assert report["W1"].diagnosis.startswith("Besides what follows from Z2, W1 is 1.5 times the gradient")
         assert "W1" not in report["Z2"].diagnosis.partition("Once it is repaired")[2]
 
     @pytest.mark.parametrize(
@@ -237,7 +266,7 @@ class TestWrong:
         gradients = by_hand(network)
         report = tg.compare_gradients(network.loss, {"b2": gradients["Z2"], "b1": gradients["Z1"].sum(0)})
         assert report.wrong == ["b2", "b1"]
-        assert "the sum over axis 0, along which b2 was broadcast, is missing" in report["b2"].diagnosis
+        assert "the sum over axis 0, along which it was broadcast, is missing" in report["b2"].diagnosis
         assert "keepdims=True" in report["b1"].diagnosis
 
     def test_a_square_matrix_transposed(self) -> None:

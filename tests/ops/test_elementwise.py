@@ -223,6 +223,8 @@ def test_the_forms_of_clip() -> None:
         ((), {"min": 0}),
         ((), {"a_min": None, "a_max": 1}),
     ]:
+        if "min" in keywords and np.lib.NumpyVersion(np.__version__) < "2.1.0":
+            continue  # These NumPys know only a_min and a_max.
         expected = np.clip(X, *positional, **keywords)
         np.testing.assert_array_equal(np.clip(x, *positional, **keywords).numpy(), expected)
     low, high = recorded(-0.5), recorded(np.full(5, 0.5))

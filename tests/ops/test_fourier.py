@@ -57,6 +57,7 @@ def test_complex_results_are_refused(f: Any) -> None:
     "f",
     [
         lambda t: np.fft.irfft(t, 0),
+        lambda t: np.fft.irfft(t, -1),
         lambda t: np.fft.irfft(t, axis=2),
         lambda t: np.fft.irfft(t, norm="n"),
         lambda t: np.fft.hfft(t, norm="n"),

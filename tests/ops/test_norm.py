@@ -87,6 +87,8 @@ def test_the_condition_number_of_a_singular_matrix_is_infinite() -> None:
         lambda t: linalg.norm(t, 1, axis=(0, -2)),
         lambda t: linalg.norm(t, axis="0"),
         lambda t: linalg.vector_norm(t, ord="nuc"),
+        lambda t: linalg.vector_norm(t, ord=t[0, 0] + 2),
+        lambda t: linalg.norm(t, t[0, 0] + 2),
         lambda t: linalg.cond(t[:0]),
         lambda t: linalg.cond(0 * t, 1),
     ],

@@ -86,6 +86,7 @@ def test_the_median_is_the_middle_or_the_mean_of_two() -> None:
     assert gradient(np.median, [5.0, 1.0, 3.0, 2.0]).tolist() == [0, 0, 0.5, 0.5]
     assert gradient(np.median, [2.0, 2.0, 2.0]).sum() == 1
     assert gradient(lambda x: np.median(x, axis=0), [[1.0, 9.0], [2.0, 8.0]]).tolist() == [[0.5, 0.5]] * 2
+    assert gradient(lambda x: np.median(x, np.array([0, 1])), [[1.0, 9.0], [2.0, 8.0]]).tolist() == [[0, 0], [0.5, 0.5]]
 
 
 def test_half_precision_ranks_are_exact() -> None:
@@ -119,6 +120,8 @@ def test_sets_of_tensors_are_numpys() -> None:
             result = function(Tensor(first, requires_grad=True), second)
             assert result.requires_grad
             assert result.tolist() == function(first, second).tolist()
+            single = first.astype(np.float32)
+            assert function(Tensor(single), second).dtype == function(single, second).dtype
     common, first_places, second_places = np.intersect1d(Tensor(a, requires_grad=True), b, return_indices=True)
     assert (common.tolist(), first_places.tolist(), second_places.tolist()) == ([2, 3], [3, 0], [1, 2])
     assert gradient(lambda x: np.setdiff1d(x, [3.0]) * [1, 2], a).tolist() == [0, 1, 0, 2]

@@ -334,6 +334,32 @@ def test_the_methods_are_numpys_functions() -> None:
     assert t.argsort(None).tolist() == values.argsort(None).tolist()
 
 
+@pytest.mark.parametrize("name", ["sum", "prod", "mean", "cumsum", "cumprod", "nansum", "nanprod", "trace"])
+@pytest.mark.parametrize("dtype", [bool, int, np.int8, np.float32, np.float16])
+def test_the_dtype_asked_for_is_that_of_the_result(name: str, dtype: Any) -> None:
+    values, function = np.array([[1.5, 0.0], [-3.0, 2.0]]), getattr(np, name)
+    result = function(Tensor(values, requires_grad=True), dtype=dtype)
+    expected = function(values, dtype=dtype)
+    assert result.dtype == expected.dtype
+    np.testing.assert_array_equal(result.numpy(), expected)
+
+
+@pytest.mark.parametrize("name", ["var", "std", "nanvar", "nanstd"])
+def test_options_of_a_variance(name: str) -> None:
+    values, function = [1.0, 2.5, 4.0], getattr(np, name)
+    t, mean = Tensor(values, requires_grad=True), Tensor(2.0, requires_grad=True)
+    assert function(t, dtype=np.float32, mean=mean).dtype == np.float32
+    for options in ({"dtype": int}, {"dtype": bool}, {"ddof": mean}, {"correction": mean}):
+        with pytest.raises(TinygradError, match=f"np.{name} of"):
+            function(t, **options)
+
+
+def test_a_list_may_have_a_tensor_for_its_mean() -> None:
+    mean = Tensor(2.0, requires_grad=True)
+    np.var([1.0, 2.5, 4.0], mean=mean).backward()
+    assert mean.grad == pytest.approx(-1.0)
+
+
 def test_indices_and_truths_are_data() -> None:
     t = Tensor([[1.0, 5.0], [4.0, 2.0]], requires_grad=True)
     for data in (

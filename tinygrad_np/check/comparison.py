@@ -62,7 +62,7 @@ def compare_gradients(loss: Tensor, manual: Mapping[str | Tensor, Any]) -> Repor
     compared.sort(key=lambda one: passage.order(one.node))
     compared = _with_noise(passage, compared)
     rows = [_row(one, finding) for one, finding in zip(compared, diagnose(passage, compared), strict=True)]
-    return Report(f"Gradients of {described(root)} by hand, against autograd", rows, COLUMNS, ALIGNMENT)
+    return Report(f"Gradients of {root.name or 'the loss'} by hand, against autograd", rows, COLUMNS, ALIGNMENT)
 
 
 def _root(loss: Any) -> Node:

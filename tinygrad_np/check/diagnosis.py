@@ -8,13 +8,15 @@ the error that it causes in all later ones. What is left over after subtracting 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import listed
+from ..formula import formula
 from ..graph import Node
-from .mistakes import mistake
+from .mistakes import ON_THE_WAY, Scene, mistake
 from .passage import Compared, Passage, described, implied_errors
 from .tolerance import judge
 
@@ -36,43 +38,63 @@ class _Source(NamedTuple):
     errors: dict[Node, Any]
 
 
+class _Way(NamedTuple):
+    """From the nearest gradients that are known, through these operations; and the names met in between."""
+
+    starts: list[Node]
+    operations: list[Node]
+    names: list[str]
+
+
+class _Mistake(NamedTuple):
+    """A gradient with a mistake of its own: what it is, in words, on which way it was made, and what else is in it."""
+
+    one: Compared
+    what: str
+    way: _Way
+    besides: tuple[str, ...]
+
+
 def diagnose(passage: Passage, compared: Sequence[Compared]) -> list[Finding]:
     """A finding for each gradient; they are to be in the order of the backward pass."""
     with np.errstate(all="ignore"):
-        return _with_consequences(compared, _findings(passage, compared))
+        mistakes, following = _told_apart(passage, compared)
+    right = {one.node for one in compared if not one.is_wrong}
+    diagnoses: dict[str, str] = {}
+    for group in _alike(mistakes):
+        names = [each.one.name for each in group]
+        diagnoses |= dict.fromkeys(names, _paragraph(group, right, passage.root) + _consequences(names, following))
+    return [Finding(diagnoses.get(one.name, ""), following.get(one.name, ())) for one in compared]
 
 
-def _findings(passage: Passage, compared: Sequence[Compared]) -> list[Finding]:
-    findings: list[Finding] = []
+def _told_apart(passage: Passage, compared: Sequence[Compared]) -> tuple[list[_Mistake], dict[str, tuple[str, ...]]]:
+    """The gradients with mistakes of their own; and for those that merely follow, from which."""
+    known = {one.node for one in compared} | {passage.root}
+    # An operation that a right gradient came through has a right gradient itself: the mistake is made later.
+    cleared = {node for one in compared if not one.is_wrong for node in _way(one, passage, known).operations}
+    mistakes: list[_Mistake] = []
+    following: dict[str, tuple[str, ...]] = {}
     sources: list[_Source] = []
     for one in compared:
         arriving = [source for source in sources if one.node in source.errors]
         implied = sum((source.errors[one.node] for source in arriving), np.zeros(one.node.shape))
-        if one.is_wrong and one.fits and _explains(one, implied):
-            findings.append(Finding(follows_from=_names(one, arriving)))
-            continue
         if one.is_wrong:
-            findings.append(Finding(_sentence(one, passage, compared, bool(_names(one, arriving)))))
-        else:
-            findings.append(Finding())
+            causes = _causes(one, arriving)
+            expected = replace(one, gradient=one.gradient + implied) if causes else one
+            if causes and one.fits and one.agrees(one.manual, expected.gradient):
+                following[one.name] = causes
+                continue
+            way = _way(one, passage, known | cleared)
+            what = mistake(expected, Scene(passage, compared, way.operations))
+            mistakes.append(_Mistake(one, what, way, causes))
         own = (one.manual - one.gradient if one.is_wrong and one.fits else 0) - implied
         if one.node.plan is not None and np.any(own != 0):
             errors = implied_errors(one.node, own.astype(one.node.dtype))
             sources.append(_Source(one.name if one.is_wrong else None, errors))
-    return findings
+    return mistakes, following
 
 
-def _explains(one: Compared, implied: Any) -> bool:
-    """Whether the gradient is what an error made earlier has to make of it."""
-    if not np.any(implied != 0):
-        return False
-    expected = one.gradient + implied
-    growth = np.nanmax(np.abs(expected), initial=0.0) / max(np.nanmax(np.abs(one.gradient), initial=0.0), 1e-300)
-    noise = np.max(one.noise, initial=0.0) * max(1.0, growth)
-    return not judge(one.manual, expected, one.eps, noise).wrong.any()
-
-
-def _names(one: Compared, arriving: list[_Source]) -> tuple[str, ...]:
+def _causes(one: Compared, arriving: list[_Source]) -> tuple[str, ...]:
     """The mistakes that reach this gradient with more than rounding."""
     return tuple(
         source.name
@@ -82,43 +104,8 @@ def _names(one: Compared, arriving: list[_Source]) -> tuple[str, ...]:
     )
 
 
-def _with_consequences(compared: Sequence[Compared], findings: list[Finding]) -> list[Finding]:
-    """The findings, with what follows from each mistake alone said at its end."""
-    complete = []
-    for one, finding in zip(compared, findings, strict=True):
-        following = [
-            other.name
-            for other, its in zip(compared, findings, strict=True)
-            if its.follows_from == (one.name,) and other is not one
-        ]
-        if finding.diagnosis and following:
-            verb = "is" if len(following) == 1 else "are"
-            sentence = f"{finding.diagnosis} Once it is repaired, {listed(following)} {verb} right too."
-            finding = finding._replace(diagnosis=sentence)
-        complete.append(finding)
-    return complete
-
-
-def _sentence(one: Compared, passage: Passage, compared: Sequence[Compared], also_follows: bool) -> str:
-    what = f"{one.name} {mistake(one, passage, compared)}."
-    starts, operations, names = _way(one, passage, compared)
-    if not operations:
-        return what
-    right = {other.node for other in compared if not other.is_wrong}
-    starting = listed([f"{described(node)}{', which is right,' if node in right else ''}" for node in starts])
-    where = f"The mistake is made between {starting} and {one.name}"
-    if also_follows:
-        where = f"Besides what follows from other mistakes it has one of its own, between {starting} and {one.name}"
-    if len(operations) > MANY:
-        hint = f"; compare {listed(names[:3])} as well to find it" if names else ""
-        return f"{what} {where}, in one of {len(operations)} operations{hint}."
-    rule = rule_text(operations[0], one.node) if len(operations) == 1 else None
-    return f"{what} {where}, in {_in_words(operations)}{f', whose gradient is {rule}' if rule else ''}."
-
-
-def _way(one: Compared, passage: Passage, compared: Sequence[Compared]) -> tuple[list[Node], list[Node], list[str]]:
-    """The next compared gradients on the way to the loss, the operations up to there, and the names on the way."""
-    known = {other.node for other in compared} | {passage.root}
+def _way(one: Compared, passage: Passage, known: set[Node]) -> _Way:
+    """The way by which a gradient came, from the nearest ones that are known."""
     starts: set[Node] = set()
     operations: set[Node] = set()
     waiting = [one.node]
@@ -130,12 +117,60 @@ def _way(one: Compared, passage: Passage, compared: Sequence[Compared]) -> tuple
                     starts.add(user)
                 else:
                     waiting.append(user)
-    on_the_way = [node.name for node in sorted(operations - starts, key=passage.order) if node.name is not None]
-    return (
-        sorted(starts, key=passage.order),
-        sorted(operations, key=lambda node: node.number),
-        on_the_way,
+    names = [node.name for node in sorted(operations - starts, key=passage.order) if node.name is not None]
+    return _Way(
+        sorted(starts, key=passage.order), sorted(operations, key=lambda node: node.number), list(dict.fromkeys(names))
     )
+
+
+def _alike(mistakes: list[_Mistake]) -> list[list[_Mistake]]:
+    """The mistakes, those together that are described by the same words and have operations in common."""
+    groups: list[list[_Mistake]] = []
+    for each in mistakes:
+        for group in groups:
+            first = group[0]
+            if each.what == first.what and each.besides == first.besides and _shared([*group, each]):
+                group.append(each)
+                break
+        else:
+            groups.append([each])
+    return groups
+
+
+def _shared(group: list[_Mistake]) -> list[Node]:
+    """The operations that are on the ways of all."""
+    common = set(group[0].way.operations).intersection(*[each.way.operations for each in group])
+    return [node for node in group[0].way.operations if node in common]
+
+
+def _paragraph(group: list[_Mistake], right: set[Node], root: Node) -> str:
+    """What is wrong with one gradient, or with several in the same way, and where the mistake was made."""
+    first, names = group[0], [each.one.name for each in group]
+    subject = names[0] if len(names) == 1 else f"Each of {listed(names)}"
+    besides = f"Besides what follows from {listed(list(first.besides))}, " if first.besides else ""
+    what = f"{besides}{subject} {first.what}."
+    operations = _shared(group)
+    if not operations or first.what.startswith(ON_THE_WAY):
+        return what
+    starts = [node for node in first.way.starts if all(node in each.way.starts for each in group)] or first.way.starts
+    starting = listed([_start(node, root, node in right) for node in starts])
+    where = f"The mistake is made between {starting} and {'them' if len(names) > 1 else names[0]}"
+    if len(operations) > MANY:
+        hint = f"; compare {listed(first.way.names[:3])} as well to find it" if first.way.names else ""
+        return f"{what} {where}, in one of {len(operations)} operations{hint}."
+    rule = _rule(operations[0]) if len(operations) == 1 else None
+    return f"{what} {where}, in {_in_words(operations)}{f', whose gradient is {rule}' if rule else ''}."
+
+
+def _start(node: Node, root: Node, is_right: bool) -> str:
+    name = "the loss" if node is root else described(node)
+    return f"{name}, which is right," if is_right else name
+
+
+def _consequences(names: list[str], following: dict[str, tuple[str, ...]]) -> str:
+    """Who is wrong because of these alone."""
+    after = [name for name, causes in following.items() if set(causes) <= set(names)]
+    return f" Once it is repaired, {listed(after)} {'is' if len(after) == 1 else 'are'} right too." if after else ""
 
 
 def _in_words(operations: list[Node]) -> str:
@@ -148,8 +183,8 @@ def _in_words(operations: list[Node]) -> str:
     return listed([f"{listed(names)} ({place})" for place, names in lines.items()])
 
 
-def rule_text(operation: Node, value: Node) -> str | None:
-    """The gradient rule of an operation for one of its inputs, as a formula; None where there is none to show."""
+def _rule(operation: Node) -> str | None:
+    """The gradient rule of an operation as a formula, if it has only one."""
     assert operation.plan is not None
-    formula = getattr(operation.plan.primitive, "formula", None)
-    return None if formula is None else formula(operation.inputs.index(value))
+    rules = operation.plan.rules
+    return formula(operation.plan.primitive, rules[0][0], operation.ndim) if len(rules) == 1 else None

@@ -2,8 +2,8 @@
 
 Central differences (f(x + h) - f(x - h)) / 2h are wrong by a series in h**2, one-sided ones by a series in h.
 Extrapolating from several h removes it term by term, as L. F. Richardson did (The approximate arithmetical solution by
-finite differences, Phil. Trans. A 210, 1911), and how little that still changes tells the error, as in C. J. F. Ridders,
-Accurate computation of F'(x) and F'(x)F''(x), Advances in Engineering Software 4 (1982) 75-76. Small steps are noisy
+finite differences, Phil. Trans. A 210, 1911), and how little that still changes tells the error (C. J. F. Ridders,
+Accurate computation of F'(x) and F'(x)F''(x), Advances in Engineering Software 4, 1982). Small steps are noisy
 but honest: the best is the estimate of the smallest error that contradicts none of smaller steps (O. V. Lepski, On a
 problem of adaptive estimation, Theory of Probability 35, 1990).
 """
@@ -19,16 +19,12 @@ SAFETY = 8
 
 
 class Slopes(NamedTuple):
-    """Slopes to the right and to the left, and the rounding noise in them; the axes are step, element of x, of f(x).
-
-    `sizes` are those of the values near the point, without an axis for the step.
-    """
+    """Slopes to the right and to the left, and the rounding noise in them; the axes are step, element of x, of f(x)."""
 
     steps: Any
     right: Any
     left: Any
     noise: Any
-    sizes: Any
 
 
 class Estimate(NamedTuple):
@@ -85,18 +81,19 @@ def irregularity(slopes: Slopes) -> Any:
     """How far the values are off from rounding inside the function, where they are less precise than they look.
 
     In small steps a function is straight but for its curvature, and slopes differ from step to step by noise alone. If
-    that noise is coarser than the steps, nothing moves at all, until it moves by as much as the noise. A kink beside the
-    point looks the same, but from one side only: what counts is the quieter side. NaN where nothing moves in any step.
+    that noise is coarser than the steps, nothing moves at all, until it moves by as much as the noise. A kink beside
+    the point looks the same, but from one side only: what counts is the quieter side. NaN where one never moves.
     """
-    sides = []
+    sides, moves = [], []
     for side in (slopes.right, slopes.left):
         moved = np.abs(side) * slopes.steps
         straight = (4 * side[1:] - side[:-1]) / 3
         uneven = (np.abs(np.diff(straight, axis=0)) * slopes.steps[2:])[len(side) // 2 :].max(axis=0)
         still = (moved == 0).any(axis=0)
         least = np.where(moved > 0, moved, np.inf).min(axis=0)
-        sides.append(np.fmax(uneven, np.where(still & np.isfinite(least), least, 0)))
-    return np.where(slopes.right.any(axis=0) | slopes.left.any(axis=0), np.fmin(*sides), np.nan)
+        sides.append(np.fmax(uneven, np.where(still, least, 0)))
+        moves.append(np.isfinite(least))
+    return np.where(np.logical_and(*moves), np.fmin(*sides), np.nan)
 
 
 def noisier(slopes: Slopes, irregular: Any) -> Slopes:
@@ -108,3 +105,9 @@ def first_size(slopes: Slopes) -> Any:
     """The size of the slope at the largest step where there is one."""
     size = np.nan_to_num(np.abs(slopes.right + slopes.left) / 2, posinf=0.0)
     return np.take_along_axis(size, (size > 0).argmax(axis=0)[None], axis=0)[0]
+
+
+def largest_change(slopes: Slopes) -> Any:
+    """By how much the values change at most."""
+    changes = np.fmax(np.abs(slopes.right), np.abs(slopes.left)) * slopes.steps
+    return np.fmax.reduce(np.where(np.isfinite(changes), changes, 0))

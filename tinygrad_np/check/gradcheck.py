@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, listed
+from ..formula import formula
 from ..graph import Node, user_place
 from ..primitive import Primitive
 from ..tensor import Tensor
@@ -251,12 +252,14 @@ def _whose_rule(trial: Trial) -> str:
         values.setdefault(node, np.asarray(primitive.forward(*inputs, **parameters)))
         places = [index for index, _ in node.plan.rules]
         one = Trial(_applied(primitive, parameters), inputs, places)
-        indices = [place for place in places if (verdict := one.check(place)).wrong.any() or not verdict.is_linear]
-        if indices:
-            which = "" if len(inputs) == 1 else f" for its input {listed([str(index) for index in indices])}"
-            guilty.append(f"{node.operation} ({node.place}){which}")
+        for place in places:
+            verdict = one.check(place)
+            if verdict.wrong.any() or not verdict.is_linear:
+                which = "" if len(inputs) == 1 else f" for input {place}"
+                rule = formula(primitive, place, node.ndim)
+                guilty.append(f"{node.operation} ({node.place}){which}{f', {rule}' if rule else ''}")
     if guilty:
-        return f"The gradient rule at fault: {listed(list(dict.fromkeys(guilty)))}."
+        return f"The gradient rule at fault: {'; '.join(dict.fromkeys(guilty))}."
     ran = listed(list(dict.fromkeys(f"{node.operation} ({node.place})" for node in operations)))
     if not operations:
         return "Nothing differentiable leads from the inputs to the result: an array was taken out of a Tensor."

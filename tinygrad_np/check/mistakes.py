@@ -7,18 +7,17 @@ the numbers agree as well as right gradients would.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..graph import Node
 from ..ops import activation, exponential, hyperbolic
 from ..primitive import Primitive
-from .passage import Compared, Passage, described
-from .tolerance import judge
+from .passage import Compared, Passage, described, implied_errors
+from .shapes import wrong_shape
 
 _ACTIVATIONS = [
     member
@@ -28,97 +27,33 @@ _ACTIVATIONS = [
 ]
 """The operations whose derivatives are taken for one another."""
 
+ON_THE_WAY = "is what it would be"
+"""The words for a mistake that was made somewhere else, and is seen here."""
 
-def mistake(one: Compared, passage: Passage, others: Sequence[Compared]) -> str:
+LONG = 40
+"""On a way of more operations than this, they are not looked at one by one."""
+
+
+class Scene(NamedTuple):
+    """Where a gradient stands: the backward pass, all that are compared, and the operations on the way to this one."""
+
+    passage: Passage
+    compared: Sequence[Compared]
+    way: Sequence[Node]
+
+
+def mistake(one: Compared, scene: Scene) -> str:
     """Say in words what is wrong with a gradient: the rest of a sentence that begins with its name."""
-    with np.errstate(all="ignore"):
-        for recognise in _WRONG_VALUES if one.fits else _WRONG_SHAPES:
-            words = recognise(one, passage, others)
-            if words:
-                return words
-    return _shapes(one) if not one.fits else _worst_element(one)
+    if not one.fits:
+        return wrong_shape(one)
+    for recognise in _RECOGNISERS:
+        words = recognise(one, scene)
+        if words:
+            return words
+    return _worst_element(one)
 
 
-def _same(one: Compared, values: Any, expected: Any) -> bool:
-    """Whether values that were made of the manual gradient are what they are supposed to be."""
-    values, expected = np.asarray(values), np.asarray(expected)
-    if values.shape != expected.shape or not np.isfinite(expected).all():
-        return False
-    scale = np.abs(expected).max(initial=0.0) / max(np.abs(one.gradient).max(initial=0.0), 1e-300)
-    noise = np.max(one.noise, initial=0.0) * max(1.0, scale)
-    return not judge(values, expected, one.eps, noise).wrong.any()
-
-
-# A wrong shape.
-
-
-def _shapes(one: Compared) -> str:
-    return f"has shape {one.manual.shape}, but the gradient has {one.node.shape}"
-
-
-def _transposed_shape(one: Compared, passage: Passage, others: Sequence[Compared]) -> str | None:
-    if one.manual.ndim > 1 and _same(one, one.manual.T, one.gradient):
-        return f"{_shapes(one)}: it is the transpose"
-    return None
-
-
-def _not_summed(one: Compared, passage: Passage, others: Sequence[Compared]) -> str | None:
-    added = one.manual.ndim - one.gradient.ndim
-    if added < 0:
-        return None
-    axes = tuple(
-        axis
-        for axis in range(one.manual.ndim)
-        if axis < added or (one.gradient.shape[axis - added] == 1 and one.manual.shape[axis] != 1)
-    )
-    for reduction, word in ((np.sum, "sum"), (np.mean, "mean")):
-        reduced = reduction(one.manual, axis=axes, keepdims=True)
-        if reduced.size == one.gradient.size and _same(one, reduced.reshape(one.gradient.shape), one.gradient):
-            return (
-                f"{_shapes(one)}: the {word} over {_axes(axes)}, along which {one.name} was broadcast, is missing; "
-                f"its {word} is right"
-            )
-    return None
-
-
-def _summed_too_far(one: Compared, passage: Passage, others: Sequence[Compared]) -> str | None:
-    places = range(one.gradient.ndim)
-    for count in range(1, one.gradient.ndim + 1):
-        for axes in itertools.combinations(places, count):
-            for keepdims in (False, True):
-                for reduction, word in ((np.sum, "sum"), (np.mean, "mean")):
-                    if _same(one, one.manual, reduction(one.gradient, axis=axes, keepdims=keepdims)):
-                        return f"{_shapes(one)}: it is the {word} of the gradient over {_axes(axes)}"
-    return None
-
-
-def _reshaped(one: Compared, passage: Passage, others: Sequence[Compared]) -> str | None:
-    if one.manual.size == one.gradient.size and _same(one, one.manual.reshape(one.gradient.shape), one.gradient):
-        squeezed = [length for length in one.manual.shape if length != 1]
-        if squeezed == [length for length in one.gradient.shape if length != 1]:
-            return f"{_shapes(one)}: its values are right, and keepdims=True in the sum or a reshape gives it the shape"
-        return f"{_shapes(one)}: its values are right, and a reshape gives it the shape"
-    return None
-
-
-def _broadcasts(one: Compared, passage: Passage, others: Sequence[Compared]) -> str | None:
-    try:
-        broadcast = np.broadcast_to(one.manual, one.gradient.shape)
-    except ValueError:
-        return None
-    if _same(one, broadcast, one.gradient):
-        return f"{_shapes(one)}: its values are right, but have to be repeated to that shape"
-    return None
-
-
-def _axes(axes: tuple[int, ...]) -> str:
-    return f"axis {axes[0]}" if len(axes) == 1 else f"the axes {', '.join(map(str, axes))}"
-
-
-# Wrong values.
-
-
-def _not_finite(one: Compared, passage: Passage, others: Sequence[Compared]) -> str | None:
+def _not_finite(one: Compared, scene: Scene) -> str | None:
     broken = ~np.isfinite(one.manual) & np.isfinite(one.gradient)
     if not broken.any():
         return None
@@ -130,18 +65,18 @@ def _not_finite(one: Compared, passage: Passage, others: Sequence[Compared]) -> 
     )
 
 
-def _zero(one: Compared, passage: Passage, others: Sequence[Compared]) -> str | None:
+def _zero(one: Compared, scene: Scene) -> str | None:
     return None if one.manual.any() or not one.manual.size else "is 0 everywhere, and the gradient is not"
 
 
-def _constant_factor(one: Compared, passage: Passage, others: Sequence[Compared]) -> str | None:
+def _constant_factor(one: Compared, scene: Scene) -> str | None:
     factor = _factor(one, np.ones(one.manual.shape, bool))
     if factor is None:
         return None
     what = f"is {_short(factor)} times the gradient"
     if abs(factor + 1) < 1e-6:
         return f"has the wrong sign: it {what}"
-    origin = _origin_of(abs(factor), one, passage)
+    origin = _origin_of(abs(factor), one, scene.passage)
     if origin is None and np.count_nonzero(one.gradient) < 2:
         return None
     sign = " with the wrong sign" if factor < 0 else ""
@@ -157,66 +92,69 @@ def _factor(one: Compared, part: Any) -> float | None:
     if not squares > 0:
         return None
     factor = float(np.sum(manual * gradient) / squares)
-    if not np.isfinite(factor) or factor == 0 or not _same(one, manual, factor * gradient):
+    if not np.isfinite(factor) or factor == 0 or not one.agrees(manual, factor * gradient):
         return None
     return factor
 
 
 def _origin_of(factor: float, one: Compared, passage: Passage) -> str | None:
     """Where in the forward pass a factor like this stands, that was forgotten or taken twice."""
-    for known, words in _factors(one, passage):
+    for known, node, words in _factors(one, passage):
         for expected, mistaken in ((1 / known, "it seems forgotten"), (known, "it seems taken twice")):
-            if known not in (0, 1) and math.isclose(factor, abs(expected), rel_tol=1e-6):
-                return f"{words}, and {mistaken}"
+            if math.isclose(factor, abs(expected), rel_tol=1e-6):
+                return f"{words.format(place=node.place, value=described(node))}, and {mistaken}"
     return None
 
 
-def _factors(one: Compared, passage: Passage) -> Iterator[tuple[float, str]]:
-    """The factors that the operations put into a gradient, and the words for each."""
+def _factors(one: Compared, passage: Passage) -> Iterator[tuple[float, Node, str]]:
+    """The factors that the operations put into a gradient, the node of each, and words with places for what it is."""
     for node in reversed(passage.nodes):
         constants = [value for value in node.inputs if type(value) is not Node and np.size(value) == 1]
-        constant = float(np.asarray(constants[0]).item()) if len(constants) == 1 else None
+        constant = float(np.asarray(constants[0]).item()) if len(constants) == 1 else 0.0
         if node.operation == "mean":
             count = next((parent.size for parent in node.inputs if type(parent) is Node), 0) // max(node.size, 1)
-            if count:
-                yield 1 / count, f"the mean ({node.place}) divides by {count}"
-        elif node.operation == "divide" and constant and node.inputs[1] is constants[0]:
-            yield 1 / constant, f"{node.place} divides by {_short(constant)}"
-        elif node.operation == "multiply" and constant is not None:
-            yield constant, f"{node.place} multiplies by {_short(constant)}"
-        elif node.operation == "power" and constant is not None and node.inputs[1] is constants[0]:
-            yield constant, f"the derivative of the power ({node.place}) has the factor {_short(constant)}"
+            if count > 1:
+                yield 1 / count, node, f"the mean ({{place}}) divides by {count}"
         elif node.operation == "square":
-            yield 2.0, f"the derivative of the square ({node.place}) has the factor 2"
+            yield 2.0, node, "the derivative of the square ({place}) has the factor 2"
+        elif constant in (0, 1):
+            continue
+        elif node.operation == "divide" and node.inputs[1] is constants[0]:
+            yield 1 / constant, node, f"{{place}} divides by {_short(constant)}"
+        elif node.operation == "multiply":
+            yield constant, node, f"{{place}} multiplies by {_short(constant)}"
+        elif node.operation == "power" and node.inputs[1] is constants[0]:
+            yield constant, node, f"the derivative of the power ({{place}}) has the factor {_short(constant)}"
     for node in [one.node, *reversed(passage.nodes)]:
         if node.plan is not None and node.ndim and node.shape[0] > 1:
-            yield 1 / node.shape[0], f"{described(node)} has {node.shape[0]} rows, and a mean over them divides by that"
+            rows = node.shape[0]
+            yield 1 / rows, node, f"{{value}} has {rows} rows, and a mean over them divides by that"
 
 
-def _transposed(one: Compared, passage: Passage, others: Sequence[Compared]) -> str | None:
-    is_it = one.manual.ndim > 1 and _same(one, one.manual.T, one.gradient)
+def _transposed(one: Compared, scene: Scene) -> str | None:
+    is_it = one.manual.ndim > 1 and one.agrees(one.manual.T, one.gradient)
     return "is the transpose of the gradient" if is_it else None
 
 
-def _one_part(one: Compared, passage: Passage, others: Sequence[Compared]) -> str | None:
-    uses = passage.uses.get(one.node, [])
+def _one_part(one: Compared, scene: Scene) -> str | None:
+    uses = scene.passage.uses.get(one.node, [])
     if not 1 < len(uses) < 9:
         return None
     for place, (user, contribution) in enumerate(uses):
-        if _same(one, one.manual, contribution):
+        if one.agrees(one.manual, contribution):
             return (
                 f"is only what comes through {user.operation} ({user.place}); the value is used {len(uses)} times, and "
                 "the contributions add up"
             )
         rest = [other for number, (_, other) in enumerate(uses) if number != place]
-        if _same(one, one.manual, sum(rest[1:], rest[0])):
+        if one.agrees(one.manual, sum(rest[1:], rest[0])):
             return f"lacks what comes through {user.operation} ({user.place})"
     return None
 
 
-def _missing_derivative(one: Compared, passage: Passage, others: Sequence[Compared]) -> str | None:
-    for user in _elementwise_users(one.node, passage):
-        if _same(one, one.manual, passage.gradient(user)):
+def _missing_derivative(one: Compared, scene: Scene) -> str | None:
+    for user in _elementwise_users(one.node, scene.passage):
+        if one.agrees(one.manual, scene.passage.gradient(user)):
             what = "" if user.name is None else f" of {user.name}"
             return (
                 f"is the gradient{what} after {user.operation} ({user.place}); the factor of its derivative is missing"
@@ -224,7 +162,8 @@ def _missing_derivative(one: Compared, passage: Passage, others: Sequence[Compar
     return None
 
 
-def _other_derivative(one: Compared, passage: Passage, others: Sequence[Compared]) -> str | None:
+def _other_derivative(one: Compared, scene: Scene) -> str | None:
+    passage = scene.passage
     value = passage.values.get(one.node)
     if np.count_nonzero(one.manual) < 2:
         return None
@@ -232,7 +171,7 @@ def _other_derivative(one: Compared, passage: Passage, others: Sequence[Compared
         is_next = user is passage.uses[one.node][0][0]
         operation = f"{user.operation} ({user.place})" if is_next else f"what makes {described(user)} of {one.name}"
         for words, candidate in _derivatives(user.operation, passage.gradient(user), passage.values.get(user), value):
-            if _same(one, one.manual, candidate):
+            if one.agrees(one.manual, candidate):
                 return f"takes {words} in place of the derivative of {operation}"
     return None
 
@@ -257,41 +196,68 @@ def _derivatives(operation: str, g: Any, y: Any, x: Any) -> Iterator[tuple[str, 
             yield name, g * value
 
 
+def _derivative_on_the_way(one: Compared, scene: Scene) -> str | None:
+    """A wrong derivative of an activation whose own gradient is not compared, seen by what it makes of this one."""
+    passage = scene.passage
+    if np.count_nonzero(one.manual) < 2 or len(scene.way) > LONG:
+        return None
+    for user in scene.way:
+        inputs = [value for value in user.inputs if type(value) is Node and value in passage.gradients]
+        if len(inputs) != 1 or inputs[0] is one.node or not _is_activation(user, inputs[0]):
+            continue
+        g, y, x = passage.gradient(user), passage.values.get(user), passage.values.get(inputs[0])
+        for words, candidate in [("", g), *_derivatives(user.operation, g, y, x)]:
+            error = np.asarray(candidate) - passage.gradient(inputs[0])
+            implied = implied_errors(inputs[0], error).get(one.node)
+            if implied is not None and one.agrees(one.manual, one.gradient + implied):
+                operation = f"the derivative of {user.operation} ({user.place})"
+                return f"{ON_THE_WAY} {f'with {words} in place of' if words else 'without'} {operation}"
+    return None
+
+
 def _elementwise_users(node: Node, passage: Passage) -> Iterator[Node]:
     """The results that depend on this value alone, element by element: its use, the use of that, and so on."""
     uses = passage.uses.get(node, [])
-    while len(uses) == 1:
+    # One number soon equals another by chance: only the next operation is looked at.
+    for _ in range(LONG if node.size > 1 else 1):
+        if len(uses) != 1:
+            return
         user = uses[0][0]
-        assert user.plan is not None
-        if not user.plan.primitive.elementwise or user.shape != node.shape or len(user.plan.rules) > 1:
+        if not _is_activation(user, node):
             return
         yield user
         uses = passage.uses.get(user, [])
 
 
-def _of_another(one: Compared, passage: Passage, others: Sequence[Compared]) -> str | None:
-    for other in others:
-        if other is not one and _same(one, one.manual, other.gradient):
-            swapped = _same(other, other.manual, one.gradient)
+def _is_activation(node: Node, value: Node) -> bool:
+    """Whether a node is computed from this value alone, element by element."""
+    assert node.plan is not None
+    return node.plan.primitive.elementwise and node.shape == value.shape and len(node.plan.rules) == 1
+
+
+def _of_another(one: Compared, scene: Scene) -> str | None:
+    for other in scene.compared:
+        if other is not one and one.agrees(one.manual, other.gradient):
+            swapped = other.agrees(other.manual, one.gradient)
             return f"is the gradient of {other.name}{': the two are swapped' if swapped else ''}"
-    for node in reversed(passage.nodes):
-        if node is not one.node and node.name is not None and _same(one, one.manual, passage.gradient(node)):
+    for node in reversed(scene.passage.nodes):
+        if node is not one.node and node.name is not None and one.agrees(one.manual, scene.passage.gradient(node)):
             return f"is the gradient of {node.name}"
     return None
 
 
-def _weight_decay(one: Compared, passage: Passage, others: Sequence[Compared]) -> str | None:
-    value = passage.values.get(one.node)
+def _weight_decay(one: Compared, scene: Scene) -> str | None:
+    value = scene.passage.values.get(one.node)
     if value is None or one.manual.size < 2:
         return None
     surplus = one.manual.astype(np.float64) - one.gradient
     share = float(np.sum(surplus * value) / max(np.sum(value.astype(np.float64) ** 2), 1e-300))
-    if share and _same(one, one.manual, one.gradient + share * value):
+    if share and one.agrees(one.manual, one.gradient + share * value):
         return f"is the gradient plus {_short(share)} times {one.name} itself: a weight decay that the loss has not"
     return None
 
 
-def _some_elements(one: Compared, passage: Passage, others: Sequence[Compared]) -> str | None:
+def _some_elements(one: Compared, scene: Scene) -> str | None:
     judgement = one.judged()
     assert judgement is not None
     wrong = judgement.wrong
@@ -302,7 +268,7 @@ def _some_elements(one: Compared, passage: Passage, others: Sequence[Compared]) 
         return f"is wrong at {at} alone: {_short(one.manual[at])} instead of {_short(one.gradient[at])}"
     factor = _factor(one, wrong)
     how = "" if factor is None else f", where it is {_short(factor)} times the gradient"
-    value = passage.values.get(one.node)
+    value = scene.passage.values.get(one.node)
     if value is not None:
         for words, chosen in (("negative", value < 0), ("positive", value > 0), ("0", value == 0)):
             if (wrong == chosen).all():
@@ -343,10 +309,7 @@ def _short(value: Any) -> str:
     return f"{float(value) + 0.0:.6g}"
 
 
-Recogniser = Callable[[Compared, Passage, Sequence[Compared]], "str | None"]
-
-_WRONG_SHAPES: tuple[Recogniser, ...] = (_transposed_shape, _reshaped, _not_summed, _summed_too_far, _broadcasts)
-_WRONG_VALUES: tuple[Recogniser, ...] = (
+_RECOGNISERS: tuple[Callable[[Compared, Scene], str | None], ...] = (
     _not_finite,
     _zero,
     _constant_factor,
@@ -355,6 +318,7 @@ _WRONG_VALUES: tuple[Recogniser, ...] = (
     _missing_derivative,
     _of_another,
     _other_derivative,
+    _derivative_on_the_way,
     _weight_decay,
     _some_elements,
 )

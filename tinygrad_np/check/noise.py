@@ -38,7 +38,7 @@ def rounding_noise(root: Node, seed: Any, wanted: set[Node]) -> dict[Node, Any]:
             copies = disturbed.pop(node)
             if node in wanted:
                 eps = precision(upstream.dtype)
-                apart = np.max([np.abs(copy - upstream) for copy in copies], axis=0)
+                apart = np.max([np.asarray(np.abs(copy - upstream)) for copy in copies], axis=0)
                 noise[node] = ROUNDINGS * eps * apart.astype(np.float64) / np.sqrt(eps)
             if not contributions:
                 continue

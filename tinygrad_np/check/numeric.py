@@ -17,12 +17,23 @@ from typing import Any
 
 import numpy as np
 
-from .extrapolation import SAFETY, Estimate, Slopes, best_of, central, extrapolated, first_size, irregularity, noisier
+from .extrapolation import (
+    SAFETY,
+    Estimate,
+    Slopes,
+    best_of,
+    central,
+    extrapolated,
+    first_size,
+    irregularity,
+    largest_change,
+    noisier,
+)
 
-FIRST, SMALL = 0, 1
-"""The ladders: one begins with steps on the scale of x or of 1, the other with steps on the scale of a small x."""
+FIRST, SMALL, WIDE = 0, 1, 2
+"""The ladders: from 1/32 of the scale of x or of 1; from 1/32 of a small x; from half of the first one's scale."""
 
-CLIMBS = ((FIRST, 3), (SMALL, 3), (SMALL, 5), (FIRST, 4), (FIRST, 6), (FIRST, 10), (FIRST, 17), (SMALL, 10))
+CLIMBS = ((FIRST, 3), (SMALL, 3), (SMALL, 5), (FIRST, 4), (FIRST, 6), (FIRST, 10), (FIRST, 17), (SMALL, 10), (WIDE, 4))
 """In which order the ladders are descended, and down to which rung, until the slope is settled."""
 
 LARGEST = 16
@@ -61,12 +72,12 @@ def numeric_gradient(
     >>> bool(np.all(np.abs(slope - np.cos([0.0, 1.0])) < error)), bool(np.all(error < 1e-8))
     (True, True)
     """
-    slope, error, _ = numeric_slopes(f, x, expected, tolerance, weights)
-    return slope, error
+    slope, error, kind = numeric_slopes(f, x, expected, tolerance, weights)
+    return slope, np.where(kind == UNEVEN, np.inf, error)
 
 
 CLEAR, KINK, UNEVEN = 0, 1, 2
-"""What a slope rests on: on smooth values; on those of a kink; on values too uneven for rounding of their own size."""
+"""What a slope rests on: on smooth values; on those of a kink; on values that jump, or are too uneven to have one."""
 
 
 def numeric_slopes(
@@ -95,8 +106,8 @@ class _Function:
     def __init__(self, f: Callable[[Any], Any], x: Any, here: Any, weights: Any) -> None:
         self.f = f
         self.x = x
-        self.here = here.ravel()
-        self.eps = float(np.finfo(here.dtype).eps) if here.dtype.kind == "f" else 2.0**-52
+        self.here = here.ravel().astype(np.float64)
+        self.eps = max(float(np.finfo(here.dtype).eps) if here.dtype.kind == "f" else 0.0, 2.0**-52)
         self.weights = weights
 
     def moved(self, element: int, step: float) -> tuple[float, Any]:
@@ -160,7 +171,7 @@ class _Ladder:
             differences = differences @ function.weights
         slopes = differences / steps
         noise = (function.eps * sizes / np.abs(steps)).max(axis=1)
-        return Slopes(np.abs(steps[:, 0]) + 0 * noise, slopes[:, 0], slopes[:, 1], noise, sizes[-1].max(axis=0))
+        return Slopes(np.abs(steps[:, 0]) + 0 * noise, slopes[:, 0], slopes[:, 1], noise)
 
 
 def _slopes(function: _Function, elements: Any, claims: Any, tolerance: float) -> Iterator[tuple[int, Any, Any, Any]]:
@@ -169,6 +180,7 @@ def _slopes(function: _Function, elements: Any, claims: Any, tolerance: float) -
     ladders = (
         _Ladder(function, elements, np.maximum(sizes, 1.0) / 32),
         _Ladder(function, elements, np.where(sizes < 1 / 32, sizes / 32, np.nan)),
+        _Ladder(function, elements, np.maximum(sizes, 1.0) / 2),
     )
     for ladder, rungs in CLIMBS:
         if np.isnan(ladders[ladder].first).all():
@@ -193,9 +205,8 @@ def _slopes(function: _Function, elements: Any, claims: Any, tolerance: float) -
 def _are_settled(best: Estimate, slopes: Slopes, claim: Any, tolerance: float) -> Any:
     """Which elements of x need no closer look."""
     unmoved = ~(slopes.right.any(axis=0) | slopes.left.any(axis=0))
-    settled = (SAFETY * best.error <= tolerance * np.abs(best.slope)) | (
-        unmoved if claim is None else unmoved & (claim == 0)
-    )
+    still = unmoved if claim is None else unmoved & (claim == 0)
+    settled = (SAFETY * best.error < tolerance * np.abs(best.slope)) | still
     # The slopes to both sides of a smooth function differ less, the smaller the step; those at a kink do not.
     jumps = np.abs(slopes.right - slopes.left)
     smooth = jumps[-1] <= jumps[0] / 2 + 16 * slopes.noise[-1]
@@ -208,21 +219,27 @@ def _are_settled(best: Estimate, slopes: Slopes, claim: Any, tolerance: float) -
 def _thoroughly(ladders: tuple[_Ladder, ...], claim: Any, tolerance: float) -> tuple[Any, Any, Any]:
     """The slopes after all that the ladders can tell: at a kink, one between those of both sides."""
     slopes = [ladder.slopes() for ladder in ladders if len(ladder.steps)]
-    irregular = np.nan_to_num(np.fmin.reduce([irregularity(one) for one in slopes]))
+    irregular = np.nan_to_num(np.fmin.reduce([irregularity(one) for one in slopes if len(one.steps) > 4]))
+    rounding = np.fmin.reduce(slopes[FIRST].noise * slopes[FIRST].steps)
     slopes = [noisier(one, irregular) for one in slopes]
     both_sides = best_of([central(one) for one in slopes])
     right = best_of([extrapolated(one.steps, one.right, one.noise, 1) for one in slopes])
     left = best_of([extrapolated(one.steps, one.left, one.noise, 1) for one in slopes])
     jump, both = np.abs(right.slope - left.slope), SAFETY * (right.error + left.error)
     kink = jump > both + tolerance * np.maximum(np.abs(right.slope), np.abs(left.slope))
-    slope, error = both_sides.slope, SAFETY * both_sides.error
+    slope, error, jumpy = both_sides.slope, SAFETY * both_sides.error, np.zeros(kink.shape, bool)
     vague = ~(error <= tolerance * np.abs(slope)) & ~kink
     if vague.any():
         explained = (both_sides.error <= 16 * both_sides.noise) | (both_sides.error <= 1e-6 * first_size(slopes[FIRST]))
-        error = np.where(vague & ~explained & ~(error <= 1e-2 * np.abs(slope)), np.inf, error)
+        jumpy = vague & ~explained & ~(error <= 1e-2 * np.abs(slope))
         slope, error = _refined(ladders[FIRST], irregular, vague & explained, slope, error)
-    # Rounding is small beside what is rounded; values that are more uneven need another explanation.
-    uneven = vague & (irregular > np.sqrt(ladders[FIRST].function.eps) * slopes[FIRST].sizes)
+    # Rounding is small beside the changes of a function; values that are more uneven need another explanation.
+    uneven = jumpy | vague & (irregular > 1e-2 * largest_change(slopes[FIRST])) & (irregular > 16 * rounding)
+    if claim is not None:
+        # Values that stand still, until they jump, look uneven too; but if the slope is said to be 0, it is.
+        still = ~(slopes[FIRST].right[-3:].any(axis=0) | slopes[FIRST].left[-3:].any(axis=0))
+        flat = vague & (claim == 0) & still
+        slope, error, uneven = np.where(flat, 0.0, slope), np.where(flat, rounding, error), uneven & ~flat
     low, high = np.minimum(right.slope, left.slope), np.maximum(right.slope, left.slope)
     between = (low + high) / 2 if claim is None else np.clip(claim, low, high)
     doubt = both + (jump / 2 if claim is None else 0)
@@ -231,15 +248,17 @@ def _thoroughly(ladders: tuple[_Ladder, ...], claim: Any, tolerance: float) -> t
 
 
 def _refined(ladder: _Ladder, irregular: Any, hidden: Any, slope: Any, error: Any) -> tuple[Any, Any]:
-    """Where rounding hides the slope: steps so large that it does not, while each is better than the one before."""
+    """Where rounding hides the slope of a straight line: steps so large that it does not, as far as it is straight."""
     if not hidden.any():
         return slope, error
     larger = _Ladder(ladder.function, ladder.elements, ladder.first * 4.0**LARGEST)
     larger.descend(LARGEST + 3)
-    upward = Estimate(*[each[::-1] for each in central(noisier(larger.slopes(), irregular))])
+    slopes = noisier(larger.slopes(), irregular)
+    straight = np.abs(slopes.right - slopes.left) <= SAFETY * slopes.noise
+    upward = Estimate(*[each[::-1] for each in central(slopes)])
     agrees = np.abs(np.diff(upward.slope, axis=0)) <= SAFETY * upward.error[:-1]
-    improves = np.logical_and.accumulate(agrees & (upward.error[1:] < upward.error[:-1]))
-    count = improves.sum(axis=0)[None]
+    improves = agrees & (upward.error[1:] < upward.error[:-1]) & straight[::-1][3:]
+    count = np.logical_and.accumulate(improves).sum(axis=0)[None]
     large = Estimate(*[np.take_along_axis(each, count, axis=0)[0] for each in upward])
     better = hidden & (SAFETY * large.error < error) & (np.abs(large.slope - slope) <= error)
     return np.where(better, large.slope, slope), np.where(better, SAFETY * large.error, error)

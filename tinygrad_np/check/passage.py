@@ -78,6 +78,15 @@ class Compared:
         judgement = self.judged()
         return judgement is None or bool(judgement.wrong.any())
 
+    def agrees(self, values: Any, expected: Any) -> bool:
+        """Whether values made of these gradients agree with what they are expected to be, as right gradients would."""
+        values, expected = np.asarray(values), np.asarray(expected)
+        if values.shape != expected.shape or not np.isfinite(expected).all():
+            return False
+        scale = np.abs(expected).max(initial=0.0) / max(np.abs(self.gradient).max(initial=0.0), 1e-300)
+        noise = np.max(self.noise, initial=0.0) * max(1.0, scale)
+        return not judge(values, expected, self.eps, noise).wrong.any()
+
     def is_beyond(self, relative: float) -> bool:
         """Whether the shape is wrong, or some relative error larger than this."""
         judgement = self.judged()
@@ -99,7 +108,7 @@ def implied_errors(root: Node, error: Any) -> dict[Node, Any]:
     The backward pass is linear: if dL/d(root) is wrong by `error`, the gradient of each earlier node is wrong by what
     the backward pass makes of `error`.
     """
-    return {node: upstream for node, upstream, _ in backward_steps(root, error)}
+    return {node: np.asarray(upstream) for node, upstream, _ in backward_steps(root, error)}
 
 
 def described(node: Node) -> str:

@@ -84,8 +84,8 @@ class Report:
     def __str__(self) -> str:
         lines = [f"{self.title}: {self._summary()}", ""]
         lines += table(self.columns, self.alignment, [row.cells for row in self.rows])
-        for text in [*(row.diagnosis for row in self.rows if row.diagnosis), *self.notes]:
-            lines += ["", *wrapped(text)]
+        for text in dict.fromkeys([*(row.diagnosis for row in self.rows), *self.notes]):
+            lines += ["", *wrapped(text)] if text else []
         return "\n".join(lines)
 
     __repr__ = __str__

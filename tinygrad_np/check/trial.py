@@ -18,6 +18,9 @@ from .tolerance import ROUNDINGS, Judgement, judge, precision
 MANY = 256
 """Up to this many elements of the result are checked one by one; more are checked along two random directions."""
 
+LOW_PRECISION = 2.0**-6
+"""The relative error of a float32 gradient whose rules are right in float64."""
+
 Function = Callable[[list[Any]], Iterable[Any]]
 
 
@@ -73,21 +76,29 @@ class Recording(NamedTuple):
         return total
 
 
+class _Aim(NamedTuple):
+    """What is differentiated: the input at this place, along directions of the result that have these scales."""
+
+    place: int
+    directions: Any
+    scale: Any
+
+
 class Trial:
     """A function of leaves, of which those at `places` are floating and checked.
 
-    Attributes: `arrays`, the floating inputs by place; `recording`, of the function run there; `values`, all elements
-    of the floating results in one row, computed in float64 if the function takes it.
+    Attributes: `arrays`, the floating inputs by place; `recording`, of the function run on them; `moved`, the inputs in
+    float64, `precise`, the recording there, and `values`, all elements of the floating results there in one row. If the
+    function does not take float64, these are as the inputs are.
     """
 
     def __init__(self, function: Function, leaves: list[Any], places: list[int]) -> None:
         self.function = function
         self.leaves = leaves
         self.arrays = {place: own_array(leaves[place], None) for place in places}
-        variables, results = self._recorded(self.arrays)
-        self.floating = [number for number, result in enumerate(results) if _dtype(result).kind == "f"]
-        self.recording = Recording(variables, [_sized(results[number]) for number in self.floating])
-        self.moved, self.values = self._widened()
+        self.recording = self._record(self.arrays)
+        self.moved, self.precise = self._widened()
+        self.values = self._values(self.moved)
 
     @property
     def is_repeatable(self) -> bool:
@@ -106,38 +117,59 @@ class Trial:
         return sorted(found, key=lambda node: node.number)
 
     def check(self, place: int) -> Verdict:
-        """Compare the gradient for the input at `place` with the numeric slope."""
+        """Compare the gradient for the input at `place` with the numeric slope; in a low precision, with a high one."""
         directions, is_basis = self._directions()
         scale = directions.sum(axis=0) if is_basis else np.ones(directions.shape[1])
         scale = scale.reshape(-1, *[1] * self.arrays[place].ndim)
-        automatic = self._gradients(self.recording, place, directions) / scale
-        eps = precision(self.arrays[place].dtype, *[result.dtype for result in self.recording.results])
+        aim = _Aim(place, directions, scale)
+        verdict = self._against_slopes(aim, is_basis)
+        if self.precise is not self.recording and not verdict.wrong.any() and verdict.is_linear:
+            return self._against_precise(aim, verdict)
+        return verdict
+
+    def _against_slopes(self, aim: _Aim, is_basis: bool) -> Verdict:
+        place, eps = aim.place, self._eps(self.precise, aim.place)
+        automatic = self._gradients(self.precise, aim)
         slope, error, kind = numeric_slopes(
             lambda x: self._values({**self.moved, place: x}),
             self.moved[place],
             automatic,
             np.sqrt(eps),
-            None if is_basis else directions,
+            None if is_basis else aim.directions,
         )
         if (kind == UNEVEN).any():
             # Uneven values are excused if they are small beside the terms that were added up, and cancelled.
-            terms = self._rounding(place, directions, kind == UNEVEN) / np.abs(scale) / (ROUNDINGS * eps)
+            terms = self._rounding(self.precise, aim, kind == UNEVEN) / (ROUNDINGS * eps)
             error = np.where((kind == UNEVEN) & (error > 1e-2 * terms), np.inf, error)
         judgement = judge(automatic, slope, eps, error)
-        for noise in (self._rounding, self._scatter):
-            if judgement.wrong.any():
-                # At a kink the gradient changes with the last digit for another reason than rounding.
-                found = noise(place, directions, judgement.wrong) / np.abs(scale)
-                error = error + np.where((kind == KINK) & (noise == self._scatter), 0, found)
-                judgement = judge(automatic, slope, eps, error)
-        return Verdict(
-            automatic, slope, error, judgement, not is_basis or self._is_linear(place, automatic, error, eps)
-        )
+        if judgement.wrong.any():
+            error = error + self._rounding(self.precise, aim, judgement.wrong)
+            judgement = judge(automatic, slope, eps, error)
+        if judgement.wrong.any():
+            # At a kink the gradient changes with the last digit for another reason than rounding.
+            error = error + np.where(kind == KINK, 0, self._scatter(aim, judgement.wrong))
+            judgement = judge(automatic, slope, eps, error)
+        is_linear = not is_basis or self._is_linear(aim, automatic, error, eps)
+        return Verdict(automatic, slope, error, judgement, is_linear)
 
-    def _recorded(self, arrays: dict[int, Any]) -> tuple[dict[int, Tensor], list[Any]]:
+    def _against_precise(self, aim: _Aim, verdict: Verdict) -> Verdict:
+        """Compare the gradient in the precision of the inputs with that of the same function in float64."""
+        eps = self._eps(self.recording, aim.place)
+        automatic = self._gradients(self.recording, aim)
+        # The rules are right; that a forward pass in low precision blows its rounding up is no fault of theirs.
+        error = verdict.error + LOW_PRECISION * np.abs(verdict.automatic)
+        judgement = judge(automatic, verdict.automatic, eps, error)
+        for noise in (self._rounding, self._rounding_around):
+            if judgement.wrong.any():
+                error = error + noise(self.recording, aim, judgement.wrong)
+                judgement = judge(automatic, verdict.automatic, eps, error)
+        return Verdict(automatic, verdict.automatic, error, judgement, True)
+
+    def _record(self, arrays: dict[int, Any]) -> Recording:
         """Run the function on Tensors that require a gradient."""
         variables = {place: leaf_of(array.copy(), requires_grad=True) for place, array in arrays.items()}
-        return variables, self._run(variables)
+        results = [_sized(result) for result in self._run(variables)]
+        return Recording(variables, [result for result in results if result.dtype.kind == "f"])
 
     def _run(self, tensors: dict[int, Tensor]) -> list[Any]:
         given = [tensors.get(place, leaf) for place, leaf in enumerate(self.leaves)]
@@ -147,16 +179,22 @@ class Trial:
     def _values(self, arrays: dict[int, Any]) -> Any:
         """All elements of the floating results, in one row."""
         results = self._run({place: make_tensor(array, None) for place, array in arrays.items()})
-        rows = [np.ravel(_array(results[number])) for number in self.floating]
+        rows = [np.ravel(result) for result in map(_array, results) if result.dtype.kind == "f"]
         return np.concatenate(rows) if rows else np.zeros(0)
 
-    def _widened(self) -> tuple[dict[int, Any], Any]:
-        """The inputs as float64, and the values there, if the function takes them; else as they are."""
+    def _widened(self) -> tuple[dict[int, Any], Recording]:
+        """The inputs as float64, and the function recorded there, if it takes them; else as they are."""
         wide = {place: array.astype(np.result_type(array, np.float64)) for place, array in self.arrays.items()}
+        if all(wide[place].dtype == array.dtype for place, array in self.arrays.items()):
+            return wide, self.recording
         try:
-            return wide, self._values(wide)
+            return wide, self._record(wide)
         except Exception:
-            return self.arrays, self._values(self.arrays)
+            return self.arrays, self.recording
+
+    def _eps(self, recording: Recording, place: int) -> float:
+        dtypes = [recording.variables[place].dtype, *[result.dtype for result in recording.results]]
+        return max(precision(*dtypes), 2.0**-52)
 
     def _directions(self) -> tuple[Any, bool]:
         """Upstream gradients, a column each: for each element of the result alone, or for all at once if they are many.
@@ -166,51 +204,70 @@ class Trial:
         count = self.values.size
         return (_random(count, 2), False) if count > MANY else (np.diag(_random(count, 1)[:, 0]), True)
 
-    def _gradients(self, recording: Recording, place: int, directions: Any, chosen: Any = None) -> Any:
-        """The gradient for one input along each direction; zeros for those that are not chosen."""
-        gradients = np.zeros((directions.shape[1], *self.arrays[place].shape))
-        for row, direction in enumerate(directions.T):
+    def _gradients(self, recording: Recording, aim: _Aim, chosen: Any = None) -> Any:
+        """The gradient along each direction; zeros for those that are not chosen."""
+        gradients = np.zeros((aim.directions.shape[1], *self.arrays[aim.place].shape))
+        for row, direction in enumerate(aim.directions.T):
             if chosen is None or chosen[row].any():
-                gradients[row] = recording.pulled(place, direction)
-        return gradients
+                gradients[row] = recording.pulled(aim.place, direction)
+        return gradients / aim.scale
 
-    def _rounding(self, place: int, directions: Any, wrong: Any) -> Any:
+    def _rounding(self, recording: Recording, aim: _Aim, wrong: Any) -> Any:
         """The rounding noise of the backward passes that look wrong."""
-        noise = np.zeros((directions.shape[1], *self.arrays[place].shape))
-        node = self.recording.variables[place]._node
-        for row, direction in enumerate(directions.T):
+        noise = np.zeros(wrong.shape)
+        node = recording.variables[aim.place]._node
+        for row, direction in enumerate(aim.directions.T):
             if wrong[row].any() and node is not None:
-                for root, seed in self.recording.seeds(direction):
+                for root, seed in recording.seeds(direction):
                     noise[row] += rounding_noise(root, seed, {node}).get(node, 0.0)
-        return np.nan_to_num(noise, posinf=0.0)
+        return np.nan_to_num(noise / np.abs(aim.scale), posinf=0.0)
 
-    def _scatter(self, place: int, directions: Any, wrong: Any) -> Any:
+    def _scatter(self, aim: _Aim, wrong: Any) -> Any:
         """How much the gradients change if the inputs change in their last digit: that is noise within the rules."""
         random = np.random.default_rng(0)
-        here = self._gradients(self.recording, place, directions, wrong)
+        here = self._gradients(self.precise, aim, wrong)
         noise = np.zeros(wrong.shape)
         for _ in range(SAMPLES):
-            variables, results = self._recorded({key: _nudged(array, random) for key, array in self.arrays.items()})
-            beside = Recording(variables, [_sized(results[number]) for number in self.floating])
-            noise = np.fmax(noise, np.abs(self._gradients(beside, place, directions, wrong) - here))
+            beside = self._record({place: _moved(array, random, _eps_of(array)) for place, array in self.moved.items()})
+            noise = np.fmax(noise, np.abs(self._gradients(beside, aim, wrong) - here))
         return SAFETY * np.nan_to_num(noise, posinf=0.0)
 
-    def _is_linear(self, place: int, gradients: Any, error: Any, eps: float) -> bool:
+    def _rounding_around(self, recording: Recording, aim: _Aim, wrong: Any) -> Any:
+        """How much the error of the gradient in low precision varies around here.
+
+        Rounding in the forward pass may be blown up without limit; but it has another sign at the next point, where a
+        rule that is wrong is wrong by the same factor.
+        """
+        random = np.random.default_rng(0)
+        errors = []
+        for _ in range(2 * SAMPLES):
+            near = {place: _moved(array, random, 0.1) for place, array in self.arrays.items()}
+            precise = self._record({place: array.astype(self.moved[place].dtype) for place, array in near.items()})
+            errors.append(self._gradients(self._record(near), aim, wrong) - self._gradients(precise, aim, wrong))
+        return 4 * np.nan_to_num(np.std(errors, axis=0), posinf=0.0)
+
+    def _is_linear(self, aim: _Aim, gradients: Any, error: Any, eps: float) -> bool:
         """Whether the gradient along a direction of all results is the sum of those of each."""
-        if len(gradients) < 2:
+        if not len(gradients):
             return True
-        direction = _random(len(gradients), 3)[:, 2]
-        along = self.recording.pulled(place, direction)
+        # Against the directions of each, so that a rule that drops the sign of g does not pass.
+        direction = -1.5 * _random(len(gradients), 1)[:, 0]
+        along = self.precise.pulled(aim.place, direction)
         expected = np.tensordot(direction, gradients, 1)
         allowed = np.tensordot(np.abs(direction), np.sqrt(eps) * np.abs(gradients) + error, 1)
         if judge(along, expected, eps, allowed).wrong.any():
-            allowed = allowed + self._rounding(place, direction[:, None], np.ones((1, 1)))[0]
+            whole = _Aim(aim.place, direction[:, None], np.ones(1))
+            allowed = allowed + self._rounding(self.precise, whole, np.ones((1, *along.shape)))[0]
         return not (judge(along, expected, eps, allowed).wrong & np.isfinite(allowed)).any()
 
 
-def _nudged(array: Any, random: np.random.Generator) -> Any:
-    """The array with each element moved to a neighbouring number, or left where it is."""
-    return (array * (1 + 2 * np.finfo(array.dtype).eps * random.choice([-1, 0, 1], array.shape))).astype(array.dtype)
+def _moved(array: Any, random: np.random.Generator, relative: float) -> Any:
+    """The array with each element moved at random by up to this part of its size."""
+    return (array * (1 + random.uniform(-2, 2, array.shape) * relative)).astype(array.dtype)
+
+
+def _eps_of(array: Any) -> float:
+    return float(np.finfo(array.dtype).eps)
 
 
 def _random(count: int, columns: int) -> Any:
@@ -225,7 +282,3 @@ def _array(value: Any) -> Any:
 
 def _sized(value: Any) -> Any:
     return value if hasattr(value, "dtype") else np.asarray(value)
-
-
-def _dtype(value: Any) -> Any:
-    return _sized(value).dtype

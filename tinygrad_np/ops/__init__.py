@@ -117,6 +117,6 @@ PRIMITIVES: dict[str, Primitive] = {
 }
 
 for _name, _primitive in PRIMITIVES.items():
-    # A primitive of the name of one of NumPy's functions is what that function does on Tensors.
-    if hasattr(np, _name):
+    # A primitive of the name of one of NumPy's functions is what that does on Tensors; but np.identity makes a matrix.
+    if hasattr(np, _name) and _name != "identity":
         NUMPY.setdefault(getattr(np, _name), _primitive)

@@ -54,10 +54,12 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any) -> Any
 
     One function more than conditions is for all other elements; without it they are 0. The dtype is that of x.
     """
-    conditions = plain_index(condlist)
+    x, conditions = array_of(x), plain_index(condlist)
     if np.ndim(conditions) == 0 or (np.ndim(conditions[0]) == 0 and x.ndim > 0):
         conditions = [conditions]
     conditions = [np.asarray(plain_index(condition), dtype=bool) for condition in conditions]
+    if any(condition.shape not in ((), x.shape) for condition in conditions):
+        raise ValueError(f"a condition of an array of shape {x.shape} has its shape, or is one truth for all elements")
     if len(funclist) == len(conditions) + 1:
         conditions.append(~np.any(conditions, axis=0))
     elif len(funclist) != len(conditions):

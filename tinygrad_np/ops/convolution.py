@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import ShapeError, described, user_place
 from ..primitive import primitive
 from .patches import Each, Lengths, for_each_axis, overlapped, patches
 from .shape import array_of
@@ -238,7 +238,8 @@ def _convolved_back(
     )
     if any(length < 1 for length in lengths):
         raise ShapeError(
-            f"padding={padding!r} leaves nothing of the result: its last axes would have lengths {lengths}."
+            f"padding={padding!r} leaves nothing of the result, {user_place()}: its last axes would have the "
+            f"lengths {lengths}."
         )
     y = transposed_convolution(x, weight, lengths=lengths, **moves)
     return y if bias is None else y + _for_each_place(bias, y.shape[1], axes)
@@ -247,15 +248,18 @@ def _convolved_back(
 def _check_axes(axes: int, x: Any, weight: Any) -> None:
     if x.ndim != axes + 2 or weight.ndim != axes + 2:
         raise ShapeError(
-            f"a {axes}-d convolution of x {x.shape} with a weight {weight.shape}: both have {axes + 2} axes, "
-            "two of the batch and channels or of both channels, and behind them the places or the window."
+            f"a {axes}-d convolution of {described(x)} with the weight {described(weight)}, {user_place()}: both have "
+            f"{axes + 2} axes, two of the batch and channels or of both channels, and behind them the places or the "
+            "window."
         )
 
 
 def _for_each_place(bias: Any, channels: int, axes: int) -> Any:
     bias = array_of(bias)
     if bias.shape != (channels,):
-        raise ShapeError(f"a bias {bias.shape} for {channels} output channels: it has one number for each of them.")
+        raise ShapeError(
+            f"the bias {bias.shape} for {channels} output channels, {user_place()}: it has one number for each."
+        )
     return bias.reshape((channels,) + (1,) * axes)
 
 
@@ -263,7 +267,7 @@ def _moves(axes: int, size: Lengths, stride: Each, padding: Each | str, dilation
     """How the window moves, as the primitives take it."""
     stride, dilation = for_each_axis(stride, axes, "stride", 1), for_each_axis(dilation, axes, "dilation", 1)
     if not isinstance(groups, int) or groups < 1:
-        raise ShapeError(f"groups={groups!r} is not a whole number of at least 1.")
+        raise ShapeError(f"groups={groups!r}, {user_place()}, is not a whole number of at least 1.")
     return {
         "stride": stride,
         "padding": _pairs(padding, size, stride, dilation),
@@ -276,7 +280,9 @@ def _pairs(padding: Each | str, size: Lengths, stride: Lengths, dilation: Length
     """How many zeros stand before and after, for each axis; "same" puts the odd one behind, as PyTorch does."""
     if padding == "same":
         if any(step != 1 for step in stride):
-            raise ShapeError(f"padding='same' with stride={stride}: only with stride=1 the result has the size of x.")
+            raise ShapeError(
+                f"padding='same' with stride={stride}, {user_place()}: only with stride=1 the result has the size of x."
+            )
         missing = [step * (length - 1) for length, step in zip(size, dilation, strict=True)]
         return tuple((one // 2, one - one // 2) for one in missing)
     numbers = for_each_axis(0 if padding == "valid" else padding, len(size), "padding", 0)

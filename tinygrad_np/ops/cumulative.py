@@ -84,13 +84,13 @@ def _(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
 @implements(np.cumsum)
 def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """NumPy's cumulative sum: along an axis, or of all elements in one row."""
-    return sums(*_row(x, axis, dtype))
+    return _run_along(sums, x, axis, dtype)
 
 
 @implements(np.cumprod)
 def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """NumPy's cumulative product: along an axis, or of all elements in one row."""
-    return products(*_row(x, axis, dtype))
+    return _run_along(products, x, axis, dtype)
 
 
 implements((np.add, "accumulate"))(partial(cumsum, axis=0))
@@ -112,13 +112,15 @@ if hasattr(np, "cumulative_sum"):  # NumPy 2.1
     implements(np.cumulative_prod)(cumulative_prod)
 
 
-def _row(x: Any, axis: int | None, dtype: Any) -> tuple[Any, int]:
-    """What to run along, and the axis to do it along."""
+def _run_along(run: Any, x: Any, axis: int | None, dtype: Any) -> Any:
+    """The sums or products along the axis, or of all elements in one row."""
     if dtype is not None:
         x = x.astype(dtype)
     if axis is None or x.ndim == 0:
         x = x.reshape(-1)
-    return x, axis or 0
+    y = run(x, axis=axis or 0)
+    # Truths are counted: their sum is a truth only if it is asked for.
+    return y if dtype is None or y.dtype == dtype else y.astype(dtype)
 
 
 def _only_axis(x: Any, axis: int | None) -> int | None:

@@ -68,6 +68,8 @@ def irfft2(a: Any, s: Sequence[int] | None = None, axes: Sequence[int] = (-2, -1
 @implements(np.fft.irfft)
 def irfft(a: Any, n: int | None = None, axis: int = -1, norm: Any = None) -> Any:
     """The inverse transform along an axis, of real coefficients, to n real numbers."""
+    if n is not None and n < 1:
+        raise ValueError(f"n={n}: a transform gives one number at least")
     return irfftn(a, None if n is None else (n,), (axis,), norm)
 
 

@@ -94,4 +94,6 @@ def _(g: Any, y: Any, x: Any, index: Any, shape: tuple[int, ...]) -> Any:
 @implements(np.where)
 def where_or_nonzero(condition: Any, *choices: Any) -> Any:
     """np.where: the choice between two, or of a condition alone the indices where it holds."""
+    if not hasattr(condition, "dtype"):
+        condition = np.asarray(condition, dtype=bool)
     return where(condition, *choices) if choices else np.nonzero(condition)

@@ -73,6 +73,8 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any | Elli
     """
     if rcond is not None and rtol is not ...:
         raise ValueError("rcond and rtol are the same, and both were given")
+    if a.ndim < 2:
+        raise np.linalg.LinAlgError(f"an array of shape {a.shape} is no matrix")
     if hermitian:
         a = np.tril(a) + transposed(np.tril(a, -1))
     if rcond is None:
@@ -129,7 +131,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, int, An
     """The least squares solution, the sums of the squares that are left, the rank of A and its singular values."""
     a, b = array_of(a), array_of(b)
     s = np.linalg.svdvals(a)
-    rcond = _rounding(a) if rcond is None or rcond < 0 else rcond
+    # LAPACK takes what is no part of 1 for the precision of the machine.
+    rcond = rcond if rcond is not None and 0 < rcond < 1 else _rounding(a)
     x = _truncated_pinv(a, rcond) @ b if _cuts(a, rcond) else least_squares(a, b, rcond=rcond)
     m, n = a.shape
     rank = int(np.count_nonzero(s > rcond * s[:1]))

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..primitive import implements, primitive
 from .reduction import Axis, with_axes
+from .shape import constant
 
 
 @primitive
@@ -73,7 +74,7 @@ def vector_norm(x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: An
 
     Infinity is the largest |x|, -infinity the smallest, and 0 how many are not 0, which has the slope 0.
     """
-    x = _floating(x)
+    x, ord = _floating(x), constant(ord, "ord")
     if isinstance(ord, str):
         raise ValueError(f"{ord!r} is no order of a vector's norm")
     if ord == 2:

@@ -198,4 +198,4 @@ def _plain(q: Any) -> Any:
 
 
 def _hashable(axis: Any) -> Axis:
-    return tuple(axis) if isinstance(axis, list) else axis
+    return tuple(np.ravel(axis).tolist()) if isinstance(axis, list | np.ndarray) else axis

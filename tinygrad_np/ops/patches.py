@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..errors import ShapeError
+from ..errors import ShapeError, user_place
 from ..primitive import primitive
 
 Lengths = tuple[int, ...]
@@ -58,5 +58,8 @@ def for_each_axis(value: Any, axes: int, name: str, least: int) -> Lengths:
     """A whole number for each of the axes, given one for all or a sequence; `name` and `least` are for the error."""
     numbers = tuple(value) if isinstance(value, list | tuple) else (value,) * axes
     if len(numbers) != axes or not all(isinstance(one, int | np.integer) and one >= least for one in numbers):
-        raise ShapeError(f"{name}={value!r} is neither a whole number of at least {least} nor a tuple of {axes} such.")
+        raise ShapeError(
+            f"{name}={value!r}, {user_place()}, is neither a whole number of at least {least} nor a tuple of "
+            f"{axes} such."
+        )
     return tuple(int(one) for one in numbers)

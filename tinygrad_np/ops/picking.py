@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..errors import IndexingError
+from ..errors import IndexingError, described, user_place
 from ..primitive import implements
 from .indexing import plain_index
 from .shape import array_of
@@ -52,7 +52,10 @@ def embedding(table: Any, rows: Any) -> Any:
     """
     rows = plain_index(rows)
     if np.asarray(rows).dtype.kind not in "iu":
-        raise IndexingError(f"embedding: rows are whole numbers, and these are {np.asarray(rows).dtype}.")
+        raise IndexingError(
+            f"embedding of {described(table)}, {user_place()}: rows are whole numbers, and these are "
+            f"{np.asarray(rows).dtype}."
+        )
     return array_of(table)[rows]
 
 

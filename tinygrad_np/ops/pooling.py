@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import ShapeError, described, user_place
 from .patches import Each, for_each_axis, patches
 from .shape import array_of
 
@@ -80,13 +80,16 @@ def _seen(
 ) -> Any:
     """What the windows see, the elements of a window along a first axis; beyond the ends it is `beyond`."""
     if x.ndim < axes:
-        raise ShapeError(f"pooling of {x.shape} over its last {axes} axes, which it does not have.")
+        raise ShapeError(
+            f"pooling of {described(x)} over its last {axes} axes, {user_place()}, which it does not have."
+        )
     size = for_each_axis(kernel_size, axes, "kernel_size", 1)
     steps = size if stride is None else for_each_axis(stride, axes, "stride", 1)
     ends = for_each_axis(padding, axes, "padding", 0)
     if any(2 * end > length for end, length in zip(ends, size, strict=True)):
         raise ShapeError(
-            f"padding={padding!r} is more than half of kernel_size={kernel_size!r}: a window could see nothing."
+            f"padding={padding!r} is more than half of kernel_size={kernel_size!r}, {user_place()}: a window could see "
+            "nothing."
         )
     if any(ends):
         x = np.pad(x, [(0, 0)] * (x.ndim - axes) + [(end, end) for end in ends], constant_values=beyond)

@@ -80,7 +80,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
 @implements(np.tile)
 def tile(A: Any, reps: Any) -> Any:
     """The whole array so many times along each of its axes, or of new ones in front."""
-    counts = tuple(np.atleast_1d(reps).tolist())
+    A, counts = array_of(A), tuple(np.atleast_1d(reps).tolist())
     shape = (1,) * (len(counts) - A.ndim) + A.shape
     counts = (1,) * (len(shape) - len(counts)) + counts
     # A new axis before each is repeated, and joined with it.

@@ -24,7 +24,7 @@ def sum(
 ) -> Any:
     """The sum of the elements, with NumPy's keywords."""
     x = converted(selected(x, where, 0), dtype)
-    result = reduction.sum(x, axis=axis, keepdims=keepdims)
+    result = converted(reduction.sum(x, axis=axis, keepdims=keepdims), dtype)
     return result if initial is None else result + one_number(initial, result.dtype)
 
 
@@ -34,7 +34,7 @@ def prod(
 ) -> Any:
     """The product of the elements, with NumPy's keywords."""
     x = converted(selected(x, where, 1), dtype)
-    result = reduction.prod(x, axis=axis, keepdims=keepdims)
+    result = converted(reduction.prod(x, axis=axis, keepdims=keepdims), dtype)
     return result if initial is None else result * one_number(initial, result.dtype)
 
 
@@ -73,8 +73,8 @@ def mean(x: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False, *
     """The mean of the elements, with NumPy's keywords."""
     x = converted(x, dtype)
     if where is True:
-        return reduction.mean(x, axis=axis, keepdims=keepdims)
-    return divided(sum(x, axis, keepdims=keepdims, where=where), count(x, axis, keepdims, where))
+        return converted(reduction.mean(x, axis=axis, keepdims=keepdims), dtype)
+    return converted(divided(sum(x, axis, keepdims=keepdims, where=where), count(x, axis, keepdims, where)), dtype)
 
 
 for _ufunc, _reduction in (

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import implements
+from .reduction_options import converted
 from .shape import array_of
 
 
@@ -70,8 +71,8 @@ def union1d(ar1: Any, ar2: Any) -> Any:
 @implements(np.intersect1d)
 def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False) -> Any:
     """The elements of the first that are in the second too."""
-    _, first, second = np.intersect1d(values_of(ar1), values_of(ar2), assume_unique, return_indices=True)
-    common = _row(ar1)[first]
+    values, first, second = np.intersect1d(values_of(ar1), values_of(ar2), assume_unique, return_indices=True)
+    common = converted(_row(ar1)[first], values.dtype)
     return (common, first, second) if return_indices else common
 
 

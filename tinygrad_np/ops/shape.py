@@ -15,6 +15,13 @@ def array_of(value: Any) -> Any:
     return value if hasattr(value, "shape") else np.asarray(value)
 
 
+def constant(value: Any, name: str) -> Any:
+    """The value of an option in which nothing is differentiated; a Tensor that needs a gradient is refused."""
+    if getattr(value, "requires_grad", False):
+        raise TypeError(f"{name}= has no gradient rule: give a number, as {name}.item()")
+    return value
+
+
 @primitive(elementwise=True)
 def identity(x: Any) -> Any:
     """x itself: where the Tensors of a transform are joined to those that it was given."""
@@ -141,7 +148,7 @@ def transpose(x: Any, /, axes: tuple[int, ...] | None = None) -> Any:
 
 @transpose.vjp
 def _(g: Any, y: Any, x: Any, axes: tuple[int, ...] | None = None) -> Any:
-    if axes is None:
+    if axes is None or g.ndim == 1:
         return g.transpose()
     return g.transpose(tuple(np.argsort([axis % g.ndim for axis in axes]).tolist()))
 

@@ -19,7 +19,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     axis = normalize_axis_index(axis, ary.ndim)
     length = ary.shape[axis]
     if np.ndim(indices_or_sections):
-        bounds = [0, *map(int, indices_or_sections), length]
+        bounds = [0, *map(operator.index, indices_or_sections), length]
     else:
         count = operator.index(indices_or_sections)
         if count <= 0:

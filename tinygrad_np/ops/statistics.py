@@ -12,7 +12,7 @@ from . import reduction_options
 from .indexing import scatter
 from .reduction import Axis, reduced_count, with_axes
 from .reduction_options import converted, count, divided
-from .shape import array_of
+from .shape import array_of, constant
 
 
 @primitive(name="var")
@@ -69,13 +69,13 @@ def var(
     correction: float | None = None,
 ) -> Any:
     """The variance, with NumPy's keywords; a gradient flows to a `mean` that is given, too."""
-    x = converted(x, dtype)
+    x = _spreading(x, dtype)
     ddof = _one_of(ddof, correction)
     if where is True and mean is None:
         return variance(x, axis=axis, ddof=ddof, keepdims=keepdims)
     if mean is None:
         mean = reduction_options.mean(x, axis, keepdims=True, where=where)
-    squares = reduction_options.sum(np.square(x - mean), axis, keepdims=keepdims, where=where)
+    squares = reduction_options.sum(np.square(x - mean), axis, dtype, keepdims, where=where)
     return divided(squares, np.maximum(count(x, axis, keepdims, where) - ddof, 0))
 
 
@@ -93,8 +93,15 @@ def std(
 ) -> Any:
     """The standard deviation, with NumPy's keywords; where it is 0 its slope is 0."""
     if where is True and mean is None:
-        return deviation(converted(x, dtype), axis=axis, ddof=_one_of(ddof, correction), keepdims=keepdims)
+        return deviation(_spreading(x, dtype), axis=axis, ddof=_one_of(ddof, correction), keepdims=keepdims)
     return root(var(x, axis, dtype, ddof, keepdims, where=where, mean=mean, correction=correction))
+
+
+def _spreading(x: Any, dtype: Any) -> Any:
+    """The elements in the dtype in which squares are added up."""
+    if dtype is not None and np.dtype(dtype).kind != "f":
+        raise TypeError(f"dtype={dtype!r}: squares are added up in a floating dtype")
+    return converted(array_of(x), dtype)
 
 
 def root(variance: Any) -> Any:
@@ -102,10 +109,10 @@ def root(variance: Any) -> Any:
     return np.where(variance == 0, 0, np.sqrt(variance))
 
 
-def _one_of(ddof: float, correction: float | None) -> float:
+def _one_of(ddof: float, correction: float | None) -> Any:
     if correction is not None and ddof != 0:
         raise ValueError("ddof= and correction= are two names of one number: give one of them")
-    return ddof if correction is None else correction
+    return constant(ddof, "ddof") if correction is None else constant(correction, "correction")
 
 
 @implements(np.average)
@@ -162,7 +169,7 @@ def cov(
     if y is not None:
         # NumPy takes a y that is one row for one variable, whatever rowvar says.
         x = np.concatenate([x, _variables(y, rowvar or np.shape(y)[:1] == (1,))])
-    x = converted(x, dtype)
+    x = _spreading(x, dtype)
     if x.shape[0] == 0:
         return x @ x.T
     ddof = (0 if bias else 1) if ddof is None else ddof

@@ -1,0 +1,251 @@
+"""One call of a function on Tensors of its own, and the gradients of its result: what every transform is made of.
+
+    call = Call(f, arguments, {}, argnums=0)
+    call.gradients([call.result], [seed])
+
+The function runs on the call's variables, a Tensor for each leaf of the arguments; one that stands for a Tensor of the
+caller that requires a gradient is connected to it. Gradients are those of the variables. They are recorded if anything
+outside of the call can be differentiated; when the call is closed, nothing leads to it any more.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .engine import backward_steps
+from .errors import DTypeError, GradientShapeError, NonScalarError, ShapeError, describe
+from .graph import NOT_KEPT, Node, between, enable_grad, state, user_place
+from .ops.shape import identity
+from .tensor import Tensor, leaf_of, make_tensor, own_array, own_gradient, record
+from .tree import Rebuild, flatten
+
+Function = Callable[..., Any]
+
+
+class Call:
+    """One call of the function on Tensors of its own, the variables, with what leads from them to its result."""
+
+    def __init__(self, f: Function, arguments: tuple[Any, ...], keywords: Any, argnums: int | Sequence[int]) -> None:
+        self.caller_records = state.recording
+        self.is_single = not isinstance(argnums, Sequence)
+        self.variables: list[Tensor] = []
+        self.trees: list[tuple[int, Rebuild]] = []
+        self.given_tensors = False
+        given = list(arguments)
+        for argnum in _places(argnums, len(arguments)):
+            leaves, rebuild = flatten(arguments[argnum])
+            variables = [self._variable(leaf) for leaf in leaves]
+            self.variables += variables
+            self.trees.append((len(variables), rebuild))
+            given[argnum] = rebuild(variables)
+        with enable_grad():
+            self.result = f(*given, **keywords)
+
+    def _variable(self, leaf: Any) -> Tensor:
+        """A Tensor of this call's own; connected to the one given if a gradient may flow on to it."""
+        if isinstance(leaf, Tensor):
+            self.given_tensors = True
+            if leaf.requires_grad and self.caller_records:
+                return record(identity, (leaf,))
+        array = leaf if isinstance(leaf, np.ndarray) else own_array(leaf, None)
+        if array.dtype.kind != "f":
+            raise DTypeError(
+                f"a derivative with respect to {describe(array.shape, array.dtype, getattr(leaf, 'name', None))}, "
+                f"{user_place()}: only floating dtypes have one; write 1.0 instead of 1."
+            )
+        variable = leaf_of(array, requires_grad=True)
+        # It is no leaf of the user's: a copy or a pickle of it would be cut off from this call.
+        variable._noted().grad = NOT_KEPT
+        return variable
+
+    def close(self, more: Sequence[Tensor] = ()) -> None:
+        """Make constants of the variables that are this call's alone: what is handed out leads nowhere through them."""
+        for variable in (*self.variables, *more):
+            if variable.is_leaf:
+                variable._noted().requires_grad = False
+
+    def paths(self, outputs: list[Tensor]) -> list[list[Node]]:
+        """For each output the nodes through which a gradient flows to the variables."""
+        return [_path(output, self.variables) for output in outputs]
+
+    def is_recorded(self, values: Sequence[Any]) -> bool:
+        """Whether anything outside of the call that led to the values can be differentiated, and the caller records."""
+        return self.caller_records and any(_leads_outside(value, self.variables) for value in values)
+
+    def gradients(
+        self,
+        outputs: list[Tensor],
+        seeds: list[Any],
+        recorded: bool | None = None,
+        paths: list[list[Node]] | None = None,
+    ) -> list[Any]:
+        """The gradient for each variable, of the sum of outputs times seeds."""
+        if recorded is None:
+            recorded = self.is_recorded([*outputs, *seeds])
+        return owned(gradients_of(outputs, seeds, self.variables, recorded, paths), recorded)
+
+    def in_trees(self, gradients: list[Any]) -> Any:
+        """The gradients in the trees of the arguments: a tuple of them, or the only one."""
+        source = iter([self.handed_out(gradient) for gradient in gradients])
+        trees = tuple(rebuild([next(source) for _ in range(count)]) for count, rebuild in self.trees)
+        return trees[0] if self.is_single else trees
+
+    def handed_out(self, value: Any) -> Any:
+        """What the caller gets: arrays for arrays, Tensors for Tensors and wherever a gradient can flow on."""
+        if not isinstance(value, Tensor):
+            return make_tensor(value, None) if self.given_tensors and hasattr(value, "dtype") else value
+        if self.is_recorded([value]):
+            return value
+        return value.detach() if self.given_tensors else value.numpy()
+
+
+def _places(argnums: int | Sequence[int], count: int) -> list[int]:
+    """The arguments that are meant, each by its place from the front."""
+    try:
+        given = [operator.index(one) for one in (argnums if isinstance(argnums, Sequence) else [argnums])]
+    except TypeError:
+        raise DTypeError(f"argnums={argnums!r} is neither a whole number nor several, {user_place()}.") from None
+    for one in given:
+        if not -count <= one < count:
+            raise ShapeError(
+                f"argnums={one}, but the function was given {count} arguments by position, {user_place()}."
+            )
+    places = [one % count for one in given]
+    if len(set(places)) < len(places):
+        raise ShapeError(f"argnums={argnums} names an argument twice, {user_place()}.")
+    return places
+
+
+def together(values: Sequence[Any], what: str) -> tuple[Any, ...]:
+    """The inputs, or the tangents, of a function: a tuple with one for each argument."""
+    if not isinstance(values, list | tuple):
+        raise DTypeError(
+            f"the {what} are to be a tuple with one for each argument, {user_place()}, and not a "
+            f"{type(values).__name__}; of a single argument, (x,)."
+        )
+    return tuple(values)
+
+
+def unshared(leaf: Any) -> Any:
+    """A leaf that nobody else can change."""
+    return leaf.copy() if isinstance(leaf, np.ndarray) else leaf
+
+
+def _path(output: Any, variables: list[Tensor]) -> list[Node]:
+    """The nodes through which a gradient flows from an output to the variables."""
+    root = output._node if isinstance(output, Tensor) else None
+    return between(root, [variable._noted() for variable in variables]) if root and root.requires_grad else []
+
+
+def gradients_of(
+    outputs: list[Any],
+    seeds: list[Any],
+    variables: list[Tensor],
+    recorded: bool,
+    paths: list[list[Node]] | None = None,
+) -> list[Any]:
+    """The gradient for each variable, of the sum of outputs times seeds: Tensors if recorded, else arrays."""
+    totals: list[Any] = [None] * len(variables)
+    places = {variable._noted(): place for place, variable in enumerate(variables)}
+    before = state.recording
+    state.recording = recorded
+    try:
+        for number, (output, seed) in enumerate(zip(outputs, seeds, strict=True)):
+            nodes = paths[number] if paths is not None else _path(output, variables)
+            if not nodes:
+                continue
+            if recorded and not isinstance(seed, Tensor):
+                seed = make_tensor(seed, None)
+            elif not recorded and isinstance(seed, Tensor):
+                seed = seed.numpy()
+            lift = make_tensor if recorded else None
+            for node, upstream, _ in backward_steps(output._node, seed, nodes=nodes, lift=lift):
+                place = places.get(node)
+                if place is not None:
+                    totals[place] = upstream if totals[place] is None else totals[place] + upstream
+    finally:
+        state.recording = before
+    return [
+        np.zeros(variable.shape, variable.dtype) if total is None else total
+        for variable, total in zip(variables, totals, strict=True)
+    ]
+
+
+def _leads_outside(value: Any, variables: list[Tensor]) -> bool:
+    """Whether a gradient of the value can flow to a leaf that is not one of the variables."""
+    if not _needs_gradient(value):
+        return False
+    seen = {variable._node for variable in variables if variable.is_leaf}
+    waiting = [value._node]
+    while waiting:
+        node = waiting.pop()
+        if node not in seen:
+            if node.plan is None:
+                return True
+            seen.add(node)
+            waiting += [parent for parent in node.inputs if type(parent) is Node and parent.requires_grad]
+    return False
+
+
+def owned(gradients: list[Any], recorded: bool) -> list[Any]:
+    """Arrays that share no memory; what is recorded does not change."""
+    if recorded:
+        return gradients
+    shared: set[int] = set()
+    return [own_gradient(gradient, shared) for gradient in gradients]
+
+
+def _needs_gradient(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.requires_grad
+
+
+def floating_outputs(result: Any) -> tuple[list[Tensor], Rebuild]:
+    """The Tensors in the tree that the function returned; DTypeError if one is not floating."""
+    leaves, rebuild = flatten(result)
+    return [_floating(leaf) for leaf in leaves], rebuild
+
+
+def _floating(result: Any) -> Tensor:
+    output = result if isinstance(result, Tensor) else leaf_of(own_array(result, None), requires_grad=False)
+    if output.dtype.kind != "f":
+        raise DTypeError(
+            f"the function returned {describe(output.shape, output.dtype, output.name)}, {user_place()}: "
+            "only floating results can be differentiated."
+        )
+    return output
+
+
+def scalar(result: Any) -> Tensor:
+    """The one Tensor of one floating element that the function returned; NonScalarError if it is not."""
+    if isinstance(result, dict | list | tuple) or result is None:
+        raise NonScalarError(
+            f"the function returned a {type(result).__name__}, {user_place()}; a gradient is that of one number: "
+            "return the loss alone, or (loss, the rest) with has_aux=True."
+        )
+    output = _floating(result)
+    if output.size != 1:
+        raise NonScalarError(
+            f"the function returned {describe(output.shape, output.dtype, output.name)}, {user_place()}; a gradient is "
+            "that of one number: reduce it, as with .sum(), or take tg.jacobian."
+        )
+    return output
+
+
+def fitting(values: list[Any], models: Sequence[Tensor], who: str, what: str) -> list[Any]:
+    """The gradients or tangents given by the user, each in the shape and dtype of its model."""
+    if len(values) != len(models):
+        raise ShapeError(f"{who} was given {len(values)} arrays for {len(models)} {what}s, {user_place()}.")
+    fitted = []
+    for value, model in zip(values, models, strict=True):
+        value = value if isinstance(value, Tensor) else own_array(value, None)
+        if value.shape != model.shape:
+            raise GradientShapeError(
+                f"{who} was given an array of shape {value.shape}, {user_place()}, for "
+                f"{describe(model.shape, model.dtype, model.name)}; it must have exactly the shape of the {what}."
+            )
+        fitted.append(value if value.dtype == model.dtype else value.astype(model.dtype))
+    return fitted

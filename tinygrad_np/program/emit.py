@@ -1,0 +1,76 @@
+"""The text of an equation: the NumPy expression that computes it, with parentheses only where Python needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..formula import _OPERATORS, ATOM, COMPARISON, POWER, SIGN, Symbol, binary, held
+from ..formula import text as formula_text
+from .ir import Equation, Program, Variable, mapped, written
+
+Texts = Callable[[Variable], Symbol]
+
+
+def expression(equation: Equation, texts: Texts, helpers: dict[Any, str]) -> Symbol:
+    """The expression of an equation, given those of its variables; `helpers` names functions that are not NumPy's."""
+    arguments = [symbol_of(mapped(value, texts)) for value in equation.arguments]
+    operator = _OPERATORS.get(equation.function)
+    if operator is not None and len(arguments) == 2 and not equation.keywords:
+        if operator[1] == COMPARISON:
+            # Python takes a < b == c for two comparisons at once.
+            arguments = [Symbol(held(argument, COMPARISON + 1)) for argument in arguments]
+        return binary(*operator, *arguments)
+    if equation.operation == "negative":
+        return Symbol(f"-{held(arguments[0], SIGN)}", SIGN)
+    if equation.operation == "square":
+        return Symbol(f"{held(arguments[0], ATOM)}**2", POWER)
+    if equation.operation == "transpose" and len(arguments) == 1:
+        return Symbol(f"{held(arguments[0], ATOM)}.T")
+    if equation.operation in ("reshape", "astype"):
+        return Symbol(f"{held(arguments[0], ATOM)}.{equation.operation}({', '.join(map(str, arguments[1:]))})")
+    if equation.operation == "getitem":
+        return Symbol(f"{held(arguments[0], ATOM)}[{indices(equation.arguments[1], texts)}]")
+    keywords = [f"{name}={symbol_of(mapped(value, texts))}" for name, value in equation.keywords.items()]
+    return Symbol(f"{function_text(equation, helpers)}({', '.join([*map(str, arguments), *keywords])})")
+
+
+def function_text(equation: Equation, helpers: dict[Any, str]) -> str:
+    """What the function is called in the source."""
+    if equation.operation.startswith("whole."):
+        return helpers[equation.function]
+    return f"np.{equation.operation}"
+
+
+def symbol_of(value: Any) -> Symbol:
+    """A static value, or a structure with symbols in it, as a symbol."""
+    if isinstance(value, Symbol):
+        return value
+    tightness = SIGN if isinstance(value, int | float) and value < 0 else ATOM
+    return Symbol(written(value), tightness)
+
+
+def indices(index: Any, texts: Texts) -> str:
+    """What stands between the brackets."""
+    parts = index if isinstance(index, tuple) else (index,)
+    text = ", ".join(
+        formula_text(part) if isinstance(part, slice) else str(symbol_of(mapped(part, texts))) for part in parts
+    )
+    return text + ("," if isinstance(index, tuple) and len(index) == 1 else "") if parts else "()"
+
+
+def inlined_constants(program: Program, longest: int = 20) -> dict[Variable, Symbol]:
+    """The constants that are short enough to be written where they are used."""
+    return {
+        variable: Symbol(written(value))
+        for variable, value in program.constants.items()
+        if np.size(value) <= longest and not (np.size(value) and np.asarray(value).ndim > 2)
+    }
+
+
+def signature(program: Program) -> list[str]:
+    """The arguments of the emitted function: the inputs, then the constants that are too long to be written."""
+    short = inlined_constants(program)
+    return [str(v) for v in program.inputs] + [str(v) for v in program.constants if v not in short]

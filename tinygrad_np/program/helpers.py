@@ -1,0 +1,156 @@
+"""Rules that are one equation, because they look at values or write into arrays, as functions of the emitted source.
+
+Their own source is copied, and that of all they call, until nothing but NumPy and Python is needed.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import textwrap
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..errors import CaptureError
+from ..primitive import Primitive
+from .ir import Program, written
+
+
+def helper_sources(program: Program) -> tuple[list[str], dict[Any, str]]:
+    """The sources of the functions that are not NumPy's, and what each is called."""
+    collector = _Collector({str(variable) for variable in program.inputs})
+    for equation in program.equations:
+        if equation.operation.startswith("whole."):
+            collector.name_of(equation.function, equation.operation.removeprefix("whole."))
+    return collector.sources(), collector.names
+
+
+class _Collector:
+    def __init__(self, taken: set[str]) -> None:
+        self.names: dict[Any, str] = {}
+        self.taken = taken | {"np"}
+        self.modules: set[str] = set()
+        self.texts: list[str] = []
+
+    def sources(self) -> list[str]:
+        imports = [line for line in sorted(self.modules) if line != "import numpy as np"]
+        return [*imports, *self.texts]
+
+    def name_of(self, function: Any, wanted: str) -> str:
+        """The name of a function in the source, which is added when it is met first."""
+        if isinstance(function, Primitive):
+            function = function.forward
+        if function in self.names:
+            return self.names[function]
+        name, number = wanted, 1
+        while name in self.taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        self.taken.add(name)
+        self.names[function] = name
+        self._add(function, name)
+        return name
+
+    def _add(self, function: Any, name: str) -> None:
+        try:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+        except (OSError, TypeError, SyntaxError) as error:
+            raise CaptureError(
+                f"the source of {function!r}, which the program calls, can't be read: {error}."
+            ) from None
+        if not isinstance(tree, ast.FunctionDef):
+            raise CaptureError(
+                f"{function!r}, which the program calls, is no plain function that could be written out."
+            )
+        tree.name = name
+        tree.decorator_list = []
+        tree.returns = None
+        for argument in ast.walk(tree):
+            if isinstance(argument, ast.arg):
+                argument.annotation = None
+        if ast.get_docstring(tree) is not None and len(tree.body) > 1:
+            tree.body = tree.body[1:]
+        scope = function.__globals__
+        known = {key: scope[key] for key in names_in(function.__code__) if key in scope}
+        known |= inspect.getclosurevars(function).nonlocals
+        local = set(function.__code__.co_varnames)
+        renamed = {key: self._reference(key, value, scope) for key, value in known.items() if key not in local}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and node.id in renamed:
+                node.id = renamed[node.id]
+        tree = _WithoutModules(function, self).visit(tree)
+        self.texts.append("\n" + ast.unparse(ast.fix_missing_locations(tree)))
+
+    def _reference(self, key: str, value: Any, scope: dict[str, Any]) -> str:
+        """What stands in the source for a global of a function."""
+        if isinstance(value, types.ModuleType):
+            if value is np:
+                return "np"
+            if not value.__name__.startswith(__name__.partition(".")[0]):
+                self.modules.add(f"import {value.__name__} as {key}" if value.__name__ != key else f"import {key}")
+            return key
+        if isinstance(value, Primitive) or (isinstance(value, types.FunctionType) and not _is_standard(value)):
+            return self.name_of(value, key)
+        if callable(value):
+            module = getattr(value, "__module__", None)
+            if module is None:
+                return self._constant(key, value, scope)
+            called: str = getattr(value, "__name__", key)
+            if getattr(np, called, None) is value:
+                return f"np.{called}"
+            self.modules.add(f"from {module} import {called} as {key}")
+            return key
+        return written(value)
+
+    def _constant(self, key: str, value: Any, scope: dict[str, Any]) -> str:
+        """What is neither a function nor a number, as the assignment that made it."""
+        if key not in self.taken:
+            source = ast.parse(inspect.getsource(sys.modules[scope["__name__"]]))
+            for statement in source.body:
+                if isinstance(statement, ast.Assign) and key in {getattr(one, "id", None) for one in statement.targets}:
+                    break
+                if isinstance(statement, ast.Assign) and any(
+                    isinstance(one, ast.Tuple) and key in {getattr(part, "id", None) for part in one.elts}
+                    for one in statement.targets
+                ):
+                    break
+            else:
+                raise CaptureError(f"{key}, which the program reads, can't be written out.")
+            for node in ast.walk(statement.value):
+                if isinstance(node, ast.Name) and node.id in scope:
+                    node.id = self._reference(node.id, scope[node.id], scope)
+            self.taken |= {node.id for one in statement.targets for node in ast.walk(one) if isinstance(node, ast.Name)}
+            self.texts.append(ast.unparse(statement))
+        return key
+
+
+def names_in(code: types.CodeType) -> Iterator[str]:
+    """The names that a function's code refers to, those of the functions within it too."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from names_in(constant)
+
+
+class _WithoutModules(ast.NodeTransformer):
+    """Puts the functions themselves in the place of `module.function` of our own modules."""
+
+    def __init__(self, function: Any, collector: _Collector) -> None:
+        self.globals = function.__globals__
+        self.collector = collector
+
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name):
+            module = self.globals.get(node.value.id)
+            if isinstance(module, types.ModuleType) and module.__name__.startswith(__name__.partition(".")[0]):
+                return ast.Name(self.collector.name_of(getattr(module, node.attr), node.attr), node.ctx)
+        return node
+
+
+def _is_standard(function: Any) -> bool:
+    return (function.__module__ or "").partition(".")[0] in ("numpy", "math", "itertools", "functools")

@@ -1,0 +1,186 @@
+"""A program: a short list of applications of NumPy's functions to variables, as plain data that prints and runs.
+
+print(program)               a line each: name, shape, dtype, what it is, where the user wrote it
+program.run([X, W])          the results, one application after the other: the meaning that every pass keeps
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..formula import Symbol, text
+
+
+@dataclass(eq=False)
+class Variable:
+    """A value that the program computes or is given.
+
+    `is_array` tells a 0-d array from a number; `is_numbered` that its name is none of the user's.
+    """
+
+    shape: tuple[int, ...]
+    dtype: Any
+    name: str | None = None
+    is_array: bool = True
+    is_numbered: bool = False
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape))
+
+    def __repr__(self) -> str:
+        return self.name or "_"
+
+
+@dataclass(frozen=True, eq=False)
+class Equation:
+    """One application: `outputs = function(*arguments, **keywords)`.
+
+    `operation` is the name ("add", "dot", "linalg.inv"); variables stand anywhere in the arguments, in lists and tuples
+    too; `place` is the line of the user's code; `ignores` says that NumPy's floating-point warnings are off here.
+    """
+
+    operation: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    keywords: Mapping[str, Any]
+    outputs: tuple[Variable, ...]
+    place: str = ""
+    ignores: bool = False
+
+    @property
+    def output(self) -> Variable:
+        """The only result."""
+        return self.outputs[0]
+
+    @property
+    def inputs(self) -> list[Variable]:
+        """The variables that it reads, as often as it reads them."""
+        return list(variables_in((self.arguments, self.keywords)))
+
+    def with_inputs(self, replacement: Mapping[Variable, Any]) -> Equation:
+        """The same application with others in the place of some of its variables."""
+        if not any(variable in replacement for variable in self.inputs):
+            return self
+        arguments, keywords = substituted((self.arguments, dict(self.keywords)), replacement)
+        return dataclasses.replace(self, arguments=arguments, keywords=keywords)
+
+    def __str__(self) -> str:
+        def symbols(value: Any) -> Any:
+            return mapped(value, lambda variable: Symbol(str(variable.name)))
+
+        arguments = [written(symbols(value)) for value in self.arguments]
+        arguments += [f"{name}={written(symbols(value))}" for name, value in self.keywords.items()]
+        return f"{self.operation}({', '.join(arguments)})"
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Inputs, constants (variable to array), equations in order, and the variables that are the results."""
+
+    inputs: tuple[Variable, ...]
+    constants: Mapping[Variable, Any]
+    equations: tuple[Equation, ...]
+    outputs: tuple[Variable, ...]
+    name: str = "f"
+
+    def run(self, values: Sequence[Any]) -> list[Any]:
+        """The results for these inputs, computed one equation at a time."""
+        known: dict[Variable, Any] = {**self.constants, **dict(zip(self.inputs, values, strict=True))}
+        for equation in self.equations:
+            arguments, keywords = substituted((equation.arguments, dict(equation.keywords)), known)
+            with np.errstate(all="ignore" if equation.ignores else None):
+                result = equation.function(*arguments, **keywords)
+            results = (result,) if len(equation.outputs) == 1 else result or ()
+            known.update(zip(equation.outputs, results, strict=True))
+        return [known[variable] for variable in self.outputs]
+
+    def uses(self) -> dict[Variable, int]:
+        """How often each variable is read, as a result too."""
+        counts: dict[Variable, int] = {}
+        for variable in [*(read for equation in self.equations for read in equation.inputs), *self.outputs]:
+            counts[variable] = counts.get(variable, 0) + 1
+        return counts
+
+    def made_by(self) -> dict[Variable, Equation]:
+        """The equation that each variable comes from."""
+        return {output: equation for equation in self.equations for output in equation.outputs}
+
+    def __str__(self) -> str:
+        rows = [(str(v.name), f"{v.shape} {v.dtype}", "given", "") for v in self.inputs]
+        rows += [(str(v.name), f"{v.shape} {v.dtype}", "constant", "") for v in self.constants]
+        for equation in self.equations:
+            for output in equation.outputs:
+                rows.append((str(output.name), f"{output.shape} {output.dtype}", str(equation), equation.place))
+            if not equation.outputs:
+                rows.append(("", "", str(equation), equation.place))
+        rows.append(("returns", "", ", ".join(str(v.name) for v in self.outputs), ""))
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows
+        )
+
+
+def variables_in(value: Any) -> Iterator[Variable]:
+    """The variables anywhere in a structure of lists, tuples, dicts and slices."""
+    if isinstance(value, Variable):
+        yield value
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from variables_in(part)
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from variables_in(part)
+
+
+def mapped(value: Any, function: Callable[[Variable], Any]) -> Any:
+    """The structure with `function` of each variable in its place."""
+    if isinstance(value, Variable):
+        return function(value)
+    if isinstance(value, list | tuple):
+        parts = [mapped(part, function) for part in value]
+        return parts if isinstance(value, list) else tuple(parts)
+    if isinstance(value, dict):
+        return {key: mapped(part, function) for key, part in value.items()}
+    return value
+
+
+def substituted(value: Any, replacement: Mapping[Variable, Any]) -> Any:
+    """The structure with others in the place of some variables."""
+    return mapped(value, lambda variable: replacement.get(variable, variable))
+
+
+def written(value: Any) -> str:
+    """A static value or a symbol as Python code."""
+    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
+        name = np.dtype(value).name
+        return {"bool": "bool"}.get(name, f"np.{name}")
+    if isinstance(value, np.generic):
+        return f"np.{value.dtype.name}({value.item()!r})" if np.isfinite(value) else f"np.{value.dtype.name}('{value}')"
+    if isinstance(value, np.ndarray):
+        kind = "" if value.dtype in (np.float64, np.int64, np.bool) and value.size else f", np.{value.dtype.name}"
+        body = np.array2string(value, separator=", ", threshold=10**9, floatmode="unique", max_line_width=10**9)
+        body = " ".join(body.split()).replace("nan", "np.nan").replace("inf", "np.inf")
+        return f"np.array({body}{kind})" if value.size else f"np.empty({value.shape}{kind})"
+    if isinstance(value, float) and not np.isfinite(value):
+        return "np.nan" if value != value else "np.inf" if value > 0 else "-np.inf"
+    if isinstance(value, list):
+        return f"[{', '.join(map(written, value))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(written, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, slice):
+        return f"slice({written(value.start)}, {written(value.stop)}, {written(value.step)})"
+    if value is Ellipsis or isinstance(value, Symbol):
+        return text(value)
+    return repr(value)

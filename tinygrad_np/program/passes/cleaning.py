@@ -1,0 +1,82 @@
+"""What no program needs: results that nobody reads, the same thing twice, what is known beforehand."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from ..ir import Equation, Program, Variable, substituted
+from ..rewrite import Edit, rewrite
+
+
+def dead_code(program: Program) -> Program:
+    """Without the equations, constants and names that no result depends on."""
+    needed = set(program.outputs)
+    kept: list[Equation] = []
+    for equation in reversed(program.equations):
+        if equation.operation == "assume" or not needed.isdisjoint(equation.outputs):
+            needed.update(equation.inputs)
+            kept.append(equation)
+    constants = {variable: value for variable, value in program.constants.items() if variable in needed}
+    return dataclasses.replace(program, constants=constants, equations=tuple(reversed(kept)))
+
+
+def common_subexpressions(program: Program) -> Program:
+    """What is computed twice from the same inputs is computed once; equal constants are one."""
+    constants: dict[Any, Variable] = {}
+    same: dict[Variable, Any] = {}
+    for variable, value in program.constants.items():
+        array = np.asarray(value)
+        contents = (array.shape, array.dtype, array.tobytes())
+        if contents in constants:
+            same[variable] = constants[contents]
+        else:
+            constants[contents] = variable
+    known: dict[Any, Equation] = {}
+    edit = Edit(program)
+    edit.replaced.update(same)
+    for before in program.equations:
+        equation = before.with_inputs(edit.replaced)
+        key = (equation.operation, equation.function, _key((equation.arguments, dict(equation.keywords))))
+        twin = known.get(key)
+        if twin is None:
+            known[key] = equation
+            edit.add(equation)
+            continue
+        for output, first in zip(equation.outputs, twin.outputs, strict=True):
+            edit.replaced[output] = first
+            first.name = first.name or output.name
+    return edit.result()
+
+
+def _key(value: Any) -> Any:
+    """A static structure as something that hashes, in which 1, 1.0 and True differ."""
+    if isinstance(value, list | tuple):
+        return (type(value), *map(_key, value))
+    if isinstance(value, dict):
+        return tuple((key, _key(part)) for key, part in sorted(value.items()))
+    if isinstance(value, slice):
+        return ("slice", value.start, value.stop, value.step)
+    if isinstance(value, Variable):
+        return value
+    return (type(value), repr(value) if isinstance(value, float) else value)
+
+
+def folded_constants(program: Program) -> Program:
+    """What depends on constants alone is computed now."""
+
+    def rule(equation: Equation, edit: Edit) -> Any:
+        inputs = equation.inputs
+        if any(variable not in edit.constants for variable in inputs) or equation.operation == "assume":
+            return None
+        arguments, keywords = substituted((equation.arguments, dict(equation.keywords)), edit.constants)
+        with np.errstate(all="ignore"):
+            value = equation.function(*arguments, **keywords)
+        output = equation.output
+        constant = Variable(output.shape, output.dtype, output.name, output.is_array)
+        edit.constants[constant] = value
+        return constant
+
+    return rewrite(program, rule)

@@ -1,0 +1,271 @@
+"""Operations that change nothing, or that a simpler one does bit for bit: x * 1, x + 0, --x, the transposed twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ir import Equation, Program, Variable
+from ..rewrite import Edit, Rule, rewrite
+
+
+def identities(program: Program) -> Program:
+    """Without operations that change nothing."""
+    return rewrite(program, _rule)
+
+
+def _rule(equation: Equation, edit: Edit) -> Any:
+    if isinstance(equation.function, np.ufunc) and equation.function.signature is None and not equation.keywords:
+        lazy = _lazily(equation, edit)
+        if lazy is not None:
+            return lazy
+    rule = _RULES.get(equation.operation)
+    return rule(equation, edit) if rule is not None else None
+
+
+def _unchanged(value: Any, equation: Equation) -> Any:
+    """The value, if it has the shape and dtype of the output."""
+    output = equation.output
+    if isinstance(value, Variable) and (value.shape, value.dtype) == (output.shape, output.dtype):
+        return value
+    return None
+
+
+def _multiply(equation: Equation, edit: Edit) -> Any:
+    a, b = equation.arguments
+    for one, other in ((a, b), (b, a)):
+        number = edit.number(one)
+        if number == 1:
+            return _unchanged(other, equation)
+        if number == -1 and _unchanged(other, equation) is not None and other.dtype.kind == "f":
+            return edit.apply(np.negative, other)
+    for place, (one, other) in enumerate(((a, b), (b, a))):
+        # NumPy converts a truth to the same 0 or 1 by itself.
+        truth = edit.maker(one, "astype")
+        if truth is not None and truth.arguments[0].dtype == bool and _unchanged(other, equation) is not None:
+            operands = (truth.arguments[0], other) if place == 0 else (other, truth.arguments[0])
+            return edit.apply(np.multiply, *operands)
+    return _negated(equation, edit) or _with_numbers(equation, edit)
+
+
+def _negated(equation: Equation, edit: Edit) -> Any:
+    """A sign of an operand as the sign of the product, where it may meet another."""
+    a, b = equation.arguments
+    if equation.output.dtype.kind != "f" or edit.number(a) is not None or edit.number(b) is not None:
+        return None
+    for place, operand in enumerate(equation.arguments):
+        minus = edit.maker(operand, "negative")
+        if minus is not None and edit.is_used_once(operand):
+            operands = (minus.arguments[0], b) if place == 0 else (a, minus.arguments[0])
+            return edit.apply(np.negative, edit.apply(equation.function, *operands))
+    return None
+
+
+def _add(equation: Equation, edit: Edit) -> Any:
+    a, b = equation.arguments
+    for one, other in ((a, b), (b, a)):
+        if edit.number(one) == 0:
+            return _unchanged(other, equation)
+    both = [edit.maker(one, "negative") for one in (a, b) if isinstance(one, Variable) and edit.is_used_once(one)]
+    if len(both) == 2 and both[0] is not None and both[1] is not None:
+        return edit.apply(np.negative, edit.apply(np.add, both[0].arguments[0], both[1].arguments[0]))
+    for one, other in ((a, b), (b, a)):
+        minus = edit.maker(one, "negative")
+        if minus is not None and edit.is_used_once(one):
+            return edit.apply(np.subtract, other, minus.arguments[0])
+    return _with_numbers(equation, edit)
+
+
+def _subtract(equation: Equation, edit: Edit) -> Any:
+    a, b = equation.arguments
+    if edit.number(b) == 0:
+        return _unchanged(a, equation)
+    minus = edit.maker(b, "negative")
+    if minus is not None and edit.is_used_once(b):
+        return edit.apply(np.add, a, minus.arguments[0])
+    return _with_numbers(equation, edit)
+
+
+def _divide(equation: Equation, edit: Edit) -> Any:
+    if edit.number(equation.arguments[1]) == 1:
+        return _unchanged(equation.arguments[0], equation)
+    return _negated(equation, edit) or _with_numbers(equation, edit)
+
+
+def _with_numbers(equation: Equation, edit: Edit) -> Any:
+    """An array of one number alone is that number, where shape and dtype of the result stay."""
+    arguments = []
+    for argument in equation.arguments:
+        number = edit.number(argument)
+        fits = isinstance(argument, Variable) and argument.dtype == equation.output.dtype
+        arguments.append(number if fits and number is not None else argument)
+    if all(new is old for new, old in zip(arguments, equation.arguments, strict=True)):
+        return None
+    shapes = [argument.shape for argument in arguments if isinstance(argument, Variable)]
+    dtypes = {argument.dtype for argument in arguments if isinstance(argument, Variable)}
+    if not shapes or np.broadcast_shapes(*shapes) != equation.output.shape:
+        return None
+    if not all(dtype.kind in "biu" for dtype in dtypes) and equation.output.dtype not in dtypes:
+        return None
+    new = edit._like(equation.function, arguments, {})
+    return edit.apply(equation.function, *arguments) if new.dtype == equation.output.dtype else None
+
+
+def _negative(equation: Equation, edit: Edit) -> Any:
+    inner = edit.maker(equation.arguments[0], "negative")
+    if inner is not None:
+        return inner.arguments[0]
+    difference = edit.maker(equation.arguments[0], "subtract")
+    if difference is not None and edit.is_used_once(equation.arguments[0]):
+        return edit.apply(np.subtract, *reversed(difference.arguments))
+    return None
+
+
+def _transpose(equation: Equation, edit: Edit) -> Any:
+    x, *axes = equation.arguments
+    if axes and axes[0] == tuple(range(x.ndim)):
+        return x
+    if x.ndim < 2:
+        return x
+    inner = edit.maker(x, "transpose")
+    if inner is None:
+        return None
+    outer_axes = axes[0] if axes else tuple(reversed(range(x.ndim)))
+    inner_axes = inner.arguments[1] if len(inner.arguments) > 1 else tuple(reversed(range(x.ndim)))
+    order = tuple(inner_axes[axis] for axis in outer_axes)
+    if order == tuple(range(x.ndim)):
+        return inner.arguments[0]
+    return edit.apply(np.transpose, inner.arguments[0], order)
+
+
+def _reshape(equation: Equation, edit: Edit) -> Any:
+    x, shape = equation.arguments[:2]
+    if len(equation.arguments) > 2:
+        return None
+    if x.shape == shape:
+        return x if x.is_array else None
+    inner = edit.maker(x, "reshape")
+    if inner is not None and inner.arguments[0].shape == shape and inner.arguments[0].is_array:
+        return inner.arguments[0]
+    if inner is not None and len(inner.arguments) == 2:
+        return edit.apply(np.reshape, inner.arguments[0], shape)
+    total = edit.maker(x, "sum")
+    if total is not None and edit.is_used_once(x) and not total.keywords.get("keepdims"):
+        source, axis = total.arguments[0], _axes(total)
+        kept = tuple(1 if one in axis else length for one, length in enumerate(source.shape))
+        if kept == shape and len(total.arguments) == 1 and total.keywords.keys() <= {"axis", "keepdims"}:
+            return edit.apply(np.sum, source, axis=axis[0] if len(axis) == 1 else axis, keepdims=True)
+    return None
+
+
+def _axes(equation: Equation) -> tuple[int, ...]:
+    axis = equation.keywords.get("axis")
+    ndim = equation.arguments[0].ndim
+    return (
+        tuple(range(ndim))
+        if axis is None
+        else tuple(one % ndim for one in (axis if isinstance(axis, tuple) else (axis,)))
+    )
+
+
+def _sum(equation: Equation, edit: Edit) -> Any:
+    """The options that are NumPy's defaults are left away; sums over axes of length 1 are none."""
+    if len(equation.arguments) > 1 or equation.keywords.keys() - {"axis", "keepdims"}:
+        return None
+    x = equation.arguments[0]
+    if x.dtype == equation.output.dtype and x.ndim and all(x.shape[axis] == 1 for axis in _axes(equation)):
+        return edit.apply(np.reshape, x, equation.output.shape) if equation.output.ndim else None
+    minus = edit.maker(x, "negative")
+    if minus is not None and edit.is_used_once(x) and x.dtype.kind == "f":
+        return edit.apply(np.negative, edit.apply(np.sum, minus.arguments[0], **dict(equation.keywords)))
+    plain = {key: value for key, value in equation.keywords.items() if value is not None and value is not False}
+    axis = plain.get("axis")
+    if isinstance(axis, tuple) and len(axis) == 1:
+        plain["axis"] = axis[0]
+    return None if plain == dict(equation.keywords) else edit.apply(equation.function, x, **plain)
+
+
+def _mean(equation: Equation, edit: Edit) -> Any:
+    """The sum divided by the number of elements, as NumPy computes it."""
+    if len(equation.arguments) > 1 or equation.keywords.keys() - {"axis", "keepdims"}:
+        return None
+    x = equation.arguments[0]
+    if x.dtype != equation.output.dtype or x.dtype.char not in "fd" or not x.size or not x.ndim:
+        return None
+    count = x.size // max(equation.output.size, 1)
+    return edit.apply(np.divide, edit.apply(np.sum, x, **dict(equation.keywords)), count)
+
+
+def _astype(equation: Equation, edit: Edit) -> Any:
+    x, dtype = equation.arguments
+    return x if x.dtype == dtype else None
+
+
+def _copy(equation: Equation, edit: Edit) -> Any:
+    # Values never change within a program; results are made arrays of their own at its end.
+    return equation.arguments[0]
+
+
+def _power(equation: Equation, edit: Edit) -> Any:
+    base, exponent = equation.arguments
+    if isinstance(exponent, int | float) and exponent == 1:
+        return _unchanged(base, equation)
+    if (
+        isinstance(exponent, int | float)
+        and exponent == 2
+        and isinstance(base, Variable)
+        and base.dtype == equation.output.dtype
+    ):
+        return edit.apply(np.square, base)
+    return None
+
+
+def _nansum(equation: Equation, edit: Edit) -> Any:
+    """The sum, where the program is for values without NaN."""
+    x = equation.arguments[0]
+    for other in edit.program.equations:
+        if other.operation == "assume":
+            absent = edit.original(other.arguments[0], "logical_not")
+            test = absent and edit.original(absent.arguments[0], "isnan")
+            if test and edit.replaced.get(test.arguments[0], test.arguments[0]) is x:
+                return edit.apply(np.sum, x, **dict(equation.keywords))
+    return None
+
+
+def _lazily(equation: Equation, edit: Edit) -> Any:
+    """An operand that was repeated to a shape is as good as it was, if another brings the shape."""
+    for place, argument in enumerate(equation.arguments):
+        repeated = edit.maker(argument, "broadcast_to")
+        if repeated is None or not edit.is_used_once(argument):
+            continue
+        arguments = [*equation.arguments]
+        arguments[place] = repeated.arguments[0]
+        shapes = [value.shape for value in arguments if isinstance(value, Variable)]
+        if np.broadcast_shapes(*shapes) == equation.output.shape:
+            return edit.apply(equation.function, *arguments)
+    return None
+
+
+def _broadcast_to(equation: Equation, edit: Edit) -> Any:
+    return _unchanged(equation.arguments[0], equation)
+
+
+_RULES: dict[str, Rule] = {
+    "add": _add,
+    "astype": _astype,
+    "average": _mean,
+    "broadcast_to": _broadcast_to,
+    "copy": _copy,
+    "divide": _divide,
+    "mean": _mean,
+    "multiply": _multiply,
+    "nansum": _nansum,
+    "negative": _negative,
+    "positive": lambda equation, edit: equation.arguments[0],
+    "power": _power,
+    "reshape": _reshape,
+    "subtract": _subtract,
+    "sum": _sum,
+    "transpose": _transpose,
+}

@@ -1,0 +1,254 @@
+"""Sums of products that become shorter when they are multiplied out: what cancels is not computed.
+
+    (y c / a - (1 - y) c / (1 - a)) * (a * (1 - a))  =  c (y - a)
+
+is the gradient of a sigmoid under its logarithmic loss. A product of elementwise sums and quotients is written as a
+polynomial: a coefficient for each product of powers of variables. If that takes fewer operations, it replaces the
+product; what cancels would otherwise be computed with an error, or as 0 times infinity.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ir import Equation, Program, Variable
+from ..rewrite import Edit, rewrite
+
+Monomial = frozenset[tuple[Variable, int]]
+Polynomial = dict[Monomial, float]
+ONE: Monomial = frozenset()
+MOST = 8
+"""Terms of a polynomial; longer ones are left as they are."""
+
+
+def cancelled(program: Program) -> Program:
+    """Elementwise products and sums multiplied out, where that leaves fewer operations."""
+    # From the results backward: the largest expressions first.
+    return rewrite(program, _rule)
+
+
+def _rule(equation: Equation, edit: Edit) -> Any:
+    output = equation.output
+    if equation.operation not in ("multiply", "divide", "negative") or output.dtype.kind != "f" or not output.ndim:
+        return None
+    spent: list[Equation] = [equation]
+    polynomial = _of_equation(equation, edit, spent)
+    if polynomial is None:
+        return None
+    best = polynomial
+    expanded = _expanded(_with_sigmoids(polynomial, edit), edit)
+    # Multiplied out, a (1 - a) loses digits where a is near 1: only where terms cancel is it worth it.
+    if 0 < len(expanded) <= len(polynomial) and _degree(expanded) < _degree(polynomial):
+        best = expanded
+    if len(best) > 1 and any(power < 0 or len(monomial) > 1 for monomial in _inner(best) for _, power in monomial):
+        return None
+    if _cost(best) >= len(spent) or not best:
+        return None
+    if not all(variable.shape == output.shape or variable.ndim == 0 for monomial in best for variable, _ in monomial):
+        return None
+    if not any(
+        variable.shape == output.shape and variable.dtype == output.dtype
+        for monomial in best
+        for variable, _ in monomial
+    ):
+        return None
+    return _emitted(best, edit)
+
+
+def _of_equation(equation: Equation, edit: Edit, spent: list[Equation]) -> Polynomial | None:
+    parts = [_of(argument, edit, spent) for argument in equation.arguments]
+    if any(part is None for part in parts):
+        return None
+    known: list[Polynomial] = parts  # type: ignore[assignment]
+    if equation.operation == "negative":
+        return _product(known[0], {ONE: -1.0})
+    if equation.operation in ("add", "subtract"):
+        sign = 1.0 if equation.operation == "add" else -1.0
+        return _added(known[0], _product(known[1], {ONE: sign}) or {})
+    if equation.operation == "divide":
+        if len(known[1]) != 1:
+            return None
+        ((monomial, coefficient),) = known[1].items()
+        if not coefficient:
+            return None
+        known[1] = {frozenset((variable, -power) for variable, power in monomial): 1 / coefficient}
+    return _product(known[0], known[1])
+
+
+def _of(value: Any, edit: Edit, spent: list[Equation]) -> Polynomial | None:
+    """The polynomial of an operand, through what is computed for it alone."""
+    number = edit.number(value)
+    if number is not None:
+        return {ONE: float(number)}
+    if not isinstance(value, Variable):
+        return None
+    equation = edit.made_by.get(value)
+    if (
+        equation is not None
+        and edit.is_used_once(value)
+        and equation.operation in ("multiply", "divide", "negative", "add", "subtract")
+        and value.dtype.kind == "f"
+        and not _differs_from_number(equation, edit)
+    ):
+        before = len(spent)
+        spent.append(equation)
+        inner = _of_equation(equation, edit, spent)
+        if inner is not None and len(inner) <= MOST:
+            return inner
+        del spent[before:]
+    return {frozenset([(value, 1)]): 1.0}
+
+
+def _with_sigmoids(polynomial: Polynomial, edit: Edit) -> Polynomial:
+    """Written with the sigmoid a = 1 / (1 + e) where its parts stand: 1 / (1 + e) is a, and e a is 1 - a."""
+    reciprocals: dict[Variable, Variable] = {}
+    powers: dict[Variable, Variable] = {}
+    rests: dict[Variable, Variable] = {}
+    for variable, equation in edit.made_by.items():
+        first, *others = equation.arguments or (None,)
+        if equation.operation == "divide" and edit.number(first) == 1 and isinstance(others[0], Variable):
+            total = edit.maker(others[0], "add")
+            for one, other in (total.arguments, total.arguments[::-1]) if total is not None else ():
+                if edit.number(one) == 1 and edit.maker(other, "exp") is not None:
+                    reciprocals[others[0]] = powers[other] = variable
+        elif equation.operation == "subtract" and edit.number(first) == 1:
+            rests[others[0]] = variable
+    result: Polynomial = {}
+    for monomial, coefficient in polynomial.items():
+        factors: dict[Variable, int] = {}
+        for variable, power in monomial:
+            sigmoid = reciprocals.get(variable, variable)
+            factors[sigmoid] = factors.get(sigmoid, 0) + (power if sigmoid is variable else -power)
+        for variable in list(factors):
+            sigmoid = powers.get(variable, variable)
+            if sigmoid in rests and sigmoid is not variable and factors[variable] == 1 and factors.get(sigmoid, 0) > 0:
+                del factors[variable]
+                factors[sigmoid] -= 1
+                factors[rests[sigmoid]] = factors.get(rests[sigmoid], 0) + 1
+        result = _added(result, {frozenset((one, power) for one, power in factors.items() if power): coefficient})
+    return result
+
+
+def _differs_from_number(equation: Equation, edit: Edit) -> bool:
+    """Whether this is a sum like 1 - a, which is better left as a factor."""
+    is_sum = equation.operation in ("add", "subtract")
+    return is_sum and any(edit.number(argument) is not None for argument in equation.arguments)
+
+
+def _expanded(polynomial: Polynomial, edit: Edit) -> Polynomial:
+    """With differences from a number, such as 1 - a, multiplied out where they stand in a numerator."""
+    result: Polynomial = {}
+    for monomial, coefficient in polynomial.items():
+        term: Polynomial | None = {ONE: coefficient}
+        for variable, power in monomial:
+            factor: Polynomial = {frozenset([(variable, power)]): 1.0}
+            difference = edit.made_by.get(variable)
+            if power == 1 and difference is not None and difference.operation in ("subtract", "add"):
+                first, second = difference.arguments
+                if edit.number(first) is not None and isinstance(second, Variable):
+                    sign = 1.0 if difference.operation == "add" else -1.0
+                    factor = {ONE: float(edit.number(first)), frozenset([(second, 1)]): sign}
+            term = _product(term or {}, factor)
+        result = _added(result, term or {})
+    return result
+
+
+def _product(a: Polynomial, b: Polynomial) -> Polynomial:
+    result: Polynomial = {}
+    for one, first in a.items():
+        for other, second in b.items():
+            powers = dict(one)
+            for variable, power in other:
+                powers[variable] = powers.get(variable, 0) + power
+            monomial = frozenset((variable, power) for variable, power in powers.items() if power)
+            result = _added(result, {monomial: first * second})
+    return result
+
+
+def _added(a: Polynomial, b: Polynomial) -> Polynomial:
+    total = dict(a)
+    for monomial, coefficient in b.items():
+        total[monomial] = total.get(monomial, 0.0) + coefficient
+    return {monomial: coefficient for monomial, coefficient in total.items() if coefficient}
+
+
+def _common(polynomial: Polynomial) -> tuple[Monomial, float]:
+    """The factor that all terms share, and the size that all coefficients share (else 1); the first is positive."""
+    shared = frozenset.intersection(*polynomial)
+    sizes = {abs(coefficient) for coefficient in polynomial.values()}
+    return shared, sizes.pop() if len(sizes) == 1 else 1.0
+
+
+def _inner(polynomial: Polynomial) -> list[Monomial]:
+    """The terms without what they share: those of a sum of plain variables have one factor each."""
+    shared, _ = _common(polynomial)
+    return [monomial - shared for monomial in polynomial]
+
+
+def _degree(polynomial: Polynomial) -> int:
+    return max((sum(abs(power) for _, power in monomial) for monomial in polynomial), default=0)
+
+
+def _cost(polynomial: Polynomial) -> float:
+    """The number of operations that computing it takes."""
+    if not polynomial:
+        return float("inf")
+    shared, size = _common(polynomial)
+    is_single = len(polynomial) == 1
+    operations = 0 if is_single else _operations(shared, True)
+    for monomial, coefficient in polynomial.items():
+        operations += _operations(monomial if is_single else monomial - shared, False)
+        operations += abs(coefficient / size) != 1
+    all_negative = all(coefficient < 0 for coefficient in polynomial.values())
+    return operations + len(polynomial) - 1 + (size != 1 or all_negative)
+
+
+def _operations(monomial: Monomial, follows: bool) -> int:
+    """Products and quotients in a product of powers; `follows` says that something is multiplied by it."""
+    above = sum(power for _, power in monomial if power > 0)
+    below = -sum(power for _, power in monomial if power < 0)
+    return (above if follows else max(above - 1, 0)) + below
+
+
+def _emitted(polynomial: Polynomial, edit: Edit) -> Any:
+    shared, size = _common(polynomial)
+    result: Any = None
+    sign = 1.0
+    # Positive terms first, and of several the later variable first, as one writes a - y.
+    ordered = sorted(polynomial.items(), key=lambda term: -term[1])
+    if all(coefficient < 0 for coefficient in polynomial.values()):
+        sign = -1.0
+    for monomial, coefficient in ordered:
+        scale = sign * coefficient / size
+        factor = _monomial(monomial - shared, abs(scale), edit)
+        if result is None:
+            result = factor if scale > 0 else edit.apply(np.negative, factor)
+        else:
+            result = edit.apply(np.add if scale > 0 else np.subtract, result, factor)
+    if shared:
+        result = _times(shared, None if result == 1.0 and not isinstance(result, Variable) else result, edit)
+    if sign * size != 1:
+        result = edit.apply(np.negative, result) if sign * size == -1 else edit.apply(np.multiply, result, sign * size)
+    return result
+
+
+def _monomial(monomial: Monomial, scale: float, edit: Edit) -> Any:
+    if not monomial:
+        return scale
+    result = _times(monomial, None, edit)
+    return result if scale == 1 else edit.apply(np.multiply, scale, result)
+
+
+def _times(monomial: Monomial, start: Any, edit: Edit) -> Any:
+    """A value times a product of powers."""
+    order = {variable: number for number, variable in enumerate([*edit.program.inputs, *edit.made_by])}
+    result = start
+    for variable, power in sorted(monomial, key=lambda factor: (factor[1] < 0, order.get(factor[0], -1))):
+        for _ in range(abs(power)):
+            if power > 0:
+                result = variable if result is None else edit.apply(np.multiply, result, variable)
+            else:
+                result = edit.apply(np.divide, 1.0 if result is None else result, variable)
+    return result

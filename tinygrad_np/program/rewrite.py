@@ -1,0 +1,115 @@
+"""What every pass is written with: go through a program, put something simpler in the place of an equation.
+
+A rule is a function of an equation and the `Edit`; it returns None (the equation stays), or the variable or the
+number that stands for its output from now on. New equations are made with `edit.apply`, which asks NumPy for shape and
+dtype.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .ir import Equation, Program, Variable
+
+Rule = Callable[[Equation, "Edit"], Any]
+
+
+class Edit:
+    """A program while it is rewritten."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.uses = program.uses()
+        self.made_by: dict[Variable, Equation] = {}
+        self.constants = dict(program.constants)
+        self.equations: list[Equation] = []
+        self._originals = program.made_by()
+        self.replaced: dict[Variable, Any] = {}
+        self.current: Equation | None = None
+
+    def apply(self, function: Any, *arguments: Any, name: str | None = None, **keywords: Any) -> Variable:
+        """Add an equation; its output has the shape and dtype that NumPy gives for such arguments."""
+        output = self._like(function, arguments, keywords)
+        output.name = name
+        now = self.current
+        place, ignores = (now.place, now.ignores) if now else ("", False)
+        operation = {"_getitem": "getitem", "_astype": "astype"}.get(function.__name__, function.__name__)
+        self.add(Equation(operation, function, arguments, keywords, (output,), place, ignores))
+        return output
+
+    def _like(self, function: Any, arguments: Any, keywords: Any) -> Variable:
+        if isinstance(function, np.ufunc):
+            small = [np.ones((1,) * min(v.ndim, 1), v.dtype) if isinstance(v, Variable) else v for v in arguments]
+            small = [one[()] if isinstance(one, np.ndarray) and not one.ndim else one for one in small]
+            with np.errstate(all="ignore"):
+                dtype = np.asarray(function(*small)).dtype
+            shape = np.broadcast_shapes(*(getattr(value, "shape", ()) for value in arguments))
+            return Variable(shape, dtype, None, bool(shape))
+        model = [np.ones(v.shape, v.dtype) if isinstance(v, Variable) else v for v in arguments]
+        result = function(*model, **keywords)
+        return Variable(result.shape, result.dtype, None, isinstance(result, np.ndarray))
+
+    def add(self, equation: Equation) -> None:
+        """Add an equation as it is."""
+        self.equations.append(equation)
+        for output in equation.outputs:
+            self.made_by[output] = equation
+
+    def maker(self, value: Any, operation: str) -> Equation | None:
+        """The equation that a value comes from, if it is of this operation."""
+        equation = self.made_by.get(value) if isinstance(value, Variable) else None
+        return equation if equation is not None and equation.operation == operation else None
+
+    def original(self, value: Any, operation: str) -> Equation | None:
+        """As `maker`, of the program as it was before this pass, in which later equations are known too."""
+        equation = self._originals.get(value) if isinstance(value, Variable) else None
+        return equation if equation is not None and equation.operation == operation else None
+
+    def is_used_once(self, value: Variable) -> bool:
+        """Whether the program reads a variable in one place only."""
+        return self.uses.get(value, 0) <= 1
+
+    def number(self, value: Any) -> Any:
+        """The number that all elements of a constant are, or None."""
+        if isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, Variable) and value in self.constants:
+            array = np.asarray(self.constants[value])
+            if array.size and array.dtype.kind in "fiu" and (array == array.flat[0]).all():
+                return array.flat[0].item()
+        return None
+
+    def result(self, equations: list[Equation] | None = None) -> Program:
+        """The program that came out."""
+        outputs = []
+        for output in self.program.outputs:
+            value = self.replaced.get(output, output)
+            outputs.append(value)
+        return dataclasses.replace(
+            self.program,
+            constants=self.constants,
+            equations=tuple(self.equations if equations is None else equations),
+            outputs=tuple(outputs),
+        )
+
+
+def rewrite(program: Program, rule: Rule) -> Program:
+    """The program with a rule applied to each of its equations, in order."""
+    edit = Edit(program)
+    results = set(program.outputs)
+    for before in program.equations:
+        equation = before.with_inputs(edit.replaced)
+        edit.current = equation
+        new = rule(equation, edit) if len(equation.outputs) == 1 else None
+        if new is None or (not isinstance(new, Variable) and equation.output in results):
+            edit.add(equation)
+            continue
+        edit.replaced[equation.output] = new
+        if isinstance(new, Variable):
+            new.name = new.name or equation.output.name
+            edit.uses[new] = edit.uses.get(new, 0) + edit.uses.get(equation.output, 0)
+    return edit.result()
