@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import runpy
 from pathlib import Path
@@ -21,6 +23,20 @@ def test_the_code_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest
     for match in re.finditer(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
         line = page.read_text()[: match.start(1)].count("\n")
         exec(compile("\n" * line + match.group(1), str(page), "exec"), names)
+
+
+def test_the_readme_shows_what_its_code_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "README.md").read_text()
+    printed = io.StringIO()
+    names: dict[str, object] = {}
+    monkeypatch.chdir(tmp_path)
+    with contextlib.redirect_stdout(printed):
+        for match in list(re.finditer(r"```python\n(.*?)```", text, re.DOTALL))[:2]:
+            exec(compile("\n" * text[: match.start(1)].count("\n") + match.group(1), "README.md", "exec"), names)
+    shown = text.split("```text\n")[1].split("```")[0]
+    # Which differences rounding leaves, and so how wide their column is, differs from machine to machine.
+    plain = [re.sub(r"[-+.e\d]*\d[-+.e\d]*|\s+", "#", printing.strip()) for printing in (shown, printed.getvalue())]
+    assert plain[0] == plain[1]
 
 
 def test_the_list_of_functions_is_the_tables() -> None:

@@ -56,6 +56,7 @@ def test_parentheses_follow_pythons_precedence() -> None:
     assert str((-a) ** 2) == "(-a)**2"
     assert str(-(a**2)) == "-a**2"
     assert str((a == 0) & (b > a + 1)) == "(a == 0) & (b > a + 1)"
+    assert str((a > 0) != (b > 0)) == "(a > 0) != (b > 0)"
     assert str(2 / (a / b)) == "2 / (a / b)"
     assert str((a + b)[1:, None].T) == "(a + b)[1:, None].T"
     assert str(np.exp(a) @ b.sum(axis=0)) == "np.exp(a) @ b.sum(axis=0)"

@@ -99,6 +99,14 @@ class CaptureError(TinygradError, RuntimeError):
         return self.whole(self, rule, arguments, parameters)
 
 
+class WrongGradientError(TinygradError, AssertionError):
+    """A gradient is not right, or can't be checked; the message is the printed report."""
+
+
+class UnknownTensorError(TinygradError, LookupError):
+    """A name or a tensor that is not in the graph, or not once."""
+
+
 class UnknownFormatError(TinygradError, ValueError):
     """A file name whose ending is no format that a drawing can be saved in."""
 

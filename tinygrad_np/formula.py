@@ -94,7 +94,9 @@ def binary(sign: str, tightness: int, left: Any, right: Any) -> Symbol:
     """`left sign right`, in parentheses where Python's precedence wants them."""
     if tightness == POWER:
         return Symbol(f"{held(left, ATOM)}**{held(right, POWER)}", POWER)
-    return Symbol(f"{held(left, tightness)} {sign} {held(right, tightness + 1)}", tightness)
+    # Python would chain comparisons: a > b == c is no comparison of a truth with c.
+    to_the_left = tightness + 1 if tightness == COMPARISON else tightness
+    return Symbol(f"{held(left, to_the_left)} {sign} {held(right, tightness + 1)}", tightness)
 
 
 def held(value: Any, tightness: int) -> str:

@@ -221,6 +221,18 @@ class TestWrong:
         assert f"the mean (networks.py line 43) divides by {SAMPLES}, and it seems forgotten" in report["Z3"].diagnosis
         assert report["Z1"].follows_from == ("Z3",)
 
+    def test_what_is_not_finite_spreads_too(self, network: Network) -> None:
+        gradients = by_hand(network)
+        dZ2 = gradients["Z2"].copy()
+        dZ2[3, 1] = np.nan
+        A1, W2 = network.A1.numpy(), network.parameters["W2"].numpy()
+        with np.errstate(invalid="ignore"):
+            spread = {"Z2": dZ2, "b2": dZ2.sum(0, keepdims=True), "W2": A1.T @ dZ2, "A1": dZ2 @ W2.T}
+        report = tg.compare_gradients(network.loss, gradients | spread)
+        assert report.wrong == ["Z2", "b2", "A1", "W2"]
+        assert all(report[name].follows_from == ("Z2",) for name in ("b2", "A1", "W2"))
+        assert "is nan at 1 of 120 elements where the gradient is finite; at (3, 1)" in report["Z2"].diagnosis
+
     def test_two_mistakes_are_two(self, network: Network) -> None:
         gradients = by_hand(network, "wrong sign")
         gradients["W1"] = gradients["W1"] * 1.5

@@ -177,6 +177,10 @@ class TestUnchecked:
         with pytest.raises(WrongGradientError, match=words):
             report.assert_ok()
 
+    def test_where_the_shape_of_the_result_changes(self) -> None:
+        tg.gradcheck(lambda x: x[x.numpy() > 0.0] ** 2, np.array([-0.01, 0.01])).assert_ok()
+        assert not tg.gradcheck(lambda x: x[x.numpy() > 0.0] ** 2, np.array([0.0, 0.01]))
+
     def test_a_function_that_is_random(self) -> None:
         generator = np.random.default_rng(0)
         report = tg.gradcheck(lambda x: x * generator.normal(), x23)

@@ -15,7 +15,7 @@ from tinygrad_np.program.passes.identities import identities
 from tinygrad_np.program.passes.lowering import converted_once, shared_softplus
 from tinygrad_np.program.passes.naming import named
 from tinygrad_np.program.passes.polynomials import cancelled
-from tinygrad_np.program.passes.products import transposed_products
+from tinygrad_np.program.passes.products import stacked_products, transposed_products
 from tinygrad_np.program.passes.scales import hoisted_scales
 from tinygrad_np.program.passes.stable import stable_logarithms
 
@@ -108,6 +108,19 @@ def test_a_scale_goes_to_the_seed() -> None:
         np.testing.assert_allclose(actual, expected, rtol=1e-13)
     scales = [argument for one in compiled.program.equations for argument in one.arguments if type(argument) is float]
     assert scales == [0.5]  # 0.25 times the 2 of the square's slope
+
+
+def test_thin_products_are_stacked() -> None:
+    vectors = [random.normal(size=(9, 1)) for _ in range(8)]
+
+    def outer(*v: Any) -> Any:
+        return np.dot(v[0], v[1].T) + np.dot(v[2], v[3].T) + (np.dot(v[4], v[5].T) + v[6] * v[7].T)
+
+    before = captured(outer, *vectors)
+    after = dead_code(stacked_products(before))
+    same(before, after, *vectors, tolerance=1e-14)
+    assert operations(after).count("dot") == 1
+    assert operations(after).count("concatenate") == 2
 
 
 def test_a_sum_is_not_multiplied_out() -> None:

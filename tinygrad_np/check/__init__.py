@@ -1,9 +1,10 @@
 """Checks: manual gradients against automatic ones, automatic ones against numeric ones."""
 
-from .comparison import UnknownTensorError, compare_gradients
+from ..errors import UnknownTensorError, WrongGradientError
+from .comparison import compare_gradients
 from .gradcheck import gradcheck
 from .numeric import numeric_gradient
-from .report import Report, Row, WrongGradientError
+from .report import Report, Row
 
 __all__ = [
     "Report",

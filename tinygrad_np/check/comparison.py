@@ -16,7 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, NonScalarError, NotRecordedError, ShapeError, TinygradError, describe, listed
+from ..errors import (
+    DTypeError,
+    NonScalarError,
+    NotRecordedError,
+    ShapeError,
+    UnknownTensorError,
+    describe,
+    listed,
+)
 from ..graph import Node, ancestors, user_place
 from ..tensor import Tensor
 from .diagnosis import Finding, diagnose
@@ -26,10 +34,6 @@ from .report import RIGHT, WRONG, Report, Row
 from .tolerance import ROUNDINGS
 
 COLUMNS, ALIGNMENT = ("gradient of", "shape", "difference", "relative error", "at", "verdict"), "<<>><<"
-
-
-class UnknownTensorError(TinygradError, LookupError):
-    """A name or a tensor that is not in the graph, or not once."""
 
 
 def compare_gradients(loss: Tensor, manual: Mapping[str | Tensor, Any]) -> Report:
@@ -182,7 +186,7 @@ def _with_noise(passage: Passage, compared: list[Compared]) -> list[Compared]:
 
 
 def _row(one: Compared, finding: Finding) -> Row:
-    judgement = one.judged()
+    judgement = one.judgement
     if judgement is None:
         shown = f"{one.manual.shape}, not {one.node.shape}"
         return Row(one.name, one.node.shape, np.inf, np.inf, None, WRONG, *finding, shown=(shown,))

@@ -258,7 +258,7 @@ def _weight_decay(one: Compared, scene: Scene) -> str | None:
 
 
 def _some_elements(one: Compared, scene: Scene) -> str | None:
-    judgement = one.judged()
+    judgement = one.judgement
     assert judgement is not None
     wrong = judgement.wrong
     if wrong.all() or one.manual.size < 2:
@@ -289,7 +289,7 @@ def _places(chosen: Any) -> str:
 
 
 def _worst_element(one: Compared) -> str:
-    judgement = one.judged()
+    judgement = one.judgement
     assert judgement is not None
     at = judgement.where or ()
     if one.manual.size == 1:

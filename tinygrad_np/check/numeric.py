@@ -111,12 +111,14 @@ class _Function:
         self.weights = weights
 
     def moved(self, element: int, step: float) -> tuple[float, Any]:
-        """The step that was taken, after rounding, and the values there; NaN where f raises, outside of its domain."""
+        """The step that was taken, after rounding, and the values there; NaN where f raises, or has another shape."""
         x = self.x.copy()
         x.flat[element] += step
         try:
             values = np.asarray(self.f(x)).ravel()
         except Exception:
+            values = np.empty(0)
+        if values.shape != self.here.shape:
             values = np.full(self.here.shape, np.nan)
         return float(x.flat[element] - self.x.flat[element]), values
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,8 @@ class Compared:
         """Whether the shape is right."""
         return bool(self.manual.shape == self.node.shape)
 
-    def judged(self) -> Judgement | None:
+    @cached_property
+    def judgement(self) -> Judgement | None:
         """What is to be said of each element; None if the shape is wrong."""
         if not self.fits:
             return None
@@ -75,22 +77,21 @@ class Compared:
     @property
     def is_wrong(self) -> bool:
         """Whether the shape or any element is wrong."""
-        judgement = self.judged()
-        return judgement is None or bool(judgement.wrong.any())
+        return self.judgement is None or bool(self.judgement.wrong.any())
 
     def agrees(self, values: Any, expected: Any) -> bool:
         """Whether values made of these gradients agree with what they are expected to be, as right gradients would."""
         values, expected = np.asarray(values), np.asarray(expected)
-        if values.shape != expected.shape or not np.isfinite(expected).all():
+        if values.shape != expected.shape:
             return False
-        scale = np.abs(expected).max(initial=0.0) / max(np.abs(self.gradient).max(initial=0.0), 1e-300)
-        noise = np.max(self.noise, initial=0.0) * max(1.0, scale)
+        size = np.abs(expected).max(initial=0.0, where=np.isfinite(expected))
+        growth = size / max(np.abs(self.gradient).max(initial=0.0), 1e-300)
+        noise = np.max(self.noise, initial=0.0) * max(1.0, growth)
         return not judge(values, expected, self.eps, noise).wrong.any()
 
     def is_beyond(self, relative: float) -> bool:
         """Whether the shape is wrong, or some relative error larger than this."""
-        judgement = self.judged()
-        return judgement is None or judgement.largest_relative > relative
+        return self.judgement is None or self.judgement.largest_relative > relative
 
 
 def saved_values(node: Node) -> dict[Node, Any]:

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ..errors import TinygradError, listed
+from ..errors import WrongGradientError, listed
 
 RIGHT, WRONG, UNCHECKED = "right", "wrong", "can't be checked"
-
-
-class WrongGradientError(TinygradError, AssertionError):
-    """A gradient is not right, or can't be checked; the message is the printed report."""
 
 
 @dataclass(frozen=True)

@@ -223,12 +223,16 @@ class Trial:
         return np.nan_to_num(noise / np.abs(aim.scale), posinf=0.0)
 
     def _scatter(self, aim: _Aim, wrong: Any) -> Any:
-        """How much the gradients change if the inputs change in their last digit: that is noise within the rules."""
+        """How much the gradients change if the inputs change in their last digits: that is noise within the rules."""
         random = np.random.default_rng(0)
         here = self._gradients(self.precise, aim, wrong)
         noise = np.zeros(wrong.shape)
         for _ in range(SAMPLES):
-            beside = self._record({place: _moved(array, random, _eps_of(array)) for place, array in self.moved.items()})
+            nudged = {
+                place: _moved(array, random, ROUNDINGS * float(np.finfo(array.dtype).eps))
+                for place, array in self.moved.items()
+            }
+            beside = self._record(nudged)
             noise = np.fmax(noise, np.abs(self._gradients(beside, aim, wrong) - here))
         return SAFETY * np.nan_to_num(noise, posinf=0.0)
 
@@ -263,11 +267,7 @@ class Trial:
 
 def _moved(array: Any, random: np.random.Generator, relative: float) -> Any:
     """The array with each element moved at random by up to this part of its size."""
-    return (array * (1 + random.uniform(-2, 2, array.shape) * relative)).astype(array.dtype)
-
-
-def _eps_of(array: Any) -> float:
-    return float(np.finfo(array.dtype).eps)
+    return (array * (1 + random.uniform(-1, 1, array.shape) * relative)).astype(array.dtype)
 
 
 def _random(count: int, columns: int) -> Any:

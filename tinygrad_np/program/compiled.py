@@ -294,7 +294,8 @@ def compile(f: Callable[..., Any]) -> Compiled:
     write down every function of NumPy, those of the gradient rules too. f takes and returns arrays, Tensors or trees of
     them; it may use `tg.value_and_grad` and its like, `loss.backward()`, and change Tensors that it closes over
     (`p.data -= lr * p.grad`), which then hold the new values after each call. Arrays and numbers that f closes over are
-    constants; a number or array that was put in another's place is noticed.
+    constants: a number or array that was put in another's place is noticed, but not an array that was changed in place,
+    nor what an attribute, a list or a dict holds by then. Give what changes as an argument, or as a Tensor.
 
     Raises CaptureError, with the line, where f reads a value (float(t), a branch, print) or does not do the same thing
     twice (random numbers).

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .ir import Equation, Program, Variable
+from .ir import Equation, Program, Variable, mapped
 
 Rule = Callable[[Equation, "Edit"], Any]
 
@@ -49,7 +49,7 @@ class Edit:
                 dtype = np.asarray(function(*small)).dtype
             shape = np.broadcast_shapes(*(getattr(value, "shape", ()) for value in arguments))
             return Variable(shape, dtype, None, bool(shape))
-        model = [np.ones(v.shape, v.dtype) if isinstance(v, Variable) else v for v in arguments]
+        model = mapped(arguments, lambda variable: np.ones(variable.shape, variable.dtype))
         result = function(*model, **keywords)
         return Variable(result.shape, result.dtype, None, isinstance(result, np.ndarray))
 

@@ -8,7 +8,7 @@ from .identities import identities
 from .lowering import converted_once, shared_softplus
 from .naming import named
 from .polynomials import cancelled
-from .products import transposed_products
+from .products import stacked_products, transposed_products
 from .scales import hoisted_scales
 from .stable import stable_logarithms
 
@@ -32,6 +32,7 @@ PASSES = (
     common_subexpressions,
     dead_code,
     transposed_products,
+    stacked_products,
     stable_logarithms,
     cancelled,
     hoisted_scales,
