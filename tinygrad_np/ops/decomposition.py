@@ -158,7 +158,10 @@ def eigh(a: Any, UPLO: Any = "L") -> EighResult:
 @primitive(name="eig")
 def packed_eig(a: Any, /) -> Any:
     """The eigenvalues w and eigenvectors V, of length 1, of a matrix: A V = V diag(w)."""
-    return packed(a.shape[:-2], *np.linalg.eig(a))
+    # From 2.5 on NumPy gives complex numbers even where all are real; those that are not are refused as they are.
+    factors = np.linalg.eig(a)
+    is_real = not any(np.any(np.imag(factor)) for factor in factors)
+    return packed(a.shape[:-2], *(map(np.real, factors) if is_real else factors))
 
 
 @packed_eig.vjp
