@@ -2,15 +2,16 @@
 
 The document is "Implementing Neural Network Algorithm with NumPy". Everything in it is seeded, and it prints 25 costs
 and accuracies and all parameters after 25,000 iterations: all of them come out again, with gradients from
-`cost.backward()` in the place of those written by hand. The document ends with the same network as a class, which is
-`CirclesNetwork` here; it starts from other weights, and nothing of its run is printed.
+`cost.backward()` in the place of those written by hand. They come out once more when `tg.compile` makes a NumPy program
+of the step. The document ends with the same network as a class, which is `CirclesNetwork` here; it starts from other
+weights, and nothing of its run is printed.
 
     python examples/circles_network.py --out pictures
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,7 @@ import numpy.typing as npt
 from sklearn.datasets import make_circles
 
 import tinygrad_np as tg
-from figures import GradientErrors, check, compare_exactly, compare_figures, printed
+from figures import GradientErrors, Row, check, compare_exactly, compare_figures, compare_runs, printed
 from plots import save_boundary, save_data, save_graph, save_losses
 from reproduction import Section, Track, main, silently
 from tinygrad_np import Tensor
@@ -167,6 +168,13 @@ def hand_written_gradients(
     return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2, "W3": dW3, "b3": db3, **interior}
 
 
+def compared(X: Array, y: Array, parameters: Sequence[Tensor]) -> tuple[Any, dict[str, Array]]:
+    """Compare the gradients at these parameters with the hand-written ones: the report, and those."""
+    a1, a2, a3 = forward(X, *parameters)
+    by_hand = hand_written_gradients(X, y, parameters[2].data, parameters[4].data, a1.data, a2.data, a3.data)
+    return tg.compare_gradients(cross_entropy(y, a3), by_hand), by_hand
+
+
 @dataclass
 class Training:
     """What a training leaves behind: every cost, each thousandth accuracy, and how the gradients compared."""
@@ -188,25 +196,33 @@ def train(
     iterations: int = ITERATIONS,
     *,
     learning_rate: float = LEARNING_RATE,
+    compiled: bool = False,
     track: Track = silently,
     description: str = "circles 2-10-5-1",
 ) -> Training:
-    """Descend along the gradients that `backward` finds; compare them with the hand-written ones now and then."""
-    training = Training()
-    for iteration in track(range(iterations), description=description):
-        a1, a2, a3 = forward(X, *parameters)
-        cost = cross_entropy(y, a3)
-        training.costs.append(cost.item())
-        if iteration % PRINTED_EVERY == 0:
-            training.accuracies.append(float(np.mean(y == np.round(a3.data))))
-        if iteration in COMPARED_AT:
-            by_hand = hand_written_gradients(X, y, parameters[2].data, parameters[4].data, a1.data, a2.data, a3.data)
-            training.gradients.add(iteration, tg.compare_gradients(cost, by_hand), by_hand)
+    """Descend along the gradients that `backward` finds; compare them with the hand-written ones now and then.
 
+    If `compiled`, the step runs as the NumPy program that `tg.compile` makes of it, which has no graph to compare.
+    """
+
+    def step(X: Array, y: Array) -> tuple[Tensor, Tensor]:
+        a3 = forward(X, *parameters)[-1]
+        cost = cross_entropy(y, a3)
         cost.backward()
         for parameter in parameters:
             parameter.data -= learning_rate * parameter.grad
             parameter.zero_grad()
+        return cost, a3
+
+    run, shown = (tg.compile(step), f"{description}, compiled") if compiled else (step, description)
+    training = Training()
+    for iteration in track(range(iterations), description=shown):
+        if iteration in COMPARED_AT and not compiled:
+            training.gradients.add(iteration, *compared(X, y, parameters))
+        cost, a3 = run(X, y)
+        training.costs.append(cost.item())
+        if iteration % PRINTED_EVERY == 0:
+            training.accuracies.append(float(np.mean(y == np.round(a3.data))))
     return training
 
 
@@ -225,9 +241,17 @@ class CirclesNetwork:
     (100, 1)
     """
 
-    def __init__(self, *, learning_rate: float = LEARNING_RATE, iterations: int = ITERATIONS, seed: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        learning_rate: float = LEARNING_RATE,
+        iterations: int = ITERATIONS,
+        seed: int = 1,
+        compiled: bool = False,
+    ) -> None:
         self.learning_rate = learning_rate
         self.iterations = iterations
+        self.compiled = compiled
         self.parameters = initial_parameters(seed)
         self.training = Training()
 
@@ -239,6 +263,7 @@ class CirclesNetwork:
             y,
             self.iterations,
             learning_rate=self.learning_rate,
+            compiled=self.compiled,
             track=track,
             description="circles, as a class",
         )
@@ -262,8 +287,20 @@ class CirclesNetwork:
         )
 
 
-def reproduce(pictures: Path, track: Track = silently) -> Section:
-    """Train the document's network from its seed, compare all that it printed, and write its pictures."""
+def published_rows(parameters: Sequence[Tensor], training: Training) -> list[Row]:
+    """Compare a training with all that the document printed."""
+    return [
+        compare_figures("costs at iterations 0, 1000 … 24,000", PRINTED_COSTS, training.printed_costs, digits=12),
+        compare_exactly("accuracies there (25)", PRINTED_ACCURACIES, training.accuracies, shown="0.5 … 0.982"),
+        *(
+            compare_figures(f"final {name}", PRINTED_PARAMETERS[name], parameter.data)
+            for name, parameter in zip(NAMES, parameters, strict=True)
+        ),
+    ]
+
+
+def reproduce(pictures: Path, track: Track = silently) -> Iterator[Section]:
+    """Train the document's network from its seed, compare all that it printed, write its pictures; then compiled."""
     X, y, _, _ = load_data()
     parameters = initial_parameters(seed=4)
     save_data(pictures / "circles_data.png", X, y, "Two circles: 1,000 points, one class around the other")
@@ -271,15 +308,7 @@ def reproduce(pictures: Path, track: Track = silently) -> Section:
     save_graph(pictures / "circles_graph", cross_entropy(named_y, forward(named_X, *parameters)[-1]))
 
     training = train(parameters, X, y, track=track)
-    rows = [
-        compare_figures("costs at iterations 0, 1000 … 24,000", PRINTED_COSTS, training.printed_costs, digits=12),
-        compare_exactly("accuracies there (25)", PRINTED_ACCURACIES, training.accuracies, shown="0.5 … 0.982"),
-        *(
-            compare_figures(f"final {name}", PRINTED_PARAMETERS[name], parameter.data)
-            for name, parameter in zip(NAMES, parameters, strict=True)
-        ),
-        *training.gradients.rows(GRADIENTS),
-    ]
+    rows = [*published_rows(parameters, training), *training.gradients.rows(GRADIENTS)]
     iterations = range(0, ITERATIONS, PRINTED_EVERY)
     save_losses(
         pictures / "circles_cost.png",
@@ -295,11 +324,26 @@ def reproduce(pictures: Path, track: Track = silently) -> Section:
         lambda points: probability(points, parameters),
         f"After {ITERATIONS:,} iterations: the boundary closes around class 1",
     )
-    return Section("CIRCLES 2-10-5-1 relu", f"{ITERATIONS:,} iterations, seed 4", rows)
+    yield Section("CIRCLES 2-10-5-1 relu", f"{ITERATIONS:,} iterations, seed 4", rows)
+
+    parameters = initial_parameters(seed=4)
+    compiled = train(parameters, X, y, compiled=True, track=track)
+    all_costs = compare_runs("all costs, not compiled", training.costs, compiled.costs)
+    rows = [*published_rows(parameters, compiled), all_costs]
+    yield Section("CIRCLES 2-10-5-1 relu", "the same, compiled", rows)
 
 
-def reproduce_class(pictures: Path, track: Track = silently) -> Section:
-    """Fit the class from its seed, predict the test part, and write its pictures; none of its figures are printed."""
+def class_rows(network: CirclesNetwork, X_test: Array, y_test: Array) -> list[Row]:
+    """State what may be expected of the class, of which nothing is printed."""
+    costs, accuracy = network.training.costs, network.accuracy(X_test, y_test)
+    return [
+        check("last cost", "not printed", f"{costs[-1]:.6f} (first {costs[0]:.4f})", "below 0.1", costs[-1] < 0.1),
+        check("accuracy on the 100 test points", "not printed", f"{accuracy}", "at least 0.9", accuracy >= 0.9),
+    ]
+
+
+def reproduce_class(pictures: Path, track: Track = silently) -> Iterator[Section]:
+    """Fit the class from its seed, predict the test part, write its pictures; then compiled."""
     X, y, X_test, y_test = load_data()
     network = CirclesNetwork().fit(X, y, track=track)
     network.plot_loss(pictures / "circles_class_cost.png")
@@ -310,13 +354,12 @@ def reproduce_class(pictures: Path, track: Track = silently) -> Section:
         lambda points: probability(points, network.parameters),
         "CirclesNetwork: 100 points it has not seen",
     )
-    costs, accuracy = network.training.costs, network.accuracy(X_test, y_test)
-    rows = [
-        check("last cost", "not printed", f"{costs[-1]:.6f} (first {costs[0]:.4f})", "below 0.1", costs[-1] < 0.1),
-        check("accuracy on the 100 test points", "not printed", f"{accuracy}", "at least 0.9", accuracy >= 0.9),
-        *network.training.gradients.rows(GRADIENTS),
-    ]
-    return Section("CIRCLES as a class", f"{ITERATIONS:,} iterations, seed 1", rows)
+    rows = [*class_rows(network, X_test, y_test), *network.training.gradients.rows(GRADIENTS)]
+    yield Section("CIRCLES as a class", f"{ITERATIONS:,} iterations, seed 1", rows)
+
+    compiled = CirclesNetwork(compiled=True).fit(X, y, track=track)
+    all_costs = compare_runs("all costs, not compiled", network.training.costs, compiled.training.costs)
+    yield Section("CIRCLES as a class", "the same, compiled", [*class_rows(compiled, X_test, y_test), all_costs])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every figure of the three documents, reproduced: trainings, gradients compared, pictures, and one table at the end.
+"""Every figure of the three documents, reproduced, and once more compiled: trainings, gradients, pictures, one table.
 
     python examples/documents.py --out pictures
 

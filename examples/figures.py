@@ -8,7 +8,7 @@ every comparison becomes a `Row` that says what was printed, what came out, and 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -119,6 +119,22 @@ def compare_figures(what: str, figures: Figures, reproduced: Any, *, digits: int
         agreement,
         bool((agreeing >= needed).all()),
     )
+
+
+def compare_runs(what: str, run: Sequence[float], again: Sequence[float], *, digits: int = 10) -> Row:
+    """Compare the losses of two trainings that are one on paper: `digits` leading digits of each have to agree.
+
+    >>> compare_runs("losses, run twice", [0.5, 0.25, 0.125], [0.5, 0.25, 0.125 + 1e-14]).agreement
+    '13 of 16 digits or more'
+    """
+    agreeing = int(agreeing_digits(known_to(16, run), again).min())
+    agreement = f"{agreeing} of 16 digits or more"
+    return Row(f"{what} ({len(run):,})", first_and_last(run), first_and_last(again), agreement, agreeing >= digits)
+
+
+def first_and_last(values: Sequence[float]) -> str:
+    """Show the first and the last of many numbers."""
+    return f"{values[0]:.10g} … {values[-1]:.10g}"
 
 
 def compare_exactly(what: str, published: Any, reproduced: Any, *, shown: str | None = None) -> Row:

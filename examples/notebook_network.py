@@ -3,7 +3,7 @@
 The document is "Understanding the implementation of Neural Networks from scratch in detail". It stores a sample in a
 column, has no biases, and prints every array of one step, then the errors and weights of 1000 epochs on the same three
 samples, then the errors of a second network on two moons. Everything is drawn, in order, from the seed 42, so every
-printed digit comes out again, but for one misprint.
+printed digit comes out again, but for one misprint; and once more with the step compiled.
 
 The second network has a file of its own, notebook_moons.py.
 
@@ -12,7 +12,7 @@ The second network has a file of its own, notebook_moons.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 import tinygrad_np as tg
-from figures import GradientErrors, Row, check, compare_exactly, compare_figures, printed
+from figures import GradientErrors, Row, check, compare_exactly, compare_figures, compare_runs, printed
 from plots import save_graph, save_losses
 from reproduction import Section, Track, main, silently
 from tinygrad_np import Tensor
@@ -182,6 +182,15 @@ def hand_written_gradients(
     }
 
 
+def compared(
+    X: Array, y: Array, weights: Sequence[Tensor], one_minus_output: Array | None = None
+) -> tuple[Any, dict[str, Array]]:
+    """Compare the gradients at these weights with the hand-written ones: the report, and those."""
+    step = forward(X, y, *weights)
+    by_hand = hand_written_gradients(X, y, weights[1].data, step, one_minus_output)
+    return tg.compare_gradients(np.sum(step.error), by_hand), by_hand
+
+
 @dataclass
 class Training:
     """What a training leaves behind: the mean error of every epoch, the last output, how the gradients compared."""
@@ -197,26 +206,32 @@ def train(
     y: Array,
     epochs: int,
     *,
+    compiled: bool = False,
     compared_at: Sequence[int] = (),
     track: Track = silently,
     description: str = "notebook 4-3-1",
 ) -> Training:
-    """Descend along the gradients of the summed error; compare them with the hand-written ones now and then."""
-    W_ih, W_ho = weights
-    training = Training()
-    for epoch in track(range(epochs), description=description):
-        step = forward(X, y, W_ih, W_ho)
-        total = np.sum(step.error)
-        training.errors.append(float(np.average(step.error.data)))
-        training.output = step.output.data
-        if epoch in compared_at:
-            by_hand = hand_written_gradients(X, y, W_ho.data, step)
-            training.gradients.add(epoch, tg.compare_gradients(total, by_hand), by_hand)
+    """Descend along the gradients of the summed error; compare them with the hand-written ones now and then.
 
-        total.backward()
+    If `compiled`, the step runs as the NumPy program that `tg.compile` makes of it.
+    """
+
+    def step(X: Array, y: Array) -> tuple[Tensor, Tensor]:
+        arrays = forward(X, y, *weights)
+        np.sum(arrays.error).backward()
         for weight in weights:
             weight.data -= TRAINING_RATE * weight.grad
             weight.zero_grad()
+        return np.average(arrays.error), arrays.output
+
+    run, shown = (tg.compile(step), f"{description}, compiled") if compiled else (step, description)
+    training = Training()
+    for epoch in track(range(epochs), description=shown):
+        if epoch in compared_at:
+            training.gradients.add(epoch, *compared(X, y, weights))
+        error, output = run(X, y)
+        training.errors.append(error.item())
+        training.output = output.data
     return training
 
 
@@ -226,42 +241,58 @@ def slope(linear: Array) -> Array:
     return pullback(np.ones_like(activations))[0]
 
 
-def reproduce_step(pictures: Path, track: Track = silently) -> Section:
-    """One step on three samples: every array that the document prints."""
-    X, y = three_samples()
+def one_step(X: Array, y: Array, *, compiled: bool = False) -> dict[str, Array]:
+    """Every array of one step that the document prints, by its name in `PRINTED_STEP`."""
     W_ih, W_ho = weights = initial_weights(draw=1)
-    step = forward(X, y, *weights)
-    total = np.sum(step.error)
-    named = forward(Tensor(X, name="X"), Tensor(y, name="y"), *weights)
-    save_graph(pictures / "notebook_graph", np.sum(named.error).named("total_error"))
-    gradients = GradientErrors()
-    by_hand = hand_written_gradients(X, y, W_ho.data, step)
-    gradients.add(0, tg.compare_gradients(total, by_hand), by_hand)
 
-    came_out = {"W_ih before": W_ih.numpy().copy(), "W_ho before": W_ho.numpy().copy()}
-    step.output.retain_grad()
-    total.backward()
-    for weight in weights:
-        weight.data -= STEP_RATE * weight.grad
-    came_out |= {
-        "hidden linear transform": step.hidden_linear.data,
-        "hidden activations": step.hidden_activations.data,
-        "output": step.output.data,
-        "error": step.error.data,
-        "d error / d output": step.output.grad,
-        "d output / d linear": slope(step.output_linear.data),
-        "d hidden / d linear": slope(step.hidden_linear.data),
-        "d error / d W_ih": W_ih.grad,
-        "W_ho after": W_ho.data,
-        "W_ih after": W_ih.data,
-    }
-    shapes = [X.shape, y.shape, W_ih.shape, W_ho.shape]
-    rows = [compare_exactly("shapes: X, y, W_ih, W_ho", "(4, 3) (1, 3) (4, 3) (3, 1)", " ".join(map(str, shapes)))]
+    def step(X: Array, y: Array) -> dict[str, Any]:
+        arrays = forward(X, y, *weights)
+        arrays.output.retain_grad()
+        np.sum(arrays.error).backward()
+        for weight in weights:
+            weight.data -= STEP_RATE * weight.grad
+        return {
+            "hidden linear transform": arrays.hidden_linear.data,
+            "hidden activations": arrays.hidden_activations.data,
+            "output": arrays.output.data,
+            "error": arrays.error.data,
+            "d error / d output": arrays.output.grad,
+            "d output / d linear": slope(arrays.output_linear.data),
+            "d hidden / d linear": slope(arrays.hidden_linear.data),
+            "d error / d W_ih": W_ih.grad,
+        }
+
+    before = {"W_ih before": W_ih.numpy().copy(), "W_ho before": W_ho.numpy().copy()}
+    arrays = tg.compile(step)(X, y) if compiled else step(X, y)
+    return before | arrays | {"W_ho after": W_ho.numpy(), "W_ih after": W_ih.numpy()}
+
+
+def step_rows(came_out: dict[str, Array]) -> list[Row]:
+    """Compare the arrays of one step with what the document printed."""
+    rows = []
     for name, figures in PRINTED_STEP.items():
         rows.append(compare_figures(name, figures, came_out[name]))
         if name == "d hidden / d linear":
             rows.append(misprint_row(came_out[name][1, 2]))
-    return Section("NOTEBOOK 4-3-1 sigmoid", f"one step, seed {SEED}", rows + gradients.rows(GRADIENTS))
+    return rows
+
+
+def reproduce_step(pictures: Path, track: Track = silently) -> Iterator[Section]:
+    """One step on three samples: every array that the document prints; then compiled."""
+    X, y = three_samples()
+    weights = initial_weights(draw=1)
+    named = forward(Tensor(X, name="X"), Tensor(y, name="y"), *weights)
+    save_graph(pictures / "notebook_graph", np.sum(named.error).named("total_error"))
+    gradients = GradientErrors()
+    gradients.add(0, *compared(X, y, weights))
+    shapes = " ".join(str(array.shape) for array in (X, y, *weights))
+    rows = [
+        compare_exactly("shapes: X, y, W_ih, W_ho", "(4, 3) (1, 3) (4, 3) (3, 1)", shapes),
+        *step_rows(one_step(X, y)),
+        *gradients.rows(GRADIENTS),
+    ]
+    yield Section("NOTEBOOK 4-3-1 sigmoid", f"one step, seed {SEED}", rows)
+    yield Section("NOTEBOOK 4-3-1 sigmoid", "the same, compiled", step_rows(one_step(X, y, compiled=True)))
 
 
 def misprint_row(reproduced: float) -> Row:
@@ -277,17 +308,21 @@ def misprint_row(reproduced: float) -> Row:
     )
 
 
-def reproduce_training(pictures: Path, track: Track = silently) -> Section:
-    """A thousand epochs on the three samples, from the next weights that the seed gives."""
+def training_rows(weights: Sequence[Tensor], training: Training) -> list[Row]:
+    """Compare the thousand epochs with what the document printed."""
+    came_out = {"W_ih": weights[0].data, "W_ho": weights[1].data, "output": training.output}
+    return [
+        compare_figures("errors, epochs 0, 100 … 900", PRINTED_ERRORS, training.errors[::100]),
+        *(compare_figures(f"{name} at the end", PRINTED_TRAINED[name], came_out[name]) for name in came_out),
+    ]
+
+
+def reproduce_training(pictures: Path, track: Track = silently) -> Iterator[Section]:
+    """A thousand epochs on the three samples, from the next weights that the seed gives; then compiled."""
     X, y = three_samples()
     weights = initial_weights(draw=2)
     training = train(weights, X, y, EPOCHS, compared_at=COMPARED_AT, track=track)
-    came_out = {"W_ih": weights[0].data, "W_ho": weights[1].data, "output": training.output}
-    rows = [
-        compare_figures("errors, epochs 0, 100 … 900", PRINTED_ERRORS, training.errors[::100]),
-        *(compare_figures(f"{name} at the end", PRINTED_TRAINED[name], came_out[name]) for name in came_out),
-        *training.gradients.rows(GRADIENTS),
-    ]
+    rows = [*training_rows(weights, training), *training.gradients.rows(GRADIENTS)]
     save_losses(
         pictures / "notebook_error.png",
         training.errors,
@@ -296,7 +331,12 @@ def reproduce_training(pictures: Path, track: Track = silently) -> Section:
         xlabel="epoch",
         published=(range(0, EPOCHS, 100), PRINTED_ERRORS.values.tolist()),
     )
-    return Section("NOTEBOOK 4-3-1 sigmoid", f"{EPOCHS:,} epochs", rows)
+    yield Section("NOTEBOOK 4-3-1 sigmoid", f"{EPOCHS:,} epochs", rows)
+
+    weights = initial_weights(draw=2)
+    compiled = train(weights, X, y, EPOCHS, compiled=True, track=track)
+    all_errors = compare_runs("all errors, not compiled", training.errors, compiled.errors)
+    yield Section("NOTEBOOK 4-3-1 sigmoid", "the same, compiled", [*training_rows(weights, compiled), all_errors])
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """Run a document's network from the command line: a bar while it trains, one table of what came out.
 
-A network's file offers a function that trains it and returns `Section`s; `main` runs such functions, prints the table
-and returns the exit status: 0 if every figure agrees and every gradient is right, else 1.
+A network's file offers a function that trains it, first as it stands and then compiled, and yields a `Section` for each
+training; `main` runs such functions, prints the table and returns the exit status: 0 if every figure agrees and every
+gradient is right, else 1.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -39,7 +40,7 @@ def silently(iterations: range, /, *, description: str) -> Iterable[int]:
 
 @dataclass
 class Section:
-    """What one network gave: its name and setting, its rows of the table, and texts to print before it."""
+    """What one training gave: the network, the setting, its rows of the table, and texts to print before it."""
 
     title: str
     setting: str
@@ -53,7 +54,7 @@ class Section:
         return all(row.right is not False for row in self.rows)
 
 
-Reproduce = Callable[[Path, Track], Section]
+Reproduce = Callable[[Path, Track], Iterator[Section]]
 
 
 def main(description: str, *networks: Reproduce, arguments: list[str] | None = None) -> int:
@@ -74,9 +75,10 @@ def main(description: str, *networks: Reproduce, arguments: list[str] | None = N
     ) as progress:
         for network in networks:
             start = perf_counter()
-            section = network(pictures, progress.track)
-            section.seconds = perf_counter() - start
-            sections.append(section)
+            for section in network(pictures, progress.track):
+                section.seconds = perf_counter() - start
+                sections.append(section)
+                start = perf_counter()
 
     console = Console(highlight=False)
     if not console.is_terminal:

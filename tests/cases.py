@@ -324,6 +324,8 @@ CASES: list[Case] = [
         real,
         label="piecewise",
     ),
+    # checks
+    case("checked", lambda x: tg.ops.checks.checked(x, x > 9, "too much"), real, reference=lambda x: x),
     # interpolation
     case(
         "where astype",
@@ -479,11 +481,11 @@ CASES: list[Case] = [
         reference=lambda x: np.linalg.pinv(np.tril(dominant(x)) + np.tril(x, -1).T),
         label="pinv hermitian",
     ),
-    case("svd", lambda x: np.linalg.pinv(np.array([4, 1], x.dtype) * x, 0.5), real(3, 2), label="pinv truncated"),
+    case("pinv", lambda x: np.linalg.pinv(np.array([4, 1], x.dtype) * x, 0.5), real(3, 2), label="pinv truncated"),
     case("lstsq", lambda a, b: np.linalg.lstsq(a, b)[0], real(4, 2), real(4)),
     case("lstsq", lambda a, b: np.linalg.lstsq(a, b)[0], real(4, 2), real(4, 3)),
     case("lstsq", lambda a, b: np.linalg.lstsq(a, b, rcond=1e-3)[0], real(2, 4), real(2, 3)),
-    case("lstsq square", lambda a, b: np.linalg.lstsq(a, b)[1], real(4, 2), real(4, 3), label="lstsq residuals"),
+    case("lstsq residuals", lambda a, b: np.linalg.lstsq(a, b)[1], real(4, 2), real(4, 3), label="lstsq residuals"),
     case("svdvals", lambda a: np.linalg.lstsq(a, np.ones(4, a.dtype))[3], real(4, 2), label="lstsq singular values"),
     case("matmul", lambda x: np.linalg.matrix_power(x, 5), real(2, 2, 2), label="matrix_power"),
     case("where", lambda x: np.linalg.matrix_power(x, 0), real(3, 3), label="matrix_power 0"),

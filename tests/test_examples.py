@@ -5,15 +5,18 @@ The whole reproduction is `python examples/documents.py`; here are its quick par
 
 import doctest
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 import tinygrad_np as tg
+from tinygrad_np import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 
@@ -49,6 +52,15 @@ class TestFigures:
         printed = figures.printed("1.7162788190920542")
         assert not figures.compare_figures("cost", printed, [1.7162788190921]).right
         assert figures.compare_figures("cost", printed, [1.7162788190921], digits=12).right
+
+    def test_two_runs_have_to_agree_in_each_of_their_numbers(self) -> None:
+        run = np.linspace(0.7, 0.1, 100)
+        again = run * (1 + 1e-13)
+        assert figures.compare_runs("losses", run, again).right
+        again[50] *= 1 + 1e-8
+        row = figures.compare_runs("losses", run, again)
+        assert row.right is False
+        assert row.agreement == "8 of 16 digits or more"
 
 
 @pytest.mark.parametrize("module", [figures, circles])
@@ -145,9 +157,9 @@ class TestMoons:
 
 class TestNotebook:
     def test_every_figure_of_the_step(self, tmp_path: Path) -> None:
-        section = notebook.reproduce_step(tmp_path)
-        assert len(section.rows) == 16
-        assert [row.what for row in section.rows if not row.right] == []
+        sections = list(notebook.reproduce_step(tmp_path))
+        assert [len(section.rows) for section in sections] == [16, 13]
+        assert [row.what for section in sections for row in section.rows if not row.right] == []
         assert (tmp_path / "notebook_graph.svg").stat().st_size > 1000
 
     def test_the_misprint_is_one(self) -> None:
@@ -158,8 +170,9 @@ class TestNotebook:
         assert abs(float(notebook.MISPRINT) - worked_out[1, 2]) > 5e-7
 
     def test_the_thousand_epochs(self, tmp_path: Path) -> None:
-        section = notebook.reproduce_training(tmp_path)
-        assert [row.what for row in section.rows if not row.right] == []
+        sections = list(notebook.reproduce_training(tmp_path))
+        assert [section.setting for section in sections] == ["1,000 epochs", "the same, compiled"]
+        assert [row.what for section in sections for row in section.rows if not row.right] == []
 
     def test_the_moons_start_as_printed(self) -> None:
         X, y = notebook_moons.as_columns(*notebook_moons.two_moons())
@@ -184,13 +197,61 @@ class TestNotebook:
         assert [row.right for row in rows] == [True, False, False, False]
 
 
+def train_circles(compiled: bool) -> tuple[list[float], list[Tensor]]:
+    X, y, _, _ = circles.load_data()
+    parameters = circles.initial_parameters(seed=4)
+    return circles.train(parameters, X, y, 40, compiled=compiled).costs, parameters
+
+
+def train_the_class(compiled: bool) -> tuple[list[float], list[Tensor]]:
+    X, y, _, _ = circles.load_data()
+    network = circles.CirclesNetwork(iterations=40, learning_rate=0.5, compiled=compiled).fit(X, y)
+    return network.training.costs, network.parameters
+
+
+def train_moons(compiled: bool) -> tuple[list[float], list[Tensor]]:
+    X, _, y, _ = moons.load_data()
+    parameters = moons.initial_parameters()
+    return moons.train(parameters, X, y, 40, compiled=compiled).losses, parameters
+
+
+def train_notebook(compiled: bool) -> tuple[list[float], list[Tensor]]:
+    weights = notebook.initial_weights(draw=2)
+    return notebook.train(weights, *notebook.three_samples(), 200, compiled=compiled).errors, weights
+
+
+def train_notebook_moons(compiled: bool) -> tuple[list[float], list[Tensor]]:
+    X, y = notebook_moons.as_columns(*notebook_moons.two_moons())
+    weights = notebook.initial_weights(draw=3)
+    return notebook.train(weights, X, y, 40, compiled=compiled).errors, weights
+
+
+@pytest.mark.parametrize("train", [train_circles, train_the_class, train_moons, train_notebook, train_notebook_moons])
+def test_a_compiled_training_is_the_same_training(
+    train: Callable[[bool], tuple[list[float], list[Tensor]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs: list[Any] = []
+    compile = tg.compile
+    monkeypatch.setattr(tg, "compile", lambda step: programs.append(compile(step)) or programs[-1])
+    losses, parameters = train(False)
+    assert programs == []
+    compiled_losses, compiled_parameters = train(True)
+    assert [len(program.program.equations) > 0 for program in programs] == [True]
+    assert losses[-1] != losses[0]
+    np.testing.assert_allclose(compiled_losses, losses, rtol=1e-12)
+    for compiled, eager in zip(compiled_parameters, parameters, strict=True):
+        np.testing.assert_allclose(compiled.data, eager.data, rtol=1e-10, atol=1e-13)
+
+
 class TestTheTable:
     section = reproduction.Section(
         "CIRCLES", "seed 4", [figures.compare_figures("final b3", circles.PRINTED_PARAMETERS["b3"], [[1.409170780]])]
     )
 
     def main(self, section: reproduction.Section, folder: Path) -> int:
-        return reproduction.main("A document.", lambda pictures, track: section, arguments=["--out", str(folder)])
+        return reproduction.main(
+            "A document.", lambda pictures, track: iter([section]), arguments=["--out", str(folder)]
+        )
 
     def test_the_exit_status_tells_whether_all_is_right(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

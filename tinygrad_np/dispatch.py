@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import FORWARD_FAILURES, NoGradientError, TinygradError, describe, forward_failure, listed
+from .errors import FORWARD_FAILURES, CaptureError, NoGradientError, TinygradError, describe, forward_failure, listed
 from .graph import user_place
 from .primitive import NUMPY, Primitive
 
@@ -77,6 +77,8 @@ def _run(ours: Callable[..., Any], name: str, arguments: tuple[Any, ...], keywor
     """Run what stands for one of NumPy's functions; what goes wrong on the way is told in a sentence."""
     try:
         return ours(*arguments, **keywords)
+    except CaptureError as error:
+        raise error.within(name) from None
     except FORWARD_FAILURES as error:
         if isinstance(error, TinygradError):
             raise

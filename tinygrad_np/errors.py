@@ -92,11 +92,19 @@ class CaptureError(TinygradError, RuntimeError):
 
     whole: Callable[..., Any] | None = None
 
-    def apply_whole(self, rule: Callable[..., Any], arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
-        """The result of the rule, as one equation of the program; where there is none, this error."""
+    def within(self, function: str) -> CaptureError:
+        """The same error, which says in which of NumPy's functions it arose."""
+        if function not in str(self):
+            self.args = (f"{function}: {self}",)
+        return self
+
+    def apply_whole(
+        self, rule: Callable[..., Any], arguments: tuple[Any, ...], parameters: dict[str, Any], of: str = ""
+    ) -> Any:
+        """The result of the rule, as one equation of the program; where there is none, this error, `of` the rule."""
         if self.whole is None:
-            raise self
-        return self.whole(self, rule, arguments, parameters)
+            raise self.within(of)
+        return self.whole(self.within(of), rule, arguments, parameters)
 
 
 class WrongGradientError(TinygradError, AssertionError):

@@ -27,6 +27,8 @@ from operator import itemgetter
 from types import CodeType, EllipsisType
 from typing import Any, NamedTuple, TypeVar, overload
 
+from .errors import CaptureError
+
 Rule = Callable[..., Any]
 
 NOTHING, SHAPE, VALUE = 0, 1, 2
@@ -91,7 +93,19 @@ class Primitive:
         for argument in arguments:
             if hasattr(argument, "__primitive__"):
                 return argument.__primitive__(self, arguments, parameters)
-        return self.forward(*arguments, **parameters)
+        return self.run(arguments, parameters)
+
+    def run(self, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
+        """Run the forward rule on arrays, as a whole where it asks one that is being captured for its values."""
+        try:
+            return self.forward(*arguments, **parameters)
+        except CaptureError as error:
+            return error.apply_whole(self.forward, arguments, parameters)
+        except (ValueError, TypeError) as error:
+            # NumPy may have wrapped what a traced value refused.
+            if not isinstance(error.__cause__, CaptureError):
+                raise
+            return error.__cause__.apply_whole(self.forward, arguments, parameters)
 
     def _bind(self, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional arguments beyond the array inputs are parameters; array inputs given by name are put in place."""

@@ -87,7 +87,7 @@ class Tensor(Operators):
         """The array; assign to it, `t.data = a` or `t.data -= a`, to change the value (of the same shape)."""
         if not isinstance(self._data, np.ndarray):
             if not isinstance(self._data, np.generic):
-                return self._data
+                return self._data[...]
             self._data = np.array(self._data)
         node = self._noted()
         if node.exposure is None:

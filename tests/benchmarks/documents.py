@@ -12,32 +12,17 @@ the hand-written step of the same round, with its quartiles behind it. Where the
 busy: repeat. A target is printed beside what it is for, with "met" or "missed". Memory is the peak of a training
 loop, its parameters included, counted by tracemalloc, which sees NumPy's arrays but not PyTorch's or JAX's.
 
-Everything runs on one thread: the tutorials' arrays are too small to share out, and a library that used a second core
-for the large classifier would be compared with one that did not. The garbage collector is on.
-
-The C library (glibc) is told to keep the memory that a step frees for the next one. By default it gives large blocks
-back to the system, or does not, depending on what the process freed before, and taking them again can cost half a
-step of the classifier. MALLOC_TRIM_THRESHOLD_=131072 in the environment shows a process that always gives them back.
+contestants.py tells what surroundings they have: one thread, and a C library that keeps the memory of a step for the
+next one. What compiling does for the same steps, measure_compiled.py measures.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-os.environ.update(  # read once, when the libraries are loaded
-    OPENBLAS_NUM_THREADS="1",
-    MKL_NUM_THREADS="1",
-    OMP_NUM_THREADS="1",
-    VECLIB_MAXIMUM_THREADS="1",
-    XLA_FLAGS="--xla_cpu_multi_thread_eigen=false",
-    MALLOC_MMAP_THRESHOLD_=os.environ.get("MALLOC_MMAP_THRESHOLD_", str(32 * 2**20)),
-    MALLOC_TRIM_THRESHOLD_=os.environ.get("MALLOC_TRIM_THRESHOLD_", str(256 * 2**20)),
-)
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
@@ -46,9 +31,11 @@ from agreement import assert_same_training
 from contestants import Isolated, makers
 from networks import NETWORKS, Network
 from operations import CHAIN_STARTS, bytes_per_node, chain_seconds, overheads
+from steps_compiled import COMPILED
 from steps_numpy import HAND_WRITTEN
 from steps_tinygrad import TINYGRAD
-from stopwatch import interleaved, ratio, spread
+from stopwatch import Memory, interleaved, ratio, spread
+from tables import print_table, verdict
 
 PEAK_MEMORY_TARGET = 1.0
 BYTES_PER_NODE_TARGET = 500
@@ -108,30 +95,30 @@ def measure_network(name: str, arguments: Sequence[str], options: argparse.Names
         contestants = {
             contestant: processes.enter_context(Isolated(contestant, name, *arguments))
             for contestant in makers(options.peers)
+            if contestant != COMPILED.name
         }
         wanted = contestants[HAND_WRITTEN.name].beginning()
         for contestant, isolated in contestants.items():
             assert_same_training(f"{contestant} on {name}", isolated.beginning(), wanted)
         batches = {contestant: isolated.step_seconds for contestant, isolated in contestants.items()}
         times = interleaved(batches, options.rounds)
-        peaks = {contestant: isolated.peak_bytes() for contestant, isolated in contestants.items()}
-    print_steps(NETWORKS[name](*arguments), times, peaks)
+        memories = {contestant: isolated.memory() for contestant, isolated in contestants.items()}
+    print_steps(NETWORKS[name](*arguments), times, memories)
 
 
-def print_steps(network: Network, times: Mapping[str, Sequence[float]], peaks: Mapping[str, Any]) -> None:
+def print_steps(network: Network, times: Mapping[str, Sequence[float]], memories: Mapping[str, Memory | None]) -> None:
     """Time and peak memory of a training step, a row a contestant."""
+    peaks = {name: memory.peak for name, memory in memories.items() if memory is not None}
     hand_times, hand_peak = times[HAND_WRITTEN.name], peaks[HAND_WRITTEN.name]
     rows = []
     for name, seconds in times.items():
         slower, (lower, upper) = ratio(seconds, hand_times), spread(seconds, hand_times)
         time = [f"{median(seconds) * 1e6:.1f}", f"{slower:.2f}", f"{lower:.2f} … {upper:.2f}", ""]
-        memory = ["", "", ""]
-        peak = peaks[name]
-        if peak is not None:
-            memory = [f"{peak / 1024:.1f}", f"{peak / hand_peak:.2f}", ""]
-        if name == TINYGRAD.name:
-            time[-1] = verdict(slower, network.target_ratio)
-            memory[-1] = verdict(peak / hand_peak, PEAK_MEMORY_TARGET)
+        more = peaks[name] / hand_peak if name in peaks else None
+        memory = ["", "", ""] if more is None else [f"{peaks[name] / 1024:.1f}", f"{more:.2f}", ""]
+        if name == TINYGRAD.name and network.eager_target is not None and more is not None:
+            time[-1] = verdict(slower, network.eager_target)
+            memory[-1] = verdict(more, PEAK_MEMORY_TARGET)
         rows.append([name, *time, *memory])
     header = ["a training step", "µs", "ratio", "quartiles", "target", "peak KiB", "ratio", "target"]
     print_table(network.title, header, rows)
@@ -168,23 +155,6 @@ def print_overheads(rounds: int) -> None:
         rows.append([name, *(f"{seconds * 1e9:.0f}" for seconds in columns)])
     header = ["ns an operation", "forward: NumPy", "tensor adds", "backward: NumPy", "tensor adds"]
     print_table("an operation on a 3x3 tensor, beyond NumPy's own time", header, rows)
-
-
-def verdict(value: float, target: float) -> str:
-    """The target, and whether the value, to two decimals, keeps to it."""
-    return f"<= {target:g} {'met' if round(value, 2) <= target else 'missed'}"
-
-
-def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A titled table: the first column to the left, the others to the right."""
-    widths = [max(len(line[column]) for line in [header, *rows]) for column in range(len(header))]
-    print(f"\n{title}")
-    for line in [header, ["-" * width for width in widths], *rows]:
-        first, *others = (
-            cell.rjust(width) if column else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        print("  ".join([first, *others]).rstrip(), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,33 +1,23 @@
 """The same training loops compiled: the step of steps_tinygrad.py, captured once, then run as NumPy code.
 
-python tests/benchmarks/steps_compiled.py        the ratio to the hand-written step, network by network
+    loss, parameters = next(COMPILED.training(network))
+    leave_out(["dead_code"])        from now on programs are compiled without this pass
+
+What is measured of them, measure_compiled.py tells.
 """
 
-import os
-
-if __name__ == "__main__":
-    os.environ.update(
-        OPENBLAS_NUM_THREADS="1",
-        MALLOC_MMAP_THRESHOLD_=str(32 * 2**20),
-        MALLOC_TRIM_THRESHOLD_=str(256 * 2**20),
-    )
-
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 import tinygrad_np as tg
-from agreement import assert_same_training, beginning
-from networks import NETWORKS, Contestant, Network
-from steps_numpy import HAND_WRITTEN
-from steps_tinygrad import leaves, update
-from stopwatch import batch_of_steps, interleaved, ratio, spread
+from networks import Contestant, Network
+from steps_tinygrad import leaves, letters_loss, update
 from tinygrad_np import Tensor
+from tinygrad_np.program import passes
 
-Training = Iterator[tuple[float, tuple[Tensor, ...]]]
-
-TARGETS = {"notebook": 0.65, "moons": 0.55, "circles": 0.55, "classifier": 0.85}
+Training = Iterator[tuple[Any, tuple[Tensor, ...]]]
 
 
 def notebook(W1: Tensor, W2: Tensor, X: Any, y: Any) -> tuple[Any, Any]:
@@ -69,11 +59,18 @@ def classifier(
     return loss, loss
 
 
+def char_rnn(*parameters_and_data: Any) -> tuple[Any, Any]:
+    """The recurrent network, letter by letter."""
+    loss = letters_loss(*parameters_and_data)
+    return loss, loss
+
+
 LOSSES: dict[str, Callable[..., tuple[Any, Any]]] = {
     "notebook": notebook,
     "moons": moons,
     "circles": circles,
     "classifier": classifier,
+    "char-RNN": char_rnn,
 }
 
 
@@ -83,30 +80,37 @@ def training(network: Network) -> Training:
     losses = LOSSES[network.name]
 
     @tg.compile
-    def step(X: Any, y: Any) -> Any:
-        loss, reported = losses(*parameters, X, y)
+    def step(*data: Any) -> Any:
+        loss, reported = losses(*parameters, *data)
         loss.backward()
         update(parameters, network.learning_rate)
         return reported
 
     while True:
-        yield float(step(network.X, network.y)), parameters
+        yield step(*network.data), parameters
 
 
 COMPILED = Contestant("tinygrad_np, compiled", training, lambda tensor: tensor.numpy())
 
 
-def main() -> None:
-    """Prove that the gradients are the hand-written ones, then measure."""
-    for name, make in NETWORKS.items():
-        network = make()
-        assert_same_training(COMPILED.name, beginning(COMPILED, network), beginning(HAND_WRITTEN, network))
-        batches = {who: batch_of_steps(who.training(network)) for who in (HAND_WRITTEN, COMPILED)}
-        times = interleaved(batches, 30)
-        compiled, by_hand = times[COMPILED], times[HAND_WRITTEN]
-        lower, upper = spread(compiled, by_hand)
-        print(f"{name:12} {ratio(compiled, by_hand):.2f}  ({lower:.2f} … {upper:.2f}), target {TARGETS[name]}")
+def sequences_of_passes() -> dict[str, tuple[Callable[..., Any], ...]]:
+    """The tuples of passes that a program goes through, by the names that the package has for them."""
+    return {
+        name: value
+        for name, value in vars(passes).items()
+        if isinstance(value, tuple) and value and all(map(callable, value))
+    }
 
 
-if __name__ == "__main__":
-    main()
+def names_of_passes() -> list[str]:
+    """Every pass, in the order of its first turn."""
+    return list(dict.fromkeys(one.__name__ for sequence in sequences_of_passes().values() for one in sequence))
+
+
+def leave_out(names: Sequence[str]) -> None:
+    """Let this process compile without the passes of these names."""
+    unknown = set(names) - set(names_of_passes())
+    if unknown:
+        raise ValueError(f"no passes are called {', '.join(sorted(unknown))}; there are {', '.join(names_of_passes())}")
+    for sequence, members in sequences_of_passes().items():
+        setattr(passes, sequence, tuple(one for one in members if one.__name__ not in names))

@@ -190,5 +190,49 @@ def classifier(network: Network) -> Training:
         yield loss, (W1, b1, W2, b2, W3, b3)
 
 
-LOOPS = {"notebook": notebook, "moons": moons, "circles": circles, "classifier": classifier}
+def char_rnn(network: Network) -> Training:
+    """Letter by letter forward, keeping every step's arrays; from the last letter back, summing up the gradients."""
+    X, y, start, rate = *network.data, network.learning_rate
+    steps, targets = X.shape[1], y.argmax(axis=0)
+    Wxh, Whh, Why, bh, by = (value.copy() for value in network.parameters.values())
+    while True:
+        xs, hs, ps = {}, {-1: start}, {}
+        loss = 0.0
+        for t in range(steps):
+            xs[t] = X[:, t : t + 1]
+            hs[t] = np.tanh(np.dot(Wxh, xs[t]) + np.dot(Whh, hs[t - 1]) + bh)
+            scores = np.dot(Why, hs[t]) + by
+            ps[t] = np.exp(scores) / np.sum(np.exp(scores))
+            loss += -np.log(ps[t][targets[t], 0])
+
+        dWxh, dWhh, dWhy = np.zeros_like(Wxh), np.zeros_like(Whh), np.zeros_like(Why)
+        dbh, dby = np.zeros_like(bh), np.zeros_like(by)
+        dhnext = np.zeros_like(start)
+        for t in reversed(range(steps)):
+            dy = np.copy(ps[t])
+            dy[targets[t]] -= 1
+            dWhy += np.dot(dy, hs[t].T)
+            dby += dy
+            dh = np.dot(Why.T, dy) + dhnext
+            dz = (1 - hs[t] * hs[t]) * dh
+            dbh += dz
+            dWxh += np.dot(dz, xs[t].T)
+            dWhh += np.dot(dz, hs[t - 1].T)
+            dhnext = np.dot(Whh.T, dz)
+
+        Wxh -= rate * dWxh
+        Whh -= rate * dWhh
+        Why -= rate * dWhy
+        bh -= rate * dbh
+        by -= rate * dby
+        yield loss, (Wxh, Whh, Why, bh, by)
+
+
+LOOPS = {
+    "notebook": notebook,
+    "moons": moons,
+    "circles": circles,
+    "classifier": classifier,
+    "char-RNN": char_rnn,
+}
 HAND_WRITTEN = Contestant("hand-written NumPy", lambda network: LOOPS[network.name](network), np.asarray)

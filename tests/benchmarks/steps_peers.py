@@ -33,14 +33,13 @@ class Functions:
     square: Callable[[Any], Any]
     log: Callable[[Any], Any]
     sum: Callable[[Any], Any]
-    log_softmax: Callable[[Any], Any]
+    log_softmax: Callable[[Any, int], Any]
 
 
 Step = Callable[[Parameters], tuple[Any, Parameters]]
-Loss = Callable[[Functions, Any, Any, Parameters], Any]
 
 
-def notebook(f: Functions, X: Any, y: Any, parameters: Parameters) -> Any:
+def notebook(f: Functions, parameters: Parameters, X: Any, y: Any) -> Any:
     """4-3-1: the sum of the squared errors."""
     W1, W2 = parameters
     A1 = f.sigmoid(f.dot(W1.T, X))
@@ -48,7 +47,7 @@ def notebook(f: Functions, X: Any, y: Any, parameters: Parameters) -> Any:
     return f.sum(f.square(y - A2) / 2)
 
 
-def moons(f: Functions, X: Any, y: Any, parameters: Parameters) -> Any:
+def moons(f: Functions, parameters: Parameters, X: Any, y: Any) -> Any:
     """2-5-3-1: tanh, tanh, sigmoid, under binary cross-entropy."""
     W1, b1, W2, b2, W3, b3 = parameters
     A1 = f.tanh(f.dot(X, W1) + b1)
@@ -57,7 +56,7 @@ def moons(f: Functions, X: Any, y: Any, parameters: Parameters) -> Any:
     return -f.sum(y * f.log(A3) + (1 - y) * f.log(1 - A3)) / X.shape[0]
 
 
-def circles(f: Functions, X: Any, y: Any, parameters: Parameters) -> Any:
+def circles(f: Functions, parameters: Parameters, X: Any, y: Any) -> Any:
     """2-10-5-1: relu, relu, sigmoid, under binary cross-entropy."""
     W1, b1, W2, b2, W3, b3 = parameters
     a1 = f.relu(f.dot(X, W1) + b1)
@@ -66,16 +65,33 @@ def circles(f: Functions, X: Any, y: Any, parameters: Parameters) -> Any:
     return f.sum(-f.log(a3) * y + -f.log(1 - a3) * (1 - y)) / X.shape[0]
 
 
-def classifier(f: Functions, X: Any, y: Any, parameters: Parameters) -> Any:
+def classifier(f: Functions, parameters: Parameters, X: Any, y: Any) -> Any:
     """784-256-128-10: relu, relu, softmax cross-entropy."""
     W1, b1, W2, b2, W3, b3 = parameters
     A1 = f.relu(f.dot(X, W1) + b1)
     A2 = f.relu(f.dot(A1, W2) + b2)
     logits = f.dot(A2, W3) + b3
-    return -f.sum(y * f.log_softmax(logits)) / X.shape[0]
+    return -f.sum(y * f.log_softmax(logits, 1)) / X.shape[0]
 
 
-LOSSES: dict[str, Loss] = {"notebook": notebook, "moons": moons, "circles": circles, "classifier": classifier}
+def char_rnn(f: Functions, parameters: Parameters, X: Any, y: Any, start: Any) -> Any:
+    """65-100-65 recurrent tanh network: the cross-entropy of each next letter, summed over the steps."""
+    Wxh, Whh, Why, bh, by = parameters
+    h, loss = start, 0.0
+    for t in range(X.shape[1]):
+        h = f.tanh(f.dot(Wxh, X[:, t : t + 1]) + f.dot(Whh, h) + bh)
+        scores = f.dot(Why, h) + by
+        loss = loss - f.sum(y[:, t : t + 1] * f.log_softmax(scores, 0))
+    return loss
+
+
+LOSSES: dict[str, Callable[..., Any]] = {
+    "notebook": notebook,
+    "moons": moons,
+    "circles": circles,
+    "classifier": classifier,
+    "char-RNN": char_rnn,
+}
 
 
 def reported(network: Network, loss: float) -> float:
@@ -101,9 +117,9 @@ def autograd() -> Contestant:
     import autograd.numpy as anp
     from autograd import value_and_grad
 
-    def log_softmax(z: Any) -> Any:
-        shifted = z - anp.max(z, axis=1, keepdims=True)
-        return shifted - anp.log(anp.sum(anp.exp(shifted), axis=1, keepdims=True))
+    def log_softmax(z: Any, axis: int) -> Any:
+        shifted = z - anp.max(z, axis=axis, keepdims=True)
+        return shifted - anp.log(anp.sum(anp.exp(shifted), axis=axis, keepdims=True))
 
     f = Functions(
         array=np.asarray,
@@ -150,7 +166,7 @@ def jax_peer(name: str, compiled: bool) -> Contestant:
         square=jnp.square,
         log=jnp.log,
         sum=jnp.sum,
-        log_softmax=lambda z: jax.nn.log_softmax(z, axis=1),
+        log_softmax=lambda z, axis: jax.nn.log_softmax(z, axis=axis),
     )
 
     def step(loss: Callable[[Parameters], Any], rate: float) -> Any:
@@ -173,9 +189,9 @@ def descent(value_and_grad: Step, rate: float) -> Step:
 
 def of_function(f: Functions, make_step: Callable[..., Any], network: Network) -> Training:
     """The training loop in a library that differentiates a function of the parameters."""
-    loss_of, X, y = LOSSES[network.name], f.array(network.X), f.array(network.y)
+    loss_of, data = LOSSES[network.name], [f.array(value) for value in network.data]
     parameters = tuple(f.array(value) for value in network.parameters.values())
-    step = make_step(lambda values: loss_of(f, X, y, values), network.learning_rate)
+    step = make_step(lambda values: loss_of(f, values, *data), network.learning_rate)
     while True:
         loss, parameters = step(parameters)
         yield reported(network, float(loss)), parameters
@@ -200,10 +216,10 @@ def mygrad() -> Contestant:
     )
 
     def training(network: Network) -> Training:
-        loss_of, X, y = LOSSES[network.name], network.X, network.y
+        loss_of = LOSSES[network.name]
         parameters: Any = tuple(Tensor(value) for value in network.parameters.values())
         while True:
-            loss = loss_of(f, X, y, parameters)
+            loss = loss_of(f, parameters, *network.data)
             loss.backward()
             for parameter in parameters:
                 parameter.data -= network.learning_rate * parameter.grad
@@ -226,15 +242,15 @@ def torch() -> Contestant:
         square=pt.square,
         log=pt.log,
         sum=pt.sum,
-        log_softmax=lambda z: pt.log_softmax(z, 1),
+        log_softmax=pt.log_softmax,
     )
 
     def training(network: Network) -> Training:
         loss_of = LOSSES[network.name]
         parameters: Any = tuple(pt.tensor(value, requires_grad=True) for value in network.parameters.values())
-        X, y = (pt.tensor(value, dtype=parameters[0].dtype) for value in (network.X, network.y))
+        data = [pt.tensor(value, dtype=parameters[0].dtype) for value in network.data]
         while True:
-            loss = loss_of(f, X, y, parameters)
+            loss = loss_of(f, parameters, *data)
             loss.backward()
             with pt.no_grad():
                 for parameter in parameters:

@@ -115,5 +115,31 @@ def classifier(network: Network) -> Training:
         yield loss.item(), parameters
 
 
-LOOPS = {"notebook": notebook, "moons": moons, "circles": circles, "classifier": classifier}
+def letters_loss(Wxh: Tensor, Whh: Tensor, Why: Tensor, bh: Tensor, by: Tensor, X: Any, y: Any, start: Any) -> Any:
+    """65-100-65 recurrent tanh network: the cross-entropy of each next letter, summed over the steps."""
+    h, loss = start, 0.0
+    for t in range(X.shape[1]):
+        h = np.tanh(np.dot(Wxh, X[:, t : t + 1]) + np.dot(Whh, h) + bh)
+        scores = np.dot(Why, h) + by
+        loss = loss - np.sum(y[:, t : t + 1] * tg.log_softmax(scores, axis=0))
+    return loss
+
+
+def char_rnn(network: Network) -> Training:
+    """The recurrent network, letter by letter; backward() goes through all of them."""
+    parameters = leaves(network)
+    while True:
+        loss = letters_loss(*parameters, *network.data)
+        loss.backward()
+        update(parameters, network.learning_rate)
+        yield loss.item(), parameters
+
+
+LOOPS = {
+    "notebook": notebook,
+    "moons": moons,
+    "circles": circles,
+    "classifier": classifier,
+    "char-RNN": char_rnn,
+}
 TINYGRAD = Contestant("tinygrad_np", lambda network: LOOPS[network.name](network), lambda tensor: tensor.data)

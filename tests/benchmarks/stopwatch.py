@@ -12,10 +12,13 @@ graph's cost.
 import gc
 import tracemalloc
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from statistics import median, quantiles
 from time import perf_counter
 from typing import Any, TypeVar
+
+import numpy as np
 
 Batch = Callable[[], float]
 Key = TypeVar("Key", bound=Hashable)
@@ -64,8 +67,22 @@ def ratios(times: Sequence[float], reference: Sequence[float]) -> list[float]:
     return [time / wanted for time, wanted in zip(times, reference, strict=True)]
 
 
-def peak_bytes(start: Callable[[], Iterator[Any]]) -> int:
-    """The most memory a training loop holds during a step: parameters, gradients, all it keeps meanwhile.
+@dataclass(frozen=True)
+class Memory:
+    """What a training loop holds, in bytes."""
+
+    arrays: int  # between steps: parameters, buffers
+    objects: int  # between steps, besides arrays: Python's own, such as a captured program
+    step: int  # the most that a step adds to these
+
+    @property
+    def peak(self) -> int:
+        """All of it."""
+        return self.arrays + self.objects + self.step
+
+
+def memory(start: Callable[[], Iterator[Any]]) -> Memory:
+    """The memory a training loop holds between steps, and the most that it holds more during a step.
 
     Counted by tracemalloc, to which NumPy reports its arrays. What was there before, the data, is not
     counted.
@@ -78,9 +95,13 @@ def peak_bytes(start: Callable[[], Iterator[Any]]) -> int:
         for _ in range(3):
             next(training)
         gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
         tracemalloc.reset_peak()
         next(training)
-        return tracemalloc.get_traced_memory()[1] - before
+        _, peak = tracemalloc.get_traced_memory()
+        only_arrays = tracemalloc.DomainFilter(inclusive=True, domain=np.lib.tracemalloc_domain)
+        arrays = sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces([only_arrays]).traces)
+        return Memory(arrays, held - before - arrays, peak - held)
     finally:
         tracemalloc.stop()
 

@@ -12,7 +12,8 @@ import tinygrad_np as tg
 from tinygrad_np.program import Program, compile
 from tinygrad_np.program.passes.cleaning import common_subexpressions, dead_code, folded_constants
 from tinygrad_np.program.passes.identities import identities
-from tinygrad_np.program.passes.lowering import converted_once, shared_softplus
+from tinygrad_np.program.passes.logistic import shared_exponentials
+from tinygrad_np.program.passes.lowering import converted_once
 from tinygrad_np.program.passes.naming import named
 from tinygrad_np.program.passes.polynomials import cancelled
 from tinygrad_np.program.passes.products import stacked_products, transposed_products
@@ -77,7 +78,7 @@ def test_an_exact_pass(one_pass: Any, f: Any, inputs: Any, left: list[str]) -> N
         (hoisted_scales, lambda x, w: 0.1 * np.dot(np.tanh(x), w @ w.T), (x, w), ["tanh", "transpose", "dot", "dot"]),
         (stable_logarithms, lambda z: np.log(1 / (1 + np.exp(-z))), (x,), ["negative", "logaddexp", "negative"]),
         (
-            shared_softplus,
+            shared_exponentials,
             lambda z: np.logaddexp(0, z) * np.logaddexp(0, -z),
             (x,),
             ["absolute", "negative", "exp", "log1p"],

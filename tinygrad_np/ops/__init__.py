@@ -12,6 +12,7 @@ from . import (
     activation,
     arithmetic,
     branches,
+    checks,
     comparison,
     convolution,
     correlation,
@@ -61,6 +62,7 @@ from . import (
 )
 
 FAMILIES = (
+    checks,
     arithmetic,
     rounding,
     real_parts,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from ..primitive import implements
+from .checks import checked
 from .indexing import getitem, plain_index, scatter
 from .selection import clip, where
 from .shape import array_of, astype
@@ -38,10 +40,10 @@ def choose(a: Any, choices: Sequence[Any], mode: str = "raise") -> Any:
         a = a % count
     elif mode == "clip":
         a = clip(a, 0, count - 1)
-    elif mode != "raise":
+    elif mode == "raise":
+        a = checked(a, (a < 0) | (a >= count), f"what chooses among {count} must be in 0 ... {count - 1}")
+    else:
         raise ValueError(f'mode must be "raise", "wrap" or "clip", not {mode!r}')
-    elif np.any((a < 0) | (a >= count)):
-        raise ValueError(f"what chooses among {count} must be in 0 ... {count - 1}")
     result = choices[count - 1]
     for number in reversed(range(count)):
         result = where(a == number, choices[number], result)
@@ -54,22 +56,23 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any) -> Any
 
     One function more than conditions is for all other elements; without it they are 0. The dtype is that of x.
     """
-    x, conditions = array_of(x), plain_index(condlist)
-    if np.ndim(conditions) == 0 or (np.ndim(conditions[0]) == 0 and x.ndim > 0):
+    x, conditions = array_of(x), condlist if isinstance(condlist, list | tuple) else array_of(condlist)
+    if getattr(conditions, "ndim", 1) == 0 or (np.ndim(conditions[0]) == 0 and x.ndim > 0):
         conditions = [conditions]
-    conditions = [np.asarray(plain_index(condition), dtype=bool) for condition in conditions]
+    conditions = [array_of(plain_index(condition)).astype(bool) for condition in conditions]
     if any(condition.shape not in ((), x.shape) for condition in conditions):
         raise ValueError(f"a condition of an array of shape {x.shape} has its shape, or is one truth for all elements")
     if len(funclist) == len(conditions) + 1:
-        conditions.append(~np.any(conditions, axis=0))
+        conditions.append(~reduce(np.logical_or, conditions))
     elif len(funclist) != len(conditions):
         raise ValueError(f"{len(conditions)} conditions need as many functions, or one more, not {len(funclist)}")
     result = where(np.zeros(x.shape, dtype=bool), x, 0)
     for condition, function in zip(conditions, funclist, strict=True):
         value = function
         if callable(function):
-            if not condition.any():
+            picked = getitem(x, condition)
+            if picked.size == 0:
                 continue
-            value = scatter(array_of(function(getitem(x, condition), *args)), condition, x.shape)
+            value = scatter(array_of(function(picked, *args)), condition, x.shape)
         result = where(condition, value, result)
     return result if result.dtype == x.dtype else astype(result, x.dtype)

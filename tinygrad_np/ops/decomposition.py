@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..primitive import implements, primitive
+from .checks import checked
 from .linear_algebra import transposed
 from .packing import arrived, packed, unpacked
 
@@ -82,8 +83,7 @@ def quotient(numerator: Any, gap: Any, tolerance: Any, wanted: Any, what: str) -
     A numerator that is 0 would be no excuse: around here its quotient with the gap may be anything.
     """
     closed = np.abs(gap) <= tolerance
-    if np.any(closed & wanted):
-        raise np.linalg.LinAlgError(what)
+    closed = checked(closed, closed & wanted, what, error=np.linalg.LinAlgError)
     return np.where(closed, 0, numerator / np.where(closed, 1, gap))
 
 
@@ -170,8 +170,8 @@ def _(g: Any, y: Any, a: Any) -> Any:
     w, v = unpacked(y, (n,), (n, n))
     gw, gv = unpacked(g, (n,), (n, n))
     _, to_vectors = arrived(g, (n,), (n, n))
-    if np.any(np.linalg.cond(v) > np.finfo(g.dtype).eps ** -0.5):
-        raise np.linalg.LinAlgError("the eigenvectors are linearly dependent, or nearly so")
+    dependent = np.linalg.cond(v) > np.finfo(g.dtype).eps ** -0.5
+    v = checked(v, dependent, "the eigenvectors are linearly dependent, or nearly so", error=np.linalg.LinAlgError)
     diagonal = np.eye(n, dtype=g.dtype)
     gaps = w[..., None, :] - w[..., :, None]
     across = gv - v * np.sum(v * gv, axis=-2, keepdims=True)
@@ -223,8 +223,8 @@ def _(g: Any, y: Any, a: Any, full_matrices: bool = True) -> Any:
     u, s, vh, *_ = unpacked(y, *shapes)
     gu, gs, gvh, *_ = unpacked(g, *shapes)
     to_u, _, to_vh, *to_free = (to_part[..., None, None] for to_part in arrived(g, *shapes))
-    if any(np.any(to_part) for to_part in to_free):
-        raise np.linalg.LinAlgError(_FREE.format("full_matrices=False"))
+    for to_part in to_free:
+        gs = checked(gs, to_part, _FREE.format("full_matrices=False"), error=np.linalg.LinAlgError)
     (m, n), k = a.shape[-2:], s.shape[-1]
     tolerance = rounding(s, max(m, n))[..., None]
     repeated = _REPEATED.format("singular values")
@@ -299,14 +299,14 @@ def _(g: Any, y: Any, a: Any, mode: Any = "reduced") -> Any:
     shapes = _qr_shapes(a.shape, mode)
     q, r, _ = unpacked(y, *shapes)
     gq, gr, _ = unpacked(g, *shapes)
-    if np.any(arrived(g, *shapes)[-1]):
-        raise np.linalg.LinAlgError(_FREE.format("mode='reduced'"))
+    gq = checked(gq, arrived(g, *shapes)[-1], _FREE.format("mode='reduced'"), error=np.linalg.LinAlgError)
     # A = [X Y] and R = [T W] with square T: X = Q T determines Q, and W = Q^T Y.
     k = q.shape[-1]
     square, g_square, g_rest = r[..., :k], gr[..., :k], gr[..., k:]
     pivots = np.sum(square * np.eye(k, dtype=g.dtype), axis=-1)
-    if np.any(np.abs(pivots) <= rounding(pivots, max(a.shape[-2:]))):
-        raise np.linalg.LinAlgError("the matrix is not of full rank, or its leading columns are linearly dependent")
+    deficient = np.abs(pivots) <= rounding(pivots, max(a.shape[-2:]))
+    what = "the matrix is not of full rank, or its leading columns are linearly dependent"
+    square = checked(square, deficient, what, error=np.linalg.LinAlgError)
     gq = gq + a[..., k:] @ transposed(g_rest)
     lower = (square @ transposed(g_square) - transposed(gq) @ q) * np.tri(k, dtype=g.dtype)
     mirrored = lower + transposed(lower * np.tri(k, k=-1, dtype=g.dtype))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import implements
+from .checks import checked
 from .shape import array_of
 
 
@@ -63,8 +64,7 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
     start, stop = np.broadcast_arrays(start, stop)
     wide = np.result_type(start.dtype, stop.dtype, float)  # NumPy's own choice, whatever goes in.
     start, stop = start.astype(wide), stop.astype(wide)
-    if np.any(np.multiply(start, stop) <= 0):
-        raise ValueError("both ends must be positive, or both negative")
+    start = checked(start, np.multiply(start, stop) <= 0, "both ends must be positive, or both negative")
     sign = np.sign(array_of(start))
     numbers = sign * logspace(np.log10(start * sign), np.log10(stop * sign), num, endpoint)
     if num > 0:

@@ -21,8 +21,12 @@ def _plain_part(part: Any) -> Any:
         return part
     if isinstance(part, slice):
         return slice(*(_plain_part(bound) for bound in (part.start, part.stop, part.step)))
+    if hasattr(part, "__primitive__"):
+        part = part.numpy()
+        if hasattr(part, "__primitive__"):
+            return part  # It writes down what is done with it, and tells no values.
     try:
-        array = np.array(part.numpy() if hasattr(part, "__primitive__") else part)
+        array = np.array(part)
     except ValueError:
         return part  # NumPy says what is wrong with it as soon as it is used.
     if array.size == 0 and isinstance(part, list | tuple):
@@ -33,7 +37,7 @@ def _plain_part(part: Any) -> Any:
 
 def picks_once(index: Any) -> bool:
     """Whether an index can't pick an element twice, as only arrays of whole numbers can."""
-    return not any(isinstance(part, np.ndarray) and part.dtype != bool for part in _parts(index))
+    return not any(getattr(part, "ndim", 0) and part.dtype != bool for part in _parts(index))
 
 
 def _parts(index: Any) -> tuple[Any, ...]:

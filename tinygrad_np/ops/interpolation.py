@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..primitive import implements
+from .indexing import getitem
 from .selection import where
 from .shape import array_of, astype
 
@@ -27,9 +28,10 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     # The line that x is on: from the point `start` to the next.
     start = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, max(last - 1, 0))
     end = np.minimum(start + 1, last)
-    run = xp[end] - xp[start]
-    slope = (fp[end] - fp[start]) / where(run == 0, 1, run)
-    y = fp[start] + slope * (x - xp[start])
+    x_start, y_start = getitem(xp, start), getitem(fp, start)
+    run = getitem(xp, end) - x_start
+    slope = (getitem(fp, end) - y_start) / where(run == 0, 1, run)
+    y = y_start + slope * (x - x_start)
     y = where(x < xp[0], fp[0] if left is None else left, y)
     return where(x > xp[last], fp[last] if right is None else right, y)
 
@@ -41,6 +43,6 @@ def _wrapped(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:
     period = abs(period)
     x, xp = x % period, xp % period
     order = np.argsort(xp)
-    xp, fp = xp[order], fp[order]
+    xp, fp = getitem(xp, order), getitem(fp, order)
     xp = np.concatenate((xp[-1:] - period, xp, xp[:1] + period))
     return x, xp, np.concatenate((fp[-1:], fp, fp[:1]))

@@ -52,12 +52,14 @@ def _(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 @primitive(name="pinv")
 def pseudo_inverse(a: Any, /, rcond: Any = 1e-15) -> Any:
-    """The pseudo-inverse; its slope is the one along changes of A that leave its rank as it is."""
+    """The pseudo-inverse; where rcond cuts nothing off, its slope is along changes of A that leave its rank."""
     return np.linalg.pinv(a, rcond)
 
 
 @pseudo_inverse.vjp
 def _(g: Any, y: Any, a: Any, rcond: Any = 1e-15) -> Any:
+    if _cuts(a, rcond):
+        return _truncated(g, a, rcond)
     # dY = -Y dA Y + Y Y^T dA^T (I - A Y) + (I - Y A) dA^T Y^T Y, where I - A Y and I - Y A project.
     y_t, g_t = transposed(y), transposed(g)
     beyond_columns = (g_t - a @ (y @ g_t)) @ y @ y_t
@@ -79,7 +81,7 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any | Elli
         a = np.tril(a) + transposed(np.tril(a, -1))
     if rcond is None:
         rcond = 1e-15 if rtol is ... else _rounding(a) if rtol is None else rtol
-    return _truncated_pinv(a, rcond) if _cuts(a, rcond) else pseudo_inverse(a, rcond=rcond)
+    return pseudo_inverse(a, rcond=rcond)
 
 
 def _rounding(a: Any) -> float:
@@ -97,12 +99,26 @@ def _cuts(a: Any, rcond: Any) -> bool:
     return bool(np.any((s <= np.asarray(rcond)[..., None] * largest) & (s > _rounding(a) * largest)))
 
 
-def _truncated_pinv(a: Any, rcond: Any) -> Any:
-    """V diag(1/s) U^T over the singular values that rcond keeps; what it cuts is not 0, and turns U and V."""
+def _truncated(g: Any, a: Any, rcond: Any) -> Any:
+    """The slope of Y = V F U^T, F = diag(1/s) over the singular values that rcond keeps; the others turn U and V.
+
+    Between two that are kept it is that of an inverse. With H = U^T G^T V, H^+ and H^- its symmetric and antisymmetric
+    part, f = 1/s or 0, it is H^+ (f_i - f_j) / (s_i - s_j) + H^- (f_i + f_j) / (s_i + s_j) between one that is kept and
+    one that is not: differences of F in partial fractions, as in the rule of svd.
+    """
     u, s, vh = np.linalg.svd(a, full_matrices=False)
+    v, g_t = transposed(vh), transposed(g)
     kept = s > np.asarray(rcond)[..., None] * s[..., :1]
-    inverse = np.where(kept, 1 / np.where(kept, s, 1), 0)
-    return (transposed(vh) * inverse[..., None, :]) @ transposed(u)
+    f = np.where(kept, 1 / np.where(kept, s, 1), 0)
+    h = transposed(u) @ g_t @ v
+    s_i, s_j, f_i, f_j = s[..., :, None], s[..., None, :], f[..., :, None], f[..., None, :]
+    mixed = kept[..., :, None] != kept[..., None, :]
+    symmetric = (h + transposed(h)) * (f_i - f_j) / np.where(mixed, s_i - s_j, 1)
+    antisymmetric = (h - transposed(h)) * (f_i + f_j) / np.where(mixed, s_i + s_j, 1)
+    inner = np.where(mixed, (symmetric + antisymmetric) / 2, -transposed(h) * f_i * f_j)
+    beyond_u = (g_t @ v - u @ h) * f[..., None, :] ** 2
+    beyond_v = (transposed(u) @ g_t - h @ vh) * f[..., :, None] ** 2
+    return u @ inner @ vh + beyond_u @ vh + u @ beyond_v
 
 
 @primitive(name="lstsq")
@@ -116,6 +132,8 @@ def _(g: Any, y: Any, a: Any, b: Any, rcond: float) -> Any:
     # The rule of pinv, times b: with Y = pinv(A) only Y^T g and products of it with what is left, b - A x, are needed.
     if b.ndim == 1:
         g, y, b = g[:, None], y[:, None], b[:, None]
+    if _cuts(a, rcond):
+        return _truncated(g @ b.T, a, rcond)
     inverse = np.linalg.pinv(a, rcond)
     z = inverse.T @ g
     return (b - a @ y) @ (inverse @ z).T - z @ y.T + (inverse.T @ y) @ (g - a.T @ z).T
@@ -126,6 +144,17 @@ def _(g: Any, y: Any, a: Any, b: Any, rcond: float) -> Any:
     return np.linalg.pinv(a, rcond).T @ g
 
 
+@primitive
+def residuals(squares: Any, rank: Any, /, columns: int) -> Any:
+    """The sums of the squares that are left, if the columns of A are independent; else none, which is NumPy's way."""
+    return squares if rank == columns else squares[:0]
+
+
+@residuals.vjp(0)
+def _(g: Any, y: Any, squares: Any, rank: Any, columns: int) -> Any:
+    return g if g.shape == squares.shape else np.zeros_like(squares)
+
+
 @implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, int, Any]:
     """The least squares solution, the sums of the squares that are left, the rank of A and its singular values."""
@@ -133,11 +162,11 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, int, An
     s = np.linalg.svdvals(a)
     # LAPACK takes what is no part of 1 for the precision of the machine.
     rcond = rcond if rcond is not None and 0 < rcond < 1 else _rounding(a)
-    x = _truncated_pinv(a, rcond) @ b if _cuts(a, rcond) else least_squares(a, b, rcond=rcond)
+    x = least_squares(a, b, rcond=rcond)
     m, n = a.shape
-    rank = int(np.count_nonzero(s > rcond * s[:1]))
+    rank = np.count_nonzero(s > rcond * s[:1])
     left = np.sum(np.square(b - a @ x), axis=0).reshape(-1)
-    return x, left if rank == n < m else left[:0], rank, s
+    return x, residuals(left, rank, columns=n) if n < m else left[:0], rank, s
 
 
 @implements(np.linalg.tensorinv)

@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import IndexingError, described, user_place
 from ..primitive import implements
-from .indexing import plain_index
+from .indexing import getitem, plain_index
 from .shape import array_of
 
 
@@ -28,14 +28,17 @@ def axis_or_all(x: Any, axis: int | None) -> tuple[Any, int]:
 def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
     """The elements at these places along an axis, or of all; those beyond the end raise, wrap around or are clipped."""
     x, axis = axis_or_all(a, axis)
-    places = np.array(plain_index(indices)).astype(np.intp, casting="safe")
+    places = array_of(plain_index(indices))
+    if not np.can_cast(places.dtype, np.intp):
+        raise TypeError(f"places are whole numbers, and these are {places.dtype}")
+    places = places.astype(np.intp)
     if mode == "wrap":
         places = places % x.shape[axis]
     elif mode == "clip":
         places = places.clip(0, x.shape[axis] - 1)
     elif mode != "raise":
         raise ValueError(f"mode={mode!r} is none of 'raise', 'wrap' and 'clip'")
-    return x[along(axis, places)]
+    return getitem(x, index=plain_index(along(axis, places)))
 
 
 def embedding(table: Any, rows: Any) -> Any:
@@ -51,24 +54,23 @@ def embedding(table: Any, rows: Any) -> Any:
     array([0., 2., 0., 1.])
     """
     rows = plain_index(rows)
-    if np.asarray(rows).dtype.kind not in "iu":
+    dtype = array_of(rows).dtype
+    if dtype.kind not in "iu":
         raise IndexingError(
-            f"embedding of {described(table)}, {user_place()}: rows are whole numbers, and these are "
-            f"{np.asarray(rows).dtype}."
+            f"embedding of {described(table)}, {user_place()}: rows are whole numbers, and these are {dtype}."
         )
-    return array_of(table)[rows]
+    return getitem(array_of(table), index=rows)
 
 
 @implements(np.take_along_axis)
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """Along an axis the elements at places that are given for every place of the other axes, as argsort gives them."""
     x, axis = axis_or_all(arr, axis)
-    places = np.asarray(plain_index(indices))
+    places = array_of(plain_index(indices))
     if places.ndim != x.ndim or places.dtype.kind not in "iu":
         raise IndexError(f"the indices must be whole numbers with {x.ndim} axes, and are {places.dtype} {places.shape}")
     others = np.ix_(*(range(length) for length in x.shape))
-    index = (*others[:axis], places, *others[axis + 1 :])
-    return x[index]
+    return getitem(x, index=plain_index((*others[:axis], places, *others[axis + 1 :])))
 
 
 @implements(np.compress)

@@ -9,6 +9,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..primitive import implements, primitive
 from . import reduction_options
+from .checks import checked, is_known
 from .indexing import scatter
 from .reduction import Axis, reduced_count, with_axes
 from .reduction_options import converted, count, divided
@@ -125,8 +126,8 @@ def average(x: Any, axis: Axis = None, weights: Any = None, returned: bool = Fal
     else:
         weights = _along(array_of(weights), x, axis)
         total = np.sum(weights, axis=axis, keepdims=keepdims)
-        if holds(np.any(total == 0)):
-            raise ValueError("the weights sum to zero, and nothing can be divided by that")
+        if is_known(zero := np.any(total == 0)):
+            total = checked(total, zero, "the weights sum to zero, and nothing can be divided by that")
         result = np.sum(x * weights, axis=axis, keepdims=keepdims) / total
     return (result, np.broadcast_to(converted(total, result.dtype), result.shape)) if returned else result
 
@@ -196,20 +197,20 @@ def _observation_weights(fweights: Any, aweights: Any, number: int) -> Any:
     """The weight of each observation, or None if all count the same."""
     if fweights is None and aweights is None:
         return None
-    factors = [converted(array_of(given), np.float64) for given in (fweights, aweights) if given is not None]
-    for factor in factors:
+    factors = []
+    for given in (fweights, aweights):
+        if given is None:
+            continue
+        factor = converted(array_of(given), np.float64)
         if factor.shape != (number,):
             raise ValueError(f"weights of shape {factor.shape} for {number} observations")
-        if holds(np.any(factor < 0)):
-            raise ValueError("weights can't be negative")
-    if fweights is not None and holds(np.any(factors[0] != np.round(factors[0]))):
-        raise TypeError("fweights are how often each observation is repeated: whole numbers")
+        if is_known(negative := np.any(factor < 0)):
+            factor = checked(factor, negative, "weights can't be negative")
+        if given is fweights and is_known(broken := np.any(factor != np.round(factor))):
+            what = "fweights are how often each observation is repeated: whole numbers"
+            factor = checked(factor, broken, what, error=TypeError)
+        factors.append(factor)
     return factors[0] if len(factors) == 1 else factors[0] * factors[1]
-
-
-def holds(condition: Any) -> bool:
-    """Whether it is known to be true: a lazy array is not looked at."""
-    return isinstance(condition, np.bool) and bool(condition)
 
 
 @implements(np.corrcoef)

@@ -10,6 +10,7 @@ run a second time, and what then differs (a random number, a counter, the time) 
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,14 +19,20 @@ from typing import Any
 import numpy as np
 
 from ..errors import CaptureError
-from ..graph import NOT_KEPT, Node, state
+from ..graph import NOT_KEPT, Node, state, user_place
+from ..ops.decomposition import packed_eig
+from ..ops.indexing import getitem
+from ..ops.linear_systems import residuals
 from ..tensor import Tensor, leaf_of, make_tensor
 from ..tree import Rebuild, flatten
 from .assumptions import assume, is_users_choice
-from .ir import Equation, Program, Variable
-from .names import Held, Names, name_of, slot_of
+from .changes import Changes
+from .ir import Equation, Program, Variable, is_written
+from .names import Held
+from .refusals import BOUND, MASK, parts_of
 from .repetition import assert_repeated
-from .traced import Traced
+from .snapshot import Runs
+from .traced import Traced, memory_of
 from .watch import watched
 
 _STATIC = {np.result_type, np.can_cast, np.min_scalar_type, np.common_type, np.iscomplexobj, np.isrealobj}
@@ -65,12 +72,15 @@ def capture(f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild, assumes:
 
     With `assumes`, what rules do about rare values that do not occur now (ties, infinities) becomes a check.
     """
-    first, second = (Tracer(assumes).run(f, leaves, rebuild) for _ in range(2))
-    assert_repeated(first.program, second.program)
+    with Runs(f, [leaf for leaf in leaves if not isinstance(leaf, Tensor | np.ndarray | np.generic)]) as runs:
+        first = runs.first(lambda: Tracer(assumes).run(f, leaves, rebuild))
+        second = runs.second(lambda: Tracer(assumes).run(f, leaves, rebuild))
+        static = [[value for kind, value in one.results if kind == "static"] for one in (first, second)]
+        assert_repeated(first.program, second.program, (static[0], static[1]))
     return first
 
 
-class Tracer(Names):
+class Tracer(Changes):
     """One run of a function on traced arrays."""
 
     def __init__(self, assumes: bool = True) -> None:
@@ -78,9 +88,6 @@ class Tracer(Names):
         self.inputs: list[Variable] = []
         self.equations: list[Equation] = []
         super().__init__()
-        self.reads: dict[tuple[str, int], tuple[Held, Any]] = {}
-        self.written: dict[tuple[str, int], tuple[Any, Any]] = {}
-        self.pending: dict[int, tuple[Any, str]] = {}
 
     def run(self, f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild) -> Captured:
         """Run the function and make the program of what was recorded."""
@@ -100,6 +107,9 @@ class Tracer(Names):
                 result = f(*arguments, **keywords)
                 outputs, make_result = flatten(result)
                 results = [self._result(output) for output in outputs]
+        except (ValueError, TypeError) as error:
+            # NumPy may have wrapped what a traced value refused.
+            raise error.__cause__ if isinstance(error.__cause__, CaptureError) else error from None
         finally:
             state.observer = None
         for tensor in stand_ins:
@@ -108,22 +118,19 @@ class Tracer(Names):
                     "backward() reached a Tensor that was given as an argument, whose .grad a compiled function can't "
                     "change; close over it, or return its gradient with tg.grad."
                 )
-        for _, place in self.pending.values():
-            raise CaptureError(
-                f"a Tensor's values were changed in place through an array, {place}; a compiled function takes "
-                "`t.data -= a` or `t.data = a`."
-            )
+        self.assert_settled()
         return self._captured(f, results, make_result)
 
     def _argument(self, leaf: Any) -> Any:
         if isinstance(leaf, Tensor):
-            traced = self._input(leaf._data, leaf.name)
+            traced = self.given(leaf._data, leaf.name)
             return make_tensor(traced, leaf_of(traced, leaf.requires_grad)._node)
         if isinstance(leaf, np.ndarray | np.generic):
-            return self._input(leaf, None)
+            return self.given(leaf, None)
         return leaf
 
-    def _input(self, array: Any, name: str | None) -> Traced:
+    def given(self, array: Any, name: str | None) -> Traced:
+        """An array as an input of the program."""
         variable = Variable(array.shape, array.dtype, self._unused(name), isinstance(array, np.ndarray))
         self.inputs.append(variable)
         return Traced(self, variable, array)
@@ -146,7 +153,7 @@ class Tracer(Names):
             if value is None:
                 cleared.append(owner)
             elif value is not NOT_KEPT:
-                updates.append(Held(owner, slot, self._variable(value)))
+                updates.append(Held(owner, slot, self._variable(value), self.in_place.get(id(owner), False)))
         reads = [held for held, _ in self.reads.values() if held.variable is not None]
         untouched = [held.tensor for held, value in self.reads.values() if value is None]
         outputs = [value for kind, value in results if kind != "static"] + [held.variable for held in updates]
@@ -180,10 +187,11 @@ class Tracer(Names):
         outputs = tuple(
             Variable(np.shape(part), np.asarray(part).dtype, None, isinstance(part, np.ndarray)) for part in parts
         )
+        boxes = [box for box in flatten((arguments, keywords))[0] if isinstance(box, Traced)]
         arguments, keywords = self._variables((arguments, keywords))
         self.equations.append(Equation(name, function, arguments, keywords, outputs, place, ignores))
         traced = [
-            Traced(self, variable, part if hasattr(part, "dtype") else np.asarray(part)[()])
+            Traced(self, variable, part if hasattr(part, "dtype") else np.asarray(part)[()], memory_of(part, boxes))
             for variable, part in zip(outputs, parts, strict=True)
         ]
         if not isinstance(result, tuple | list):
@@ -220,12 +228,30 @@ class Tracer(Names):
     def _negated(self, condition: Traced) -> Traced:
         return self.apply("logical_not", np.logical_not, (condition,), {})  # type: ignore[no-any-return]
 
+    def pick(self, x: Any, index: Any) -> Any:
+        """x[index]: what the index picks may depend on values, how many elements may not."""
+        for part, is_bound in parts_of(index):
+            if is_bound or part.dtype == bool:
+                getattr(part, "_data", part)._refuse(*(BOUND if is_bound else MASK))
+        return self.apply("getitem", operator.getitem, (x, index), {})
+
     def apply_whole(self, error: CaptureError, function: Any, arguments: Any, keywords: Any) -> Any:
         """Write a rule down as one equation, where it can't be taken apart: where it looks at values, or writes."""
-        if not any(isinstance(part, Traced) for part in flatten((arguments, keywords))[0]):
+        leaves = flatten((arguments, keywords))[0]
+        if any(isinstance(leaf, Tensor) for leaf in leaves) or not any(isinstance(leaf, Traced) for leaf in leaves):
             raise error
+        if function is getitem.forward:
+            # An array that is no part of the program, at an index that is.
+            return self.pick(*arguments, **keywords)
         name = getattr(function, "__name__", "rule").strip("_") or "rule"
-        return self.apply(f"whole.{name}", function, arguments, keywords)
+        result = self.apply(f"whole.{name}", function, arguments, keywords)
+        if function in _VARYING or not function.__module__.startswith(_PACKAGE):
+            return self.of_one_kind(result)
+        return result
+
+    def of_one_kind(self, x: Any) -> Any:
+        """x, whose shape and dtype might be others for other values, which the program will notice."""
+        return self.apply("whole.of_one_kind", of_one_kind, (x, x.shape, x.dtype), {})
 
     def _variables(self, value: Any) -> Any:
         if isinstance(value, Traced):
@@ -240,6 +266,11 @@ class Tracer(Names):
             return tuple(self._variables(part) for part in value)
         if isinstance(value, dict):
             return {key: self._variables(part) for key, part in value.items()}
+        if not is_written(value):
+            raise CaptureError(
+                f"{value!r} was given to a function, {user_place()}, and can't be written out in a program: that takes "
+                "arrays, numbers, strings and dtypes."
+            )
         return value
 
     def _variable(self, value: Any) -> Variable:
@@ -251,62 +282,17 @@ class Tracer(Names):
             self.constants[id(value)] = (value, variable)
         return self.constants[id(value)][1]
 
-    # What is read and changed of Tensors that were there before.
 
-    def read(self, slot: str, owner: Any, value: Any) -> Any:
-        """What a Tensor or node shows in the place of what it holds."""
-        if id(owner) in self.new:
-            node = slot_of("_node", owner) if slot == "_data" else None
-            if node is not None and node.plan is None and isinstance(value, Traced):
-                self.nodes.setdefault(id(node), (node, value.variable))
-            return self._fresh(owner, value)
-        key = (slot, id(owner))
-        if key in self.written:
-            return self._fresh(owner, self.written[key][1])
-        if slot == "exposure":
-            return None
-        if slot == "grad" and value is NOT_KEPT:
-            return value
-        if key not in self.reads:
-            variable, traced = None, value
-            if isinstance(value, np.ndarray | np.generic):
-                name = getattr(owner, "name", None) if slot == "grad" else name_of(owner)
-                traced = self._input(value, f"{name}_grad" if name and slot == "grad" else name)
-                variable = traced.variable
-            self.reads[key] = (Held(owner, slot, variable), traced)  # type: ignore[arg-type]
-            node = getattr(owner, "_node", None)
-            if node is not None and variable is not None:
-                self.nodes[id(node)] = (node, variable)
-        return self._fresh(owner, self.reads[key][1])
+def of_one_kind(x: Any, shape: Any, dtype: Any) -> Any:
+    """x, or an error if it is not of the shape and dtype that a program was made for."""
+    if np.shape(x) != shape or np.result_type(x) != dtype:
+        raise ValueError(f"a result that is {np.shape(x)} {np.result_type(x)} for these values was {shape} {dtype}")
+    return x
 
-    def _fresh(self, owner: Any, value: Any) -> Any:
-        """A box of its own for each reader: who changes an array in place changes none that a graph keeps."""
-        if not isinstance(value, Traced):
-            return value
-        return Traced(self, value.variable, value.value, owner if isinstance(owner, Tensor) else None)
 
-    def write(self, slot: str, owner: Any, value: Any, is_new: bool) -> bool:
-        """Keep what is written to what was there before the capture; the rest may write itself."""
-        if is_new:
-            self.new[id(owner)] = owner
-        if slot == "_data":
-            self.pending.pop(id(owner), None)
-        if id(owner) in self.new:
-            return True
-        if slot == "_data" and (slot, id(owner)) not in self.reads:
-            self.read(slot, owner, owner.__class__.__dict__[slot].slot.__get__(owner))
-        if slot == "grad" and (slot, id(owner)) not in self.reads:
-            self.read(slot, owner, owner.__class__.__dict__[slot].slot.__get__(owner))
-        self.written[slot, id(owner)] = (owner, value)
-        return False
-
-    def observe(self, node: Node, upstream: Any) -> None:
-        """See the upstream gradient arrive at a node, to name it after the node's value."""
-        self.node = node
-        if node.saved and isinstance(node.saved[0], Traced):
-            self.nodes[id(node)] = (node, node.saved[0].variable)
-        if isinstance(upstream, Traced):
-            self.gradients.append((upstream.variable, node))
+_PACKAGE = __name__.partition(".")[0]
+_VARYING = {packed_eig.forward, residuals.forward}
+"""Rules of ours whose result may be of another shape or dtype for other values."""
 
 
 def _values(value: Any) -> Any:

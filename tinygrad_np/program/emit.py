@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,16 +61,62 @@ def indices(index: Any, texts: Texts) -> str:
     return text + ("," if isinstance(index, tuple) and len(index) == 1 else "") if parts else "()"
 
 
-def inlined_constants(program: Program, longest: int = 20) -> dict[Variable, Symbol]:
+LONGEST = 20
+"""Elements up to which a constant is written out in the source."""
+
+
+def inlined_constants(program: Program) -> dict[Variable, Symbol]:
     """The constants that are short enough to be written where they are used."""
     return {
-        variable: Symbol(written(value))
-        for variable, value in program.constants.items()
-        if np.size(value) <= longest and not (np.size(value) and np.asarray(value).ndim > 2)
+        variable: Symbol(_constant(value)) for variable, value in program.constants.items() if is_written_out(value)
     }
+
+
+def is_written_out(value: Any) -> bool:
+    """Whether a constant is written in the source: a short one, or one number for all elements."""
+    return (np.size(value) <= LONGEST and np.ndim(value) <= 2) or not np.size(value) or _is_filled(value)
+
+
+def _is_filled(value: Any) -> bool:
+    array = np.asarray(value)
+    return (
+        array.dtype.kind in "fiub"
+        and bool((array == array.flat[0]).all())
+        and bool(array.flat[0] or not np.signbit(array).any())
+    )
+
+
+def _constant(value: Any) -> str:
+    if np.size(value) <= LONGEST and np.ndim(value) <= 2:
+        return written(value)
+    array = np.asarray(value)
+    dtype = "" if array.dtype == np.float64 else f", {written(array.dtype)}"
+    if not array.size:
+        return f"np.empty({array.shape}{dtype})"
+    number = array.flat[0]
+    if number == 1:
+        return f"np.ones({array.shape}{dtype})"
+    return f"np.full({array.shape}, {written(number.item())}{dtype})" if number else f"np.zeros({array.shape}{dtype})"
+
+
+def long_constants(program: Program) -> list[Variable]:
+    """The constants that are too long to be written out, which the emitted function is given behind the inputs."""
+    return [variable for variable, value in program.constants.items() if not is_written_out(value)]
+
+
+def constants_of(program: Program) -> list[Any]:
+    """Those constants themselves."""
+    return [program.constants[variable] for variable in long_constants(program)]
 
 
 def signature(program: Program) -> list[str]:
     """The arguments of the emitted function: the inputs, then the constants that are too long to be written."""
-    short = inlined_constants(program)
-    return [str(v) for v in program.inputs] + [str(v) for v in program.constants if v not in short]
+    return [str(variable) for variable in [*program.inputs, *long_constants(program)]]
+
+
+class General(NamedTuple):
+    """The program for all values, as it is read and as it runs, and the call of it where rare values occur."""
+
+    program: Program
+    lowered: Program
+    call: str

@@ -1,6 +1,6 @@
 """A program as the NumPy function that runs: a line an operation, results written into buffers that are made once.
 
-make = fast_source(program)      the text: `make_f()` makes the buffers and returns the function
+text = fast_source(lowered, program)      `make_f()` in it makes the buffers and returns the function f
 """
 
 from __future__ import annotations
@@ -10,137 +10,194 @@ from typing import Any
 import numpy as np
 
 from ..formula import Symbol
-from .emit import expression, function_text, inlined_constants, signature, symbol_of
+from .emit import General, expression, function_text, inlined_constants, signature, symbol_of
 from .helpers import helper_sources
-from .ir import Equation, Program, Variable, mapped
-from .plan import Buffer, planned
+from .ir import Equation, Program, Variable, joined_axis, mapped
+from .plan import Buffer, is_view, planned
 
 NEVER_WARN = {
-    "negative",
-    "transpose",
-    "reshape",
-    "greater",
-    "less",
-    "isnan",
-    "logical_not",
-    "logical_or",
-    "copy",
-    "astype",
-}
+    "assume", "astype", "copy", "getitem", "greater", "isfinite", "isnan", "less", "logical_and", "logical_not",
+    "logical_or", "negative", "not_equal", "reshape", "transpose",
+}  # fmt: skip
 """Operations that never give a floating-point warning, and so may stand where warnings are off."""
+
+REDUCTIONS = {"sum": "np.add.reduce", "max": "np.maximum.reduce", "min": "np.minimum.reduce"}
 
 
 def fast_source(
-    program: Program, targets: dict[Variable, str] | None = None, names: dict[Any, str] | None = None
+    lowered: Program,
+    parameters: list[str],
+    targets: dict[Variable, str] | None = None,
+    names: dict[Any, str] | None = None,
+    general: General | None = None,
 ) -> str:
     """The text of a function without arguments that returns the program as a function with buffers of its own.
 
-    `targets` names further arguments of the function, arrays that some results are to be written into; `names` what
-    functions that are not NumPy's are called, whose source else is copied.
+    `targets` names further arguments, arrays that some results are to be written into; `names` what functions that are
+    not NumPy's are called, whose source else is copied. Where rare values occur, for which the program was not made,
+    the function returns what that of the program for all values does, or None without one.
     """
-    targets = targets or {}
-    helpers, names = helper_sources(program) if names is None else ([], names)
-    places, buffers = planned(program)
-    constants = inlined_constants(program)
-    functions: dict[str, str] = {}
-    body = []
-    is_quiet = False
-    for equation in program.equations:
-        lines = _lines(equation, places, targets, constants, names, functions)
-        if equation.ignores and not is_quiet and equation.operation not in NEVER_WARN:
-            body.append('with np.errstate(all="ignore"):')
-            is_quiet = True
-        elif not equation.ignores and equation.operation not in NEVER_WARN:
-            is_quiet = False
-        body += [f"    {line}" for line in lines] if is_quiet else lines
-    arguments = ", ".join([*signature(program), *targets.values()])
-    results = "".join(f"{constants.get(variable, variable)}, " for variable in program.outputs)
-    made = [f"{buffer.name} = {_empty(buffer)}" for buffer in buffers]
-    hoisted = [f"{name} = {function}" for function, name in functions.items()]
-    constant_lines = [f"{variable} = {text}" for variable, text in constants.items() if variable.ndim]
-    inner = [f"def {program.name}({arguments}):", *(f"    {line}" for line in [*body, f"return ({results})"])]
-    lines = [f"def make_{program.name}():"]
-    lines += [f"    {line}" for line in [*hoisted, *made, *constant_lines, *inner, f"return {program.name}"]]
-    return (
-        "\n".join(["import numpy as np\n", *helpers, "\n", *lines, "\n", f"{program.name} = make_{program.name}()"])
-        + "\n"
-    )
+    helpers, names = helper_sources(lowered, *([general.lowered] if general else [])) if names is None else ([], names)
+    parts = ["import numpy as np\n", *helpers]
+    if general is not None:
+        parts += ["\n", *_Function(general.lowered, names, {}, "None").lines(signature(general.program))]
+    parts += ["\n", *_Function(lowered, names, targets or {}, general.call if general else "None").lines(parameters)]
+    return "\n".join(parts) + "\n"
+
+
+class _Function:
+    """The lines of one emitted function."""
+
+    def __init__(self, program: Program, names: dict[Any, str], targets: dict[Variable, str], instead: str) -> None:
+        self.program = program
+        self.names = names
+        self.targets = targets
+        self.instead = instead
+        self.made_by = program.made_by()
+        self.constants = inlined_constants(program)
+        self.places, self.buffers = planned(program)
+        self.before: dict[str, str] = {}
+        """What is made once, before the first call: functions, numbers, buffers and views of them."""
+
+    def lines(self, arguments: list[str]) -> list[str]:
+        """The function that makes the buffers, with the function that runs in it, and the call of the first."""
+        for variable, text in self.constants.items():
+            if variable.ndim:
+                self.before[str(variable)] = str(text)
+        for buffer in self.buffers:
+            self.before[buffer.name] = _empty(buffer)
+        body = self._body()
+        name = self.program.name
+        results = "".join(f"{self._text(variable)}, " for variable in self.program.outputs)
+        made = [f"{made} = {text}" for made, text in self.before.items()]
+        inner = [f"def {name}({', '.join([*arguments, *self.targets.values()])}):"]
+        inner += [f"    {line}" for line in [*body, f"return ({results})"]]
+        outer = [f"    {line}" for line in [*made, "", *inner, "", f"return {name}"]]
+        return [f"def make_{name}():", *outer, "\n", f"{name} = make_{name}()"]
+
+    def _body(self) -> list[str]:
+        body = []
+        is_quiet = False
+        for equation in self.program.equations:
+            lines = self._lines(equation)
+            if not lines:
+                continue
+            if equation.ignores and not is_quiet and equation.operation not in NEVER_WARN:
+                body.append('with np.errstate(all="ignore"):')
+                is_quiet = True
+            elif not equation.ignores and equation.operation not in NEVER_WARN:
+                is_quiet = False
+            body += [f"    {line}" for line in lines] if is_quiet else lines
+        return body
+
+    def _text(self, variable: Variable) -> Symbol:
+        text = self.constants.get(variable)
+        return text if text is not None and not variable.ndim else Symbol(str(variable))
+
+    def _short(self, function: str) -> str:
+        """The name of something that is looked up once."""
+        name = function.removeprefix("np.").replace(".", "_") + "_"
+        self.before.setdefault(name, function)
+        return name
+
+    def _lines(self, equation: Equation) -> list[str]:
+        if equation.operation == "assume":
+            condition = equation.arguments[0]
+            if not condition.ndim:
+                return [f"if not {self._text(condition)}:", f"    return {self.instead}"]
+            return [f"if not {self._short('np.logical_and.reduce')}({condition}, None):", f"    return {self.instead}"]
+        output = ", ".join(map(str, equation.outputs))
+        place = self.places.get(equation.output) if len(equation.outputs) == 1 else None
+        out = place.name if place is not None else self.targets.get(equation.outputs[0])
+        if place is not None and place.part:
+            self.before.setdefault(place.name, place.part)
+        if is_view(equation) and equation.inputs[0] in self.places and self._is_view_of_buffer(equation):
+            self.before[output] = str(expression(equation, self._in_buffer, self.names))
+            return []
+        arguments = [str(symbol_of(mapped(value, self._text))) for value in equation.arguments]
+        if isinstance(equation.function, np.ufunc) and not equation.keywords:
+            if equation.output.ndim or equation.ignores:
+                return [f"{output} = {self._ufunc(equation, arguments, out)}"]
+        elif equation.operation in REDUCTIONS and (out or _is_plain(equation)):
+            axis, keepdims = equation.keywords.get("axis"), bool(equation.keywords.get("keepdims", False))
+            options = [str(axis), "None", str(out), *(["True"] if keepdims else [])]
+            return [f"{output} = {self._short(REDUCTIONS[equation.operation])}({arguments[0]}, {', '.join(options)})"]
+        elif equation.operation == "dot" and place is not None and place.by_columns and equation.output.shape[1] > 1:
+            a, b = (self._transposed(value) for value in equation.arguments)
+            return [f"{self._short('np.dot')}({b}, {a}, {self._flipped(place)})", f"{output} = {out}"]
+        elif equation.operation == "dot":
+            return [f"{output} = {self._short('np.dot')}({', '.join([*arguments, *([out] if out else [])])})"]
+        elif equation.operation == "concatenate" and place is not None:
+            return self._joined(equation, place)
+        elif equation.operation == "astype" and out:
+            return [f"{self._short('np.copyto')}({out}, {arguments[0]}, 'unsafe')", f"{output} = {out}"]
+        return [f"{output} = {expression(equation, self._text, self.names)}"]
+
+    def _joined(self, equation: Equation, place: Buffer) -> list[str]:
+        """Parts that are not yet in their places are copied there."""
+        parts, axis = equation.arguments[0], joined_axis(equation) or 0
+        is_there = [part in self.places and self.places[part].part.startswith(f"{place.name}[") for part in parts]
+        if not any(is_there):
+            listed = ", ".join(str(self._text(part)) for part in parts)
+            return [f"{equation.output} = {self._short('np.concatenate')}([{listed}], {axis}, {place.name})"]
+        lines, start = [], 0
+        for part, known in zip(parts, is_there, strict=True):
+            if not known:
+                index = ", ".join([":"] * axis + [f"{start}:{start + part.shape[axis]}"])
+                name = f"{place.name}_{start}"
+                self.before.setdefault(name, f"{place.name}[{index}]")
+                lines.append(f"{self._short('np.copyto')}({name}, {self._text(part)})")
+            start += part.shape[axis]
+        return [*lines, f"{equation.output} = {place.name}"]
+
+    def _ufunc(self, equation: Equation, arguments: list[str], out: str | None) -> str:
+        arguments = [self._number(*both, equation) for both in zip(equation.arguments, arguments, strict=True)]
+        # NumPy discourages a third argument by position where two of them could be taken for more to compare.
+        named = "out=" if equation.operation in ("maximum", "minimum", "fmax", "fmin") else ""
+        listed = ", ".join([*arguments, *([f"{named}{out}"] if out else [])])
+        return f"{self._short(function_text(equation, self.names))}({listed})"
+
+    def _number(self, value: Any, text: str, equation: Equation) -> str:
+        """A number as an array of its own, made once: NumPy takes as long to convert it as to add up ten others."""
+        dtypes = {variable.dtype for variable in equation.inputs if variable.ndim}
+        if isinstance(value, bool) or not isinstance(value, int | float) or dtypes != {np.dtype(np.float64)}:
+            return text
+        if not equation.output.ndim or not np.isfinite(value):
+            return text
+        name = "number_" + repr(float(value)).replace("-", "minus_").replace(".", "_").replace("+", "")
+        self.before.setdefault(name, f"np.array({float(value)!r})")
+        return name
+
+    # Views of buffers, which stay what they are and are made once.
+
+    def _in_buffer(self, variable: Variable) -> Symbol:
+        place = self.places.get(variable)
+        return self._text(variable) if place is None else Symbol(place.name)
+
+    def _is_view_of_buffer(self, equation: Equation) -> bool:
+        return equation.operation != "reshape" or not self.places[equation.inputs[0]].by_columns
+
+    def _flipped(self, place: Buffer) -> str:
+        self.before.setdefault(f"{place.name}_T", f"{place.name}.T")
+        return f"{place.name}_T"
+
+    def _transposed(self, value: Variable) -> str:
+        """The text of a matrix transposed."""
+        maker = self.made_by.get(value)
+        if maker is not None and maker.operation == "transpose":
+            return str(self._text(maker.inputs[0]))
+        if value in self.places:
+            return self._flipped(self.places[value])
+        return f"{self._text(value)}.T"
 
 
 def _empty(buffer: Buffer) -> str:
     dtype = "" if buffer.dtype == np.float64 else f", {symbol_of(buffer.dtype)}"
-    if buffer.is_tall:
+    if buffer.by_columns:
         return f"np.empty({buffer.shape[::-1]}{dtype}).T"
     return f"np.empty({buffer.shape}{dtype})"
 
 
-def _lines(
-    equation: Equation,
-    places: dict[Variable, Buffer],
-    targets: dict[Variable, str],
-    constants: dict[Variable, Symbol],
-    names: dict[Any, str],
-    functions: dict[str, str],
-) -> list[str]:
-    def texts(variable: Variable) -> Symbol:
-        text = constants.get(variable)
-        return text if text is not None and not variable.ndim else Symbol(str(variable))
-
-    def short(function: str) -> str:
-        return functions.setdefault(function, function.removeprefix("np.").replace(".", "_") + "_")
-
-    if equation.operation == "assume":
-        condition = equation.arguments[0]
-        return [f"if not {short('np.logical_and.reduce')}({condition}, None):", "    return None"]
-    output = ", ".join(map(str, equation.outputs))
-    arguments = [str(symbol_of(mapped(value, texts))) for value in equation.arguments]
-    out = None
-    if len(equation.outputs) == 1:
-        place = places.get(equation.output)
-        out = place.name if place is not None else targets.get(equation.output)
-    if isinstance(equation.function, np.ufunc) and not equation.keywords and (equation.output.ndim or equation.ignores):
-        arguments = [
-            _number(value, text, equation, functions) for value, text in zip(equation.arguments, arguments, strict=True)
-        ]
-        # NumPy discourages a third argument by position where two of them could be taken for more to compare.
-        named = "out=" if equation.operation in ("maximum", "minimum", "fmax", "fmin") else ""
-        listed = ", ".join([*arguments, *([f"{named}{out}"] if out else [])])
-        return [f"{output} = {short(function_text(equation, names))}({listed})"]
-    if equation.operation in ("sum", "max", "min") and (out or _plain_reduction(equation)):
-        function = short(
-            {"sum": "np.add.reduce", "max": "np.maximum.reduce", "min": "np.minimum.reduce"}[equation.operation]
-        )
-        axis, keepdims = equation.keywords.get("axis"), bool(equation.keywords.get("keepdims", False))
-        options = [str(axis), "None", str(out), *(["True"] if keepdims else [])]
-        return [f"{output} = {function}({arguments[0]}, {', '.join(options)})"]
-    if equation.operation == "dot" and out:
-        place = places.get(equation.output)
-        if place is not None and place.is_tall:
-            a, b = (str(expression(_transpose(value), texts, names)) for value in equation.arguments)
-            return [f"{output} = {short('np.dot')}({b}, {a}, {out}.T).T"]
-        return [f"{output} = {short('np.dot')}({', '.join(arguments)}, {out})"]
-    if equation.operation == "dot":
-        return [f"{output} = {short('np.dot')}({', '.join(arguments)})"]
-    if equation.operation == "astype" and out:
-        return [f"{short('np.copyto')}({out}, {arguments[0]}, 'unsafe')", f"{output} = {out}"]
-    return [f"{output} = {expression(equation, texts, names)}"]
-
-
-def _number(value: Any, text: str, equation: Equation, functions: dict[str, str]) -> str:
-    """A number as an array of its own, made once: NumPy takes as long to convert it as to add up ten others."""
-    dtypes = {variable.dtype for variable in equation.inputs if variable.ndim}
-    if isinstance(value, bool) or not isinstance(value, int | float) or dtypes != {equation.output.dtype}:
-        return text
-    if equation.output.dtype != np.float64 or not equation.output.ndim:
-        return text
-    name = "number_" + repr(float(value)).replace("-", "minus_").replace(".", "_").replace("+", "")
-    return functions.setdefault(f"np.array({float(value)!r})", name) if np.isfinite(value) else text
-
-
-def _plain_reduction(equation: Equation) -> bool:
+def _is_plain(equation: Equation) -> bool:
     same = len(equation.arguments) == 1 and equation.inputs[0].dtype == equation.output.dtype
     return same and equation.keywords.keys() <= {"axis", "keepdims"}
-
-
-def _transpose(value: Variable) -> Equation:
-    return Equation("transpose", np.transpose, (value,), {}, (value,))

@@ -20,10 +20,10 @@ from ..primitive import Primitive
 from .ir import Program, written
 
 
-def helper_sources(program: Program) -> tuple[list[str], dict[Any, str]]:
+def helper_sources(*programs: Program) -> tuple[list[str], dict[Any, str]]:
     """The sources of the functions that are not NumPy's, and what each is called."""
-    collector = _Collector({str(variable) for variable in program.inputs})
-    for equation in program.equations:
+    collector = _Collector({str(variable) for program in programs for variable in program.inputs})
+    for equation in (equation for program in programs for equation in program.equations):
         if equation.operation.startswith("whole."):
             collector.name_of(equation.function, equation.operation.removeprefix("whole."))
     return collector.sources(), collector.names
@@ -75,14 +75,16 @@ class _Collector:
         if ast.get_docstring(tree) is not None and len(tree.body) > 1:
             tree.body = tree.body[1:]
         scope = function.__globals__
-        known = {key: scope[key] for key in names_in(function.__code__) if key in scope}
+        defaults = [default for default in [*tree.args.defaults, *tree.args.kw_defaults] if default is not None]
+        keys = [node.id for default in defaults for node in ast.walk(default) if isinstance(node, ast.Name)]
+        known = {key: scope[key] for key in [*names_in(function.__code__), *keys] if key in scope}
         known |= inspect.getclosurevars(function).nonlocals
         local = set(function.__code__.co_varnames)
         renamed = {key: self._reference(key, value, scope) for key, value in known.items() if key not in local}
         for node in ast.walk(tree):
             if isinstance(node, ast.Name) and node.id in renamed:
                 node.id = renamed[node.id]
-        tree = _WithoutModules(function, self).visit(tree)
+        tree = _OfArraysAlone().visit(_WithoutModules(function, self).visit(tree))
         self.texts.append("\n" + ast.unparse(ast.fix_missing_locations(tree)))
 
     def _reference(self, key: str, value: Any, scope: dict[str, Any]) -> str:
@@ -150,6 +152,15 @@ class _WithoutModules(ast.NodeTransformer):
             if isinstance(module, types.ModuleType) and module.__name__.startswith(__name__.partition(".")[0]):
                 return ast.Name(self.collector.name_of(getattr(module, node.attr), node.attr), node.ctx)
         return node
+
+
+class _OfArraysAlone(ast.NodeTransformer):
+    """Leaves out what rules do with arrays of other libraries: a program has NumPy's alone."""
+
+    def visit_If(self, node: ast.If) -> Any:
+        self.generic_visit(node)
+        test = ast.unparse(node.test)
+        return node.body if test.startswith("isinstance(") and test.endswith(", np.ndarray | np.generic)") else node
 
 
 def _is_standard(function: Any) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,10 +65,10 @@ class Equation:
         """The only result."""
         return self.outputs[0]
 
-    @property
-    def inputs(self) -> list[Variable]:
+    @cached_property
+    def inputs(self) -> tuple[Variable, ...]:
         """The variables that it reads, as often as it reads them."""
-        return list(variables_in((self.arguments, self.keywords)))
+        return tuple(variables_in((self.arguments, self.keywords)))
 
     def with_inputs(self, replacement: Mapping[Variable, Any]) -> Equation:
         """The same application with others in the place of some of its variables."""
@@ -132,6 +133,17 @@ class Program:
         )
 
 
+def joined_axis(equation: Equation) -> int | None:
+    """The axis along which an equation joins arrays; None if it is no plain concatenation."""
+    if equation.operation != "concatenate" or equation.keywords.keys() - {"axis"}:
+        return None
+    parts, *axis = equation.arguments
+    chosen = axis[0] if axis else equation.keywords.get("axis", 0)
+    if not isinstance(chosen, int) or not all(isinstance(part, Variable) for part in parts):
+        return None
+    return chosen % equation.output.ndim
+
+
 def variables_in(value: Any) -> Iterator[Variable]:
     """The variables anywhere in a structure of lists, tuples, dicts and slices."""
     if isinstance(value, Variable):
@@ -161,6 +173,15 @@ def substituted(value: Any, replacement: Mapping[Variable, Any]) -> Any:
     return mapped(value, lambda variable: replacement.get(variable, variable))
 
 
+def is_written(value: Any) -> bool:
+    """Whether there is Python code for a static value."""
+    if isinstance(value, type):
+        return issubclass(value, np.generic | Exception | bool | int | float)
+    if isinstance(value, slice):
+        return all(is_written(bound) for bound in (value.start, value.stop, value.step))
+    return value is None or value is Ellipsis or isinstance(value, int | float | str | range | np.generic | np.dtype)
+
+
 def written(value: Any) -> str:
     """A static value or a symbol as Python code."""
     if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
@@ -181,6 +202,8 @@ def written(value: Any) -> str:
         return f"({', '.join(map(written, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, slice):
         return f"slice({written(value.start)}, {written(value.stop)}, {written(value.step)})"
+    if isinstance(value, type):
+        return "np.linalg.LinAlgError" if value is np.linalg.LinAlgError else value.__name__
     if value is Ellipsis or isinstance(value, Symbol):
         return text(value)
     return repr(value)

@@ -24,11 +24,15 @@ _NOT_THE_USERS = (str(Path(__file__).parents[1]), str(Path(np.__file__).parent))
 
 
 class Held(NamedTuple):
-    """A Tensor that the function closes over: its value, or its gradient, is an input or is changed."""
+    """A Tensor that the function closes over: its value, or its gradient, is an input or is changed.
+
+    `in_place` says that its array was changed, as in `t.data -= a`, and not another put in its place.
+    """
 
     tensor: Any
     slot: str
     variable: Variable
+    in_place: bool = False
 
 
 class Names:
@@ -93,6 +97,14 @@ class Names:
             name = name_of(held.tensor) if held.slot == "_data" else None
             if held.variable.name is None and name:
                 held.variable.name = self._unused(f"new_{name}")
+
+    def observe(self, node: Node, upstream: Any) -> None:
+        """See the upstream gradient arrive at a node, to name it after the node's value."""
+        self.node = node
+        if node.saved and isinstance(node.saved[0], Traced):
+            self.nodes[id(node)] = (node, node.saved[0]._variable)
+        if isinstance(upstream, Traced):
+            self.gradients.append((upstream.variable, node))
 
 
 def slot_of(name: str, owner: Any) -> Any:

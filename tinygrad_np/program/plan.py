@@ -3,7 +3,8 @@
 A value that an out= can be written to gets a buffer. Buffers of one shape, dtype and layout are shared by values that
 do not live at the same time; an operation that works element by element writes over an operand that dies with it.
 Results get none: they are new arrays in each call. Tall thin arrays lie column after column (Fortran's order), so that
-sums over rows and broadcast rows run along contiguous memory.
+sums over rows and broadcast rows run along contiguous memory; so do those that are used by columns. What is joined to
+one array is computed in its place there.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .ir import Equation, Program, Variable
+from .ir import Equation, Program, Variable, joined_axis
 
 TALL = 8
 """Rows a column from which on a matrix is laid out column after column."""
@@ -28,17 +29,21 @@ FRESH = {
 
 
 class Buffer(NamedTuple):
-    """An array that is made once."""
+    """An array that is made once: of its own, or a part of the buffer of what it is joined to."""
 
     name: str
     shape: tuple[int, ...]
     dtype: Any
-    is_tall: bool
+    by_columns: bool
+    part: str = ""
 
 
-def is_tall(variable: Variable) -> bool:
-    """Whether a value is laid out column after column."""
-    return variable.ndim == 2 and variable.shape[1] > 1 and variable.shape[0] >= TALL * variable.shape[1]
+class Place(NamedTuple):
+    """Where a value is computed: from `start` on along an axis of the array that it is joined to."""
+
+    joined: Variable
+    axis: int
+    start: int
 
 
 def takes_out(equation: Equation) -> bool:
@@ -53,6 +58,9 @@ def takes_out(equation: Equation) -> bool:
     if equation.operation == "dot":
         a, b = equation.arguments
         return isinstance(a, Variable) and isinstance(b, Variable) and a.ndim == b.ndim == 2
+    if equation.operation == "concatenate":
+        known = joined_axis(equation) is not None
+        return known and all(part.dtype == equation.output.dtype for part in equation.inputs)
     return equation.operation == "astype" and equation.inputs[0].ndim > 0
 
 
@@ -61,42 +69,131 @@ def is_fresh(equation: Equation) -> bool:
     return isinstance(equation.function, np.ufunc) or equation.operation in FRESH or equation.operation == "assume"
 
 
-def planned(program: Program) -> tuple[dict[Variable, Buffer], list[Buffer]]:
-    """A buffer for each value that gets one, and all buffers."""
-    roots: dict[Variable, Variable] = {}
-    last_use: dict[Variable, int] = {}
-    for number, equation in enumerate(program.equations):
+def is_view(equation: Equation) -> bool:
+    """Whether the result is surely a view of the first input, wherever that is laid out in rows."""
+    if equation.operation == "getitem":
+        index = equation.arguments[1]
+        parts = index if isinstance(index, tuple) else (index,)
+        return bool(equation.output.ndim) and all(isinstance(part, int | slice | None) for part in parts)
+    return equation.operation in ("transpose", "reshape") and len(equation.arguments) < 3
+
+
+def roots_of(program: Program, places: dict[Variable, Place] | None = None) -> dict[Variable, Variable]:
+    """For all that may be views, what they are views of; for what is computed in its place, what it is joined to."""
+    roots = {variable: place.joined for variable, place in (places or {}).items()}
+    for equation in program.equations:
         if equation.operation in VIEWS:
             roots[equation.output] = roots.get(equation.inputs[0], equation.inputs[0])
-        for variable in equation.inputs:
-            root = roots.get(variable, variable)
-            until = number if equation.operation in VIEWS or is_fresh(equation) else len(program.equations)
-            last_use[root] = max(until, last_use.get(root, 0))
-    results = {roots.get(variable, variable) for variable in program.outputs}
-    places: dict[Variable, Buffer] = {}
-    buffers: list[Buffer] = []
-    free: list[Buffer] = []
-    for number, equation in enumerate(program.equations):
-        dying = [
-            places[root]
-            for root in dict.fromkeys(roots.get(variable, variable) for variable in equation.inputs)
-            if last_use[root] == number and root in places and root not in results
-        ]
-        in_place = isinstance(equation.function, np.ufunc)
-        if in_place:
-            free += dying
-        if takes_out(equation) and equation.output not in results:
-            output = equation.output
-            wanted = (output.shape, output.dtype, is_tall(output))
-            found = next((one for one in reversed(free) if one[1:] == wanted), None)
-            if found is None:
-                found = Buffer(f"buffer{len(buffers) + 1}", *wanted)
-                buffers.append(found)
-            else:
-                free.remove(found)
-            places[output] = found
-            if output not in last_use:
-                free.append(found)
-        if not in_place:
-            free += dying
-    return places, buffers
+    return roots
+
+
+def planned(program: Program) -> tuple[dict[Variable, Buffer], list[Buffer]]:
+    """A buffer for each value that gets one, and all buffers."""
+    return _Plan(program).filled()
+
+
+class _Plan:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.by_columns = _by_columns(program)
+        self.joined = _joined(program, self.by_columns)
+        self.roots = roots_of(program, self.joined)
+        self.results = {self.roots.get(variable, variable) for variable in program.outputs}
+        self.last_use: dict[Variable, int] = {}
+        for number, equation in enumerate(program.equations):
+            for variable in [*equation.inputs, *equation.outputs]:
+                root = self.roots.get(variable, variable)
+                until = number if equation.operation in VIEWS or is_fresh(equation) else len(program.equations)
+                self.last_use[root] = max(until, self.last_use.get(root, 0))
+        self.places: dict[Variable, Buffer] = {}
+        self.buffers: list[Buffer] = []
+        self.free: list[Buffer] = []
+
+    def filled(self) -> tuple[dict[Variable, Buffer], list[Buffer]]:
+        for number, equation in enumerate(self.program.equations):
+            read = dict.fromkeys(self.roots.get(variable, variable) for variable in equation.inputs)
+            dying = [self.places[root] for root in read if self._dies(root, number)]
+            in_place = isinstance(equation.function, np.ufunc)
+            if in_place:
+                self.free += dying
+            if len(equation.outputs) == 1 and equation.output in self.joined:
+                self.places[equation.output] = self._part(equation.output)
+            elif takes_out(equation) and equation.output not in self.results and equation.output not in self.places:
+                self.places[equation.output] = place = self._buffer(equation.output)
+                if self.last_use[equation.output] == number:
+                    self.free.append(place)
+            if not in_place:
+                self.free += dying
+        return self.places, self.buffers
+
+    def _dies(self, root: Variable, number: int) -> bool:
+        return self.last_use[root] == number and root in self.places and root not in self.results
+
+    def _buffer(self, variable: Variable) -> Buffer:
+        """A buffer that is free, or a new one."""
+        wanted = (variable.shape, variable.dtype, variable in self.by_columns)
+        found = next((one for one in reversed(self.free) if one[1:4] == wanted), None)
+        if found is not None:
+            self.free.remove(found)
+            return found
+        self.buffers.append(Buffer(f"buffer{len(self.buffers) + 1}", *wanted))
+        return self.buffers[-1]
+
+    def _part(self, variable: Variable) -> Buffer:
+        """The part of the buffer of what a value is joined to."""
+        place = self.joined[variable]
+        if place.joined not in self.places:
+            self.places[place.joined] = self._buffer(place.joined)
+        whole, stop = self.places[place.joined], place.start + variable.shape[place.axis]
+        index = ", ".join([":"] * place.axis + [f"{place.start}:{stop}"])
+        name = f"{whole.name}_{place.start}"
+        return Buffer(name, variable.shape, variable.dtype, whole.by_columns, f"{whole.name}[{index}]")
+
+
+def _by_columns(program: Program) -> set[Variable]:
+    """The matrices that are laid out column after column: tall thin ones, those used by columns, and their like.
+
+    What is added to such a matrix, or computed of it element by element, is laid out in the same way.
+    """
+    alike: dict[Variable, set[Variable]] = {}
+    wanted = set()
+    for equation in program.equations:
+        for variable in equation.outputs:
+            if variable.ndim == 2 and variable.shape[1] > 1 and variable.shape[0] >= TALL * variable.shape[1]:
+                wanted.add(variable)
+        if joined_axis(equation) == 1 and equation.output.ndim == 2:
+            wanted.add(equation.output)
+        if equation.operation == "getitem" and equation.inputs[0].ndim == 2 and equation.output.shape[1:] == (1,):
+            wanted.add(equation.inputs[0])
+        if isinstance(equation.function, np.ufunc) and len(equation.outputs) == 1 and equation.output.ndim == 2:
+            same = {
+                variable for variable in [*equation.inputs, equation.output] if variable.shape == equation.output.shape
+            }
+            for variable in same:
+                alike.setdefault(variable, set()).update(same)
+    found: set[Variable] = set()
+    while wanted:
+        variable = wanted.pop()
+        found.add(variable)
+        wanted |= alike.get(variable, set()) - found
+    return found
+
+
+def _joined(program: Program, by_columns: set[Variable]) -> dict[Variable, Place]:
+    """The values that can be computed where they are joined to an array."""
+    made_by = program.made_by()
+    results = set(program.outputs)
+    found: dict[Variable, Place] = {}
+    for equation in program.equations:
+        if equation.operation != "concatenate" or not takes_out(equation) or equation.output in results:
+            continue
+        axis, start = joined_axis(equation), 0
+        # Else the parts have gaps between their rows.
+        is_whole = axis == (1 if equation.output in by_columns else 0)
+        for part in equation.arguments[0]:
+            maker = made_by.get(part)
+            fits = maker is not None and takes_out(maker) and maker.operation != "concatenate"
+            if axis is not None and is_whole and fits and part not in found and part not in results:
+                found[part] = Place(equation.output, axis, start)
+            start += part.shape[axis or 0]
+    return found

@@ -6,17 +6,29 @@ comment at the end of a line names the line of the user's code that it comes fro
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..formula import Symbol
-from .emit import expression, inlined_constants, signature
+from .emit import General, expression, inlined_constants, signature
 from .helpers import helper_sources
 from .ir import Equation, Program, Variable
 
 WIDTH = 88
 
 
-def readable_source(program: Program) -> str:
-    """The program as a Python function that needs nothing but NumPy."""
-    helpers, names = helper_sources(program)
+def readable_source(program: Program, parameters: list[str], general: General | None = None) -> str:
+    """The program as a Python function of these parameters that needs nothing but NumPy.
+
+    Where rare values occur, for which the program was not made, the function calls that of the program for all values.
+    """
+    helpers, names = helper_sources(program, *([general.program] if general else []))
+    parts = ["import numpy as np\n", *helpers, "", *_function(program, parameters, names, general)]
+    if general is not None:
+        parts += ["", "", *_function(general.program, signature(general.program), names, None)]
+    return "\n".join(parts) + "\n"
+
+
+def _function(program: Program, parameters: list[str], names: dict[Any, str], general: General | None) -> list[str]:
     texts = dict(inlined_constants(program))
     uses = program.uses()
     made_by = program.made_by()
@@ -25,7 +37,7 @@ def readable_source(program: Program) -> str:
         formula = expression(equation, lambda variable: texts.get(variable, Symbol(str(variable))), names)
         if equation.operation == "assume":
             body.append((f"if not np.all({texts.get(equation.arguments[0], equation.arguments[0])}):", ""))
-            body.append(('    raise ValueError("made for other values: a rare case of a gradient rule occurs")', ""))
+            body.append((f"    return {general.call if general else None}", ""))
         elif _stands_in_another(equation, formula, uses, program):
             texts[equation.output] = formula
         else:
@@ -35,11 +47,9 @@ def readable_source(program: Program) -> str:
     body.append((f"return {', '.join(results)}", ""))
     width = min(max(len(line) for line, _ in body), WIDTH)
     lines = [f"    {line.ljust(width)}  # {comment}" if comment else f"    {line}" for line, comment in body]
-    head = f"def {program.name}({', '.join(signature(program))}):"
     warnings = any(equation.ignores for equation in program.equations)
-    if warnings:
-        head = f'@np.errstate(all="ignore")\n{head}'
-    return "\n".join(["import numpy as np\n", *helpers, f"\n{head}", *lines]) + "\n"
+    head = ['@np.errstate(all="ignore")'] if warnings else []
+    return ["", *head, f"def {program.name}({', '.join(parameters)}):", *lines]
 
 
 def _stands_in_another(equation: Equation, formula: Symbol, uses: dict[Variable, int], program: Program) -> bool:

@@ -10,8 +10,11 @@ from ..errors import CaptureError
 from .ir import Program, Variable
 
 
-def assert_repeated(first: Program, second: Program) -> None:
-    """Raise CaptureError at the first thing in which two captures of the same call differ."""
+def assert_repeated(first: Program, second: Program, results: tuple[list[Any], list[Any]] = ([], [])) -> None:
+    """Raise CaptureError at the first thing in which two captures of the same call differ.
+
+    `results` are what the function returned that is no array.
+    """
     numbers: dict[Variable, Any] = {}
     for program in (first, second):
         for number, variable in enumerate(program.inputs):
@@ -29,7 +32,12 @@ def assert_repeated(first: Program, second: Program) -> None:
             return len(a) == len(b) and all(map(same, a, b))
         if isinstance(a, dict) and isinstance(b, dict):
             return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-        if isinstance(a, slice | type(...)) or a is None or callable(a):
+        if isinstance(a, slice) and isinstance(b, slice):
+            return same([a.start, a.stop, a.step], [b.start, b.stop, b.step])
+        if callable(a) and not isinstance(a, type):
+            # A function that is made anew in each run is another one of the same code.
+            return a is b or getattr(a, "__code__", a) is getattr(b, "__code__", b)
+        if type(a).__eq__ is object.__eq__:
             return type(a) is type(b)
         return type(a) is type(b) and bool(a == b or a != a)
 
@@ -38,7 +46,7 @@ def assert_repeated(first: Program, second: Program) -> None:
             (one.arguments, dict(one.keywords)), (other.arguments, dict(other.keywords))
         ):
             raise _differs(one.place)
-    if len(first.equations) != len(second.equations) or not same(first.outputs, second.outputs):
+    if len(first.equations) != len(second.equations) or not same(first.outputs, second.outputs) or not same(*results):
         raise _differs(first.equations[-1].place if first.equations else "")
 
 

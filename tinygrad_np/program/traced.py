@@ -15,34 +15,53 @@ import numpy as np
 
 from ..errors import CaptureError
 from ..graph import user_place
-from ..primitive import Primitive
+from ..primitive import NUMPY, Primitive
 from ..tensor import Tensor
 from .ir import Variable
+from .refusals import GENERAL, LENGTH, is_shaped_by_values, of_the_running_line
 
 if TYPE_CHECKING:
     from .capture import Tracer
 
 
+class Memory:
+    """What an array and its views share: how often it was changed in place, `place` says where last.
+
+    `settled` is the count at which the Tensor whose array this is was told so.
+    """
+
+    __slots__ = ("changes", "place", "settled")
+
+    def __init__(self) -> None:
+        self.changes = self.settled = 0
+        self.place = ""
+
+
 class Traced:
-    """A value of the captured program; `owner` is the Tensor that it was read from."""
+    """A value of the captured program.
 
-    __slots__ = ("_current", "_variable", "_viewed", "owner", "tracer", "value")
+    `memory` is shared with its views, `changes` the count at which this value stood there; `handed_out` is the memory
+    of the Tensor that it was read from, which is the user's as soon as t.data gives it away.
+    """
 
-    def __init__(self, tracer: Tracer, variable: Variable, value: Any, owner: Any = None) -> None:
+    __slots__ = ("_variable", "changes", "handed_out", "memory", "tracer", "value")
+
+    def __init__(self, tracer: Tracer, variable: Variable, value: Any, memory: Memory | None = None) -> None:
         self.tracer = tracer
         self._variable = variable
         self.value = value
-        self.owner = owner
-        self._current = True
-        self._viewed = False
+        self.memory = memory or Memory()
+        self.changes = self.memory.changes
+        self.handed_out: Memory | None = None
 
     @property
     def variable(self) -> Variable:
         """The program's variable; an array that was changed in place since can't be read."""
-        if not self._current:
+        if self.changes != self.memory.changes:
             raise CaptureError(
-                f"an array that was changed in place is used by its old name, {user_place()}; a compiled function "
-                "takes `a = a + b`, and `t.data -= a` of a Tensor's values."
+                f"an array that was changed in place, {self.memory.place}, is used by an old name, {user_place()}: the "
+                "array itself, or another that was a view of it. A compiled function takes `a = a + b`, and "
+                "`t.data -= a` of a Tensor's values."
             )
         return self._variable
 
@@ -63,26 +82,26 @@ class Traced:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         if any(isinstance(value, Tensor) for value in inputs):
             return NotImplemented  # The Tensor records, and comes back here with arrays.
-        out = keywords.pop("out", None)
-        if out is not None:
-            if out != (self,) and out[0] is not self:
-                self._refuse("was to be written into an array")
-            if self._viewed:
-                self._refuse("was changed in place while views of it are in use")
+        out = keywords.pop("out", (None,))[0]
+        if out is not None and not isinstance(out, Traced):
+            self._refuse("was to be written into an array")
         called: str = ufunc.__name__
         if getattr(np, called, None) is not ufunc or method == "at":
             self._refuse(f"was given to {called}, which is not NumPy's or writes into an array")
         function: Any = ufunc if method == "__call__" else getattr(ufunc, method)
         name = called if method == "__call__" else f"{called}.{method}"
-        if out is None:
-            return self.tracer.apply(name, function, inputs, keywords)
         result = self.tracer.apply(name, function, inputs, keywords)
+        return result if out is None else out._changed_to(result)
+
+    def _changed_to(self, result: Traced) -> Traced:
+        """The array after it was changed in place to this; all other names of it, and its views, are old then."""
         if result.dtype != self.dtype:
             result = result.astype(self.dtype)
-        self._current = False
-        if self.owner is not None:
-            self.tracer.pending[id(self.owner)] = (self.owner, user_place())
-        return result
+        if result.shape != self.shape:
+            self._refuse(f"of the shape {self.shape} was to be changed in place to one of the shape {result.shape}")
+        self.memory.changes += 1
+        self.memory.place = user_place()
+        return Traced(self.tracer, result._variable, result.value, self.memory)
 
     def __array_function__(self, function: Any, kinds: Any, arguments: Any, keywords: Any) -> Any:
         if Tensor in kinds:
@@ -91,6 +110,12 @@ class Traced:
             self._refuse("was to be written into an array")
         if function in _WRITING:
             self._refuse("was to be written into an array")
+        if function in _OF_FUNCTIONS:
+            return NUMPY[function](*arguments, **keywords)
+        module = function.__module__.removeprefix("numpy").removeprefix(".")
+        name = f"{module}.{function.__name__}" if module else function.__name__
+        if is_shaped_by_values(function, arguments, keywords):
+            self._refuse(LENGTH[0].format(f"np.{name}"), LENGTH[1])
         if function in (np.shape, np.ndim, np.size):
             return function(self.value, *arguments[1:], **keywords)
         if function is np.where and len(arguments) == 3 and isinstance(arguments[0], Traced):
@@ -101,22 +126,13 @@ class Traced:
             arguments, keywords = arguments[:1], {"axis": arguments[1], **keywords}
         if function in _METHODS and arguments and arguments[0] is self:
             return _METHODS[function](self, *arguments[1:], **keywords)
-        module = function.__module__.removeprefix("numpy").removeprefix(".")
-        name = f"{module}.{function.__name__}" if module else function.__name__
         return self.tracer.apply(name, function, arguments, keywords)
 
     def __primitive__(self, primitive: Primitive, arguments: Any, parameters: dict[str, Any]) -> Any:
         for argument in arguments:
             if isinstance(argument, Tensor):
                 return argument.__primitive__(primitive, arguments, parameters)
-        try:
-            return primitive.forward(*arguments, **parameters)
-        except (CaptureError, ValueError, TypeError) as error:
-            # NumPy may have wrapped what a traced value refused.
-            refused = error if isinstance(error, CaptureError) else error.__cause__
-            if not isinstance(refused, CaptureError):
-                raise
-            return self.tracer.apply_whole(refused, primitive.forward, arguments, parameters)
+        return primitive.run(arguments, parameters)
 
     # What NumPy's arrays have as methods.
 
@@ -130,13 +146,11 @@ class Traced:
         if order != "C":
             return self.tracer.apply("reshape", np.reshape, (self, shape[0] if len(shape) == 1 else shape, order), {})
         result = self.value.reshape(*shape)
-        self._viewed = True
         return self.tracer.apply("reshape", np.reshape, (self, result.shape), {})
 
     def transpose(self, *axes: Any) -> Any:
         """The axes in another order."""
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
-        self._viewed = True
         order = None if not order else tuple(int(axis) % self.ndim for axis in order)
         if order is None or order == tuple(reversed(range(self.ndim))):
             return self.tracer.apply("transpose", np.transpose, (self,), {})
@@ -163,11 +177,14 @@ class Traced:
     ravel = flatten
 
     def __getitem__(self, index: Any) -> Any:
-        self._viewed = True
-        return self.tracer.apply("getitem", _getitem, (self, index), {})
+        if index is Ellipsis:
+            # All of it, as t.data hands it out: an array, though it be of a single number.
+            whole = self.tracer.apply("copy", np.copy, (self,), {})
+            return Traced(self.tracer, whole._variable, whole.value, self.handed_out or self.memory)
+        return self.tracer.pick(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        self._refuse("was assigned to at an index")
+        self._refuse(*of_the_running_line("was assigned to at an index"))
 
     def __len__(self) -> int:
         return len(self.value)
@@ -186,11 +203,14 @@ class Traced:
 
     # What would need the value.
 
-    def _refuse(self, what: str) -> NoReturn:
+    def numpy(self) -> Any:
+        """The values, which only the program will know: what asks a Tensor for its values goes on with them."""
+        return self
+
+    def _refuse(self, what: str, advice: str = GENERAL) -> NoReturn:
         error = CaptureError(
             f"a value of a compiled function {what}, {user_place()}: the program that is being captured has to hold "
-            "for other values too. Return the value and look at it outside, choose with np.where, pass what is random "
-            "as an argument, write new values as a new array."
+            f"for other values too. {advice}"
         )
         error.whole = self.tracer.apply_whole
         raise error
@@ -199,12 +219,12 @@ class Traced:
         self._refuse("was asked whether it is true (by an if, an assert, a comparison)")
 
     def __float__(self) -> float:
-        self._refuse("was read as a number")
+        self._refuse(*of_the_running_line("was read as a number"))
 
-    __int__ = __index__ = __complex__ = item = tolist = numpy = __float__
+    __int__ = __index__ = __complex__ = item = tolist = __float__
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        self._refuse("was printed, or given to what needs its numbers")
+        self._refuse(*of_the_running_line("was printed, or given to what needs its numbers"))
 
     def __repr__(self) -> str:
         self._refuse("was printed")
@@ -220,8 +240,12 @@ class Traced:
     __hash__ = object.__hash__
 
 
-def _getitem(x: Any, index: Any) -> Any:
-    return x[index]
+def memory_of(result: Any, boxes: list[Traced]) -> Memory | None:
+    """The memory of the array of which a result is a view, if it is one of any."""
+    if not isinstance(result, np.ndarray):
+        return None
+    viewed = (box for box in boxes if isinstance(box.value, np.ndarray) and np.may_share_memory(box.value, result))
+    return next((box.memory for box in viewed), None)
 
 
 def _astype(x: Any, dtype: Any) -> Any:
@@ -292,6 +316,9 @@ _REDUCTIONS = {np.sum, np.mean, np.max, np.min, np.prod}
 
 _WRITING = {np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis}
 """Functions that change what they are given."""
+
+_OF_FUNCTIONS = {np.apply_along_axis, np.apply_over_axes, np.piecewise}
+"""Functions that call others, which are captured as well: ours are made of what can be."""
 
 _METHODS: dict[Any, Any] = {
     np.reshape: lambda x, shape=None, order="C", **other: x.reshape(shape, order=order),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from ..ir import Program
+from .batching import batched
 from .cleaning import common_subexpressions, dead_code, folded_constants
 from .identities import identities
-from .lowering import converted_once, shared_softplus
+from .logistic import shared_exponentials
+from .lowering import converted_once, merged_factors
 from .naming import named
+from .pieces import early_terms, rejoined, summed_pieces
 from .polynomials import cancelled
 from .products import stacked_products, transposed_products
+from .reductions import checked_by_sums, summed_products
 from .scales import hoisted_scales
 from .stable import stable_logarithms
 
@@ -33,13 +37,26 @@ PASSES = (
     dead_code,
     transposed_products,
     stacked_products,
+    rejoined,
+    early_terms,
+    batched,
+    summed_pieces,
     stable_logarithms,
     cancelled,
     hoisted_scales,
     dead_code,
 )
 
-LOWERING = (shared_softplus, common_subexpressions, converted_once, common_subexpressions, dead_code)
+LOWERING = (
+    shared_exponentials,
+    common_subexpressions,
+    checked_by_sums,
+    merged_factors,
+    summed_products,
+    converted_once,
+    common_subexpressions,
+    dead_code,
+)
 
 
 def lowered(program: Program) -> Program:

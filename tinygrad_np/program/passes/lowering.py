@@ -11,38 +11,32 @@ from ..ir import Equation, Program, Variable
 from ..rewrite import Edit, rewrite
 
 
-def shared_softplus(program: Program) -> Program:
-    """logaddexp(0, z) and logaddexp(0, -z), where both are needed, by one exponential and one logarithm.
-
-    log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)), of which the last part is the same for -z.
-    """
-    made_by = program.made_by()
-    softplus = [equation for equation in program.equations if _softplus_of(equation) is not None]
-    sources: dict[Variable, list[Variable]] = {}
-    for equation in softplus:
-        z = _softplus_of(equation)
-        maker = made_by.get(z)
-        root = maker.arguments[0] if maker is not None and maker.operation == "negative" else z
-        sources.setdefault(root, []).append(z)
-    pairs = {z: root for root, both in sources.items() if len(set(both)) > 1 for z in both}
+def merged_factors(program: Program) -> Program:
+    """Two numbers that an array is multiplied by, one after the other, are one."""
 
     def rule(equation: Equation, edit: Edit) -> Any:
-        z = _softplus_of(equation)
-        if z not in pairs or z.dtype != equation.output.dtype:
+        first = _factor(equation)
+        inner = edit.made_by.get(first[1]) if first is not None and edit.is_used_once(first[1]) else None
+        second = _factor(inner) if inner is not None else None
+        if first is None or second is None or second[1].dtype != equation.output.dtype:
             return None
-        small = edit.apply(np.exp, edit.apply(np.negative, edit.apply(np.absolute, pairs[z])))
-        return edit.apply(np.add, edit.apply(np.maximum, z, 0), edit.apply(np.log1p, small))
+        number = first[0] * second[0]
+        return edit.apply(np.multiply, second[1], number) if np.isfinite(number) and number else None
 
     return rewrite(program, rule)
 
 
-def _softplus_of(equation: Equation) -> Any:
-    if equation.operation != "logaddexp":
-        return None
-    for one, other in (equation.arguments, equation.arguments[::-1]):
-        if isinstance(one, int | float) and one == 0 and isinstance(other, Variable):
-            return other
+def _factor(equation: Equation) -> tuple[float, Variable] | None:
+    """The number that an equation multiplies an array by, and the array."""
+    if equation.operation == "multiply" and len(equation.inputs) == 1 and equation.output.ndim:
+        for one, other in (equation.arguments, equation.arguments[::-1]):
+            if isinstance(one, float) and isinstance(other, Variable) and other.dtype == equation.output.dtype:
+                return one, other
     return None
+
+
+CONVERTING = {"add", "divide", "dot", "matmul", "maximum", "minimum", "multiply", "subtract"}
+"""Operations for which NumPy converts its operands."""
 
 
 def converted_once(program: Program) -> Program:
@@ -50,12 +44,12 @@ def converted_once(program: Program) -> Program:
     edit = Edit(program)
     for equation in program.equations:
         edit.current = equation
-        if equation.operation in ("add", "subtract", "multiply", "divide") and equation.output.dtype.kind == "f":
+        if equation.operation in CONVERTING and equation.output.dtype.kind == "f":
             dtype = equation.output.dtype
             converted = {
                 value: edit.apply(_astype, value, dtype)
                 for value in equation.inputs
-                if value.dtype.kind in "biu" and value.size > 100 and _is_exact(value.dtype, dtype)
+                if value.dtype.kind in "biu" and value.ndim and _is_exact(value.dtype, dtype)
             }
             edit.add(dataclasses.replace(equation.with_inputs(converted)))
         else:

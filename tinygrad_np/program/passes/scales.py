@@ -14,7 +14,10 @@ import numpy as np
 from ..ir import Equation, Program, Variable
 from ..rewrite import Edit
 
-LINEAR = {"dot", "matmul", "multiply", "negative", "transpose", "reshape", "sum", "astype", "add", "subtract", "divide"}
+LINEAR = {
+    "add", "astype", "concatenate", "divide", "dot", "getitem", "matmul", "multiply", "negative", "reshape", "subtract",
+    "sum", "transpose",
+}  # fmt: skip
 
 
 def hoisted_scales(program: Program) -> Program:
@@ -109,6 +112,8 @@ def _carries(equation: Equation, carried: set[Variable]) -> bool:
     count = sum(variable in carried for variable in equation.inputs)
     if equation.operation in ("add", "subtract"):
         return count == len(equation.arguments)
+    if equation.operation == "concatenate":
+        return count == len(equation.inputs)
     if equation.operation == "divide":
         return count == 1 and equation.arguments[0] in carried
     return count == 1

@@ -42,7 +42,12 @@ def stable_logarithms(program: Program) -> Program:
 def sigmoid_of(value: Any, edit: Edit) -> Any:
     """The x in 1 / (1 + exp(x)), or None."""
     quotient = edit.maker(value, "divide")
-    if quotient is None or edit.number(quotient.arguments[0]) != 1:
+    return None if quotient is None else exponent_of_sigmoid(quotient, edit)
+
+
+def exponent_of_sigmoid(quotient: Equation, edit: Edit) -> Any:
+    """The x of an equation 1 / (1 + exp(x)), or None if it is any other."""
+    if quotient.operation != "divide" or edit.number(quotient.arguments[0]) != 1:
         return None
     total = edit.maker(quotient.arguments[1], "add")
     if total is None:

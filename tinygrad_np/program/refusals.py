@@ -1,0 +1,96 @@
+"""What no program can hold, and how it is said: results whose shape depends on values, indices into NumPy's arrays."""
+
+from __future__ import annotations
+
+import dis
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..errors import user_frame
+from ..tree import flatten
+
+_SHAPED_BY_ALL = {
+    np.argwhere, np.flatnonzero, np.nonzero, np.unique, np.unique_all, np.unique_counts, np.unique_inverse,
+    np.unique_values, np.union1d, np.intersect1d, np.setdiff1d, np.setxor1d, np.trim_zeros, np.roots, np.polydiv,
+}  # fmt: skip
+"""Functions that give as many elements as their arguments have of some kind."""
+
+_SHAPED_BY: dict[Any, tuple[int, str]] = {
+    np.array_split: (1, "indices_or_sections"), np.bincount: (0, "x"), np.broadcast_to: (1, "shape"),
+    np.compress: (0, "condition"), np.delete: (1, "obj"), np.dsplit: (1, "indices_or_sections"),
+    np.extract: (0, "condition"), np.hsplit: (1, "indices_or_sections"), np.pad: (1, "pad_width"),
+    np.repeat: (1, "repeats"), np.resize: (1, "new_shape"), np.split: (1, "indices_or_sections"),
+    np.tile: (1, "reps"), np.vsplit: (1, "indices_or_sections"),
+}  # fmt: skip
+"""Functions of which one argument says how many elements they give, and its place."""
+
+LENGTH = (
+    "was given to {}, the shape of whose result depends on values",
+    "Choose with np.where, which keeps the shape, or call it outside, and give what it returns as an argument.",
+)
+MASK = (
+    "was a mask that picks elements, as many as are true",
+    "Write np.where(mask, x, 0), which keeps the shape, in the place of x[mask], and divide sums by np.sum(mask).",
+)
+BOUND = (
+    "was the bound of a slice, whose length would depend on it",
+    "Pick as many elements in every call: x[start + np.arange(10)] in the place of x[start:start + 10].",
+)
+_STORED = (
+    "was written into an array or list, or says where",
+    "Write tg.index_update(array, index, value) in the place of array[index] = value, tg.one_hot(labels, n) for ones "
+    "in rows of zeros.",
+)
+_PICKED = (
+    "was the index into an array or list that is no part of the program",
+    "Make the array a Tensor or an argument: Tensor(array)[index] in the place of array[index], tg.one_hot(labels, n) "
+    "in the place of np.eye(n)[labels].",
+)
+GENERAL = (
+    "Return the value and look at it outside, choose with np.where, pass what is random as an argument, write new "
+    "values as a new array."
+)
+
+
+def is_shaped_by_values(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
+    """Whether the shape of the result depends on values that a program does not know."""
+    if function in _SHAPED_BY_ALL or (function is np.where and len(arguments) == 1):
+        return True
+    if function in (np.histogram, np.histogram_bin_edges):
+        return isinstance(keywords.get("bins", arguments[1] if len(arguments) > 1 else None), str)
+    if function not in _SHAPED_BY:
+        return False
+    place, name = _SHAPED_BY[function]
+    value = arguments[place] if place < len(arguments) else keywords.get(name)
+    # One place is left out however it is called.
+    return any(is_traced(one) and (one.ndim or function is not np.delete) for one in flatten(value)[0])
+
+
+def is_traced(value: Any) -> bool:
+    """Whether a value is captured: a Traced array, or a Tensor that holds one."""
+    return hasattr(getattr(value, "_data", value), "tracer")
+
+
+def parts_of(index: Any) -> Iterator[tuple[Any, bool]]:
+    """The captured values in an index, and whether each is the bound of a slice."""
+    if isinstance(index, tuple | list):
+        for part in index:
+            yield from parts_of(part)
+    elif isinstance(index, slice):
+        yield from ((bound, True) for bound in (index.start, index.stop, index.step) if is_traced(bound))
+    elif is_traced(index):
+        yield index, False
+
+
+def of_the_running_line(otherwise: str) -> tuple[str, str]:
+    """What was done with a value that had to tell its numbers, and what to do: seen in the user's line that runs."""
+    frame = user_frame()
+    code, place = frame.f_code, frame.f_lasti
+    running = next((one for one in dis.get_instructions(code) if one.offset == place), None)
+    if running is not None and running.opname == "STORE_SUBSCR":
+        return _STORED
+    if running is not None and (running.opname == "BINARY_SUBSCR" or running.argrepr == "[]"):
+        return _PICKED
+    return otherwise, GENERAL

@@ -1,0 +1,276 @@
+"""Whether places, containers and arrays are as they were when they were given here, and putting them back.
+
+    places = Places([Place(config, "rate", 0.1, "config.rate")], getattr)
+    places.holds()           whether all is as it was, quickly
+    places.changed()         the paths of what is not
+    places.restore()
+
+Each class has these three methods, for one kind of state. The same means: the same object in the same place (or an
+equal number or string of the same type, which `changed` then takes for it), the same bytes in an array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from itertools import chain
+from operator import getitem, is_
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from .reachable import ABSENT, Place
+
+_EXACT = frozenset({int, str, bytes, bool, range})
+_GONE = object()
+
+
+class Places:
+    """Which object stands in an attribute or item; `read` is getattr or getitem."""
+
+    def __init__(self, places: list[Place], read: Callable[[Any, Any], Any]) -> None:
+        self.places = places
+        self.read = read
+        self.values = [tuple(place[:3]) for place in places]
+
+    def holds(self) -> bool:
+        """Whether all is as it was, quickly."""
+        read = self.read
+        for holder, name, value in self.values:  # noqa: SIM110 (`all` of a generator takes longer)
+            if read(holder, name) is not value:
+                return False
+        return True
+
+    def changed(self) -> Iterable[str]:
+        """The paths of what is not as it was."""
+        for number, place in enumerate(self.places):
+            now = self._now(place)
+            if _same(now, place.value):
+                self.places[number] = place._replace(value=now)
+                self.values[number] = (place.holder, place.name, now)
+            else:
+                yield place.path
+
+    def restore(self) -> None:
+        """Put back what is not as it was."""
+        for place in self.places:
+            if not _same(self._now(place), place.value):
+                with suppress(AttributeError, KeyError, TypeError, ValueError):
+                    self._put(*place[:3])
+
+    def _now(self, place: Place) -> Any:
+        try:
+            return self.read(place.holder, place.name)
+        except Exception:
+            return _GONE
+
+    def _put(self, holder: Any, name: Any, value: Any) -> None:
+        if self.read is getitem:
+            holder[name] = value
+        elif value is ABSENT:
+            delattr(holder, name)
+        else:
+            # Past a frozen dataclass, or what the user's own class does when it is assigned to.
+            (type if isinstance(holder, type) else object).__setattr__(holder, name, value)
+
+
+class Absent:
+    """Globals that did not exist, so that the code reads Python's own, or nothing."""
+
+    def __init__(self, absent: list[tuple[dict[str, Any], str]]) -> None:
+        self.absent = absent
+
+    def holds(self) -> bool:
+        """Whether all is as it was, quickly."""
+        for scope, name in self.absent:  # noqa: SIM110
+            if name in scope:
+                return False
+        return True
+
+    def changed(self) -> Iterable[str]:
+        """The paths of what is not as it was."""
+        return (name for scope, name in self.absent if name in scope)
+
+    def restore(self) -> None:
+        """Put back what is not as it was."""
+        for scope, name in self.absent:
+            scope.pop(name, None)
+
+
+class Sizes:
+    """How many attributes objects have: a new one would hide what their class has by that name."""
+
+    def __init__(self, namespaces: list[tuple[dict[str, Any], str]]) -> None:
+        self.sizes = [(namespace, len(namespace)) for namespace, _ in namespaces]
+        self.names = [(namespace, frozenset(namespace), path) for namespace, path in namespaces]
+
+    def holds(self) -> bool:
+        """Whether all is as it was, quickly."""
+        for namespace, size in self.sizes:  # noqa: SIM110
+            if len(namespace) != size:
+                return False
+        return True
+
+    def changed(self) -> Iterable[str]:
+        """The paths of what is not as it was."""
+        for namespace, names, path in self.names:
+            if len(namespace) != len(names):
+                yield f"{path}.{min({*namespace} ^ names)}"
+
+    def restore(self) -> None:
+        """Put back what is not as it was."""
+        for namespace, names, _ in self.names:
+            for name in {*namespace} - names:
+                del namespace[name]
+
+
+class Containers:
+    """The entries of dicts, lists, sets and deques, in their order."""
+
+    def __init__(self, containers: list[tuple[Any, str]]) -> None:
+        self.containers = [
+            (container, [list(part) for part in _parts(container)], path) for container, path in containers
+        ]
+        self.parts = [part for container, _ in containers for part in _parts(container)]
+        self.saved = [saved for _, parts, _ in self.containers for saved in parts]
+        self.sizes = [(part, len(saved)) for part, saved in zip(self.parts, self.saved, strict=True)]
+
+    def holds(self) -> bool:
+        """Whether all is as it was, quickly."""
+        for part, size in self.sizes:
+            if len(part) != size:
+                return False
+        return all(map(is_, chain.from_iterable(self.parts), chain.from_iterable(self.saved)))
+
+    def changed(self) -> Iterable[str]:
+        """The paths of what is not as it was."""
+        for container, parts, path in self.containers:
+            for part, saved in zip(_parts(container), parts, strict=True):
+                now = list(part)
+                if not _all_same(now, saved):
+                    yield path
+                    break
+                saved[:] = now
+
+    def restore(self) -> None:
+        """Put back what is not as it was."""
+        for container, parts, _ in self.containers:
+            if all(map(_all_same, map(list, _parts(container)), parts)) or isinstance(
+                container, MappingProxyType
+            ):
+                continue
+            container.clear()
+            if isinstance(container, dict):
+                container.update(zip(*parts, strict=True))
+            elif isinstance(container, set):
+                container.update(*parts)
+            else:
+                container.extend(*parts)
+
+
+class Bytes:
+    """The bytes of arrays, of those whose memory can be compared as it is."""
+
+    def __init__(self, arrays: list[tuple[Any, str]]) -> None:
+        self.contents = [
+            (bytearray(memoryview(memory_of(array))), memory_of(array), path) for array, path in arrays
+        ]
+        self.layouts = [
+            (array, *_layout(array), path) for array, path in arrays if isinstance(array, np.ndarray)
+        ]
+
+    def holds(self) -> bool:
+        """Whether all is as it was, quickly."""
+        for array, shape, dtype, _ in self.layouts:
+            if array.shape != shape or array.dtype is not dtype:
+                return False
+        # A bytearray compares itself with whatever has bytes, at the speed of memcmp.
+        for copy, memory, _ in self.contents:  # noqa: SIM110
+            if copy != memory:
+                return False
+        return True
+
+    def changed(self) -> Iterable[str]:
+        """The paths of what is not as it was."""
+        for array, shape, dtype, path in self.layouts:
+            if _layout(array) != (shape, dtype):
+                yield path
+        for copy, memory, path in self.contents:
+            if copy != memory:
+                yield path
+
+    def restore(self) -> None:
+        """Put back what is not as it was."""
+        for copy, memory, _ in self.contents:
+            with suppress(ValueError):  # It may be read-only by now.
+                if copy != memory:
+                    np.frombuffer(memory, np.uint8)[:] = copy
+
+
+class Elements:
+    """The elements of other arrays: of those with gaps in their memory, of objects, of dates."""
+
+    def __init__(self, arrays: list[tuple[Any, str]]) -> None:
+        self.arrays = [(array, array.copy(), path) for array, path in arrays]
+
+    def holds(self) -> bool:
+        """Whether all is as it was, quickly."""
+        return not any(True for _ in self.changed())
+
+    def changed(self) -> Iterable[str]:
+        """The paths of what is not as it was."""
+        for array, copy, path in self.arrays:
+            if _layout(array) != _layout(copy) or not (
+                _all_same(array.ravel().tolist(), copy.ravel().tolist())
+                if array.dtype.hasobject
+                else array.tobytes() == copy.tobytes()
+            ):
+                yield path
+
+    def restore(self) -> None:
+        """Put back what is not as it was."""
+        for array, copy, _ in self.arrays:
+            with suppress(ValueError):
+                array[...] = copy
+
+
+def memory_of(array: Any) -> Any:
+    """What shows the bytes of an array without a gap; None if nothing does."""
+    if not isinstance(array, np.ndarray):
+        return array
+    plain = array.view(np.ndarray)
+    plain = plain if plain.flags.c_contiguous else plain.T
+    return (
+        None if not plain.flags.c_contiguous or plain.dtype.hasobject or plain.dtype.kind in "mM" else plain
+    )
+
+
+def _layout(array: Any) -> tuple[Any, Any]:
+    return array.shape, array.dtype
+
+
+def _parts(container: Any) -> tuple[Any, ...]:
+    """What can be iterated over, again and again, to see all of a container."""
+    is_mapping = isinstance(container, dict | MappingProxyType)
+    return (container.keys(), container.values()) if is_mapping else (container,)
+
+
+def _all_same(now: Any, before: Any) -> bool:
+    return len(now) == len(before) and all(map(_same, now, before))
+
+
+def _same(now: Any, before: Any) -> bool:
+    """Whether it is the same object, or a number, a string, a tuple of such that nothing can tell from it."""
+    if now is before:
+        return True
+    kind = type(before)
+    if type(now) is not kind:
+        return False
+    if kind in _EXACT:
+        return bool(now == before)
+    if kind is float or kind is complex:
+        return repr(now) == repr(before)  # -0.0 is another number than 0.0; NaN is the same as NaN.
+    if isinstance(before, np.generic):
+        return bool(now.dtype == before.dtype and now.tobytes() == before.tobytes())
+    return kind is tuple and _all_same(now, before)

@@ -1,0 +1,242 @@
+"""A compiled function for one kind of arguments: its program, its sources, and the function that runs.
+
+variant = Variant(f, leaves, rebuild)        capture, passes, emission
+variant(leaves)                              run on arrays of these shapes and dtypes, update the Tensors
+variant.source                               the program as a NumPy function
+"""
+
+from __future__ import annotations
+
+import builtins
+import dataclasses
+import threading
+from collections.abc import Callable, Sequence
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from ..exposure import ALONE, Exposure
+from ..graph import clock
+from ..tensor import Tensor, make_tensor
+from ..tree import Rebuild
+from .capture import Captured, capture
+from .emit import General, constants_of, long_constants, signature
+from .fast import fast_source
+from .guards import Guards
+from .ir import Program, Variable
+from .passes import lowered, simplified
+from .plan import is_fresh, roots_of
+from .readable import readable_source
+
+
+class Variant:
+    """The program for one kind of arguments, with a function for each thread.
+
+    `general` is the program for all values, where this one was made for those without rare cases.
+    """
+
+    def __init__(self, f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild, assumes: bool = True) -> None:
+        self.captured = captured = capture(f, leaves, rebuild, assumes)
+        self.guards = Guards(f, captured)
+        self.program, targets = _updates_last(simplified(captured.program), captured)
+        self.lowered = lowered(self.program)
+        assumed = any(equation.operation == "assume" for equation in self.program.equations)
+        self.general = Variant(f, leaves, rebuild, assumes=False) if assumed else None
+        self.parameters, self.constants = signature(self.program), constants_of(self.program)
+        self.instead = self._call_of(self.general) if self.general else None
+        self.functions = {
+            equation.function: f"rule_{number}"
+            for number, equation in enumerate(self.lowered.equations)
+            if equation.operation.startswith("whole.")
+        }
+        targeted = {variable: f"out_{variable}" for variable in targets}
+        text = fast_source(self.lowered, self.parameters, targeted, self.functions)
+        self.code = builtins.compile(text, f"<compiled {self.program.name}>", "exec")
+        self.local = threading.local()
+        self.held = [(held.tensor, held.slot) for held in captured.reads]
+        owned = _owned(self.program)
+        self.results = _results(captured, owned)
+        update_outputs = self.program.outputs[len(owned) - len(captured.updates) :]
+        self.updates = [
+            (held.tensor, held.slot, held.in_place, is_own)
+            for held, is_own in zip(captured.updates, owned[len(owned) - len(captured.updates) :], strict=True)
+        ]
+        self.written = [
+            (held.tensor, held.in_place)
+            for held, variable in zip(captured.updates, update_outputs, strict=True)
+            if variable in targets
+        ]
+        arguments, keywords = rebuild(leaves)
+        is_plain = not keywords and all(type(argument) is np.ndarray for argument in arguments)
+        self.plain = [(argument.shape, argument.dtype) for argument in arguments] if is_plain else None
+        self.takes_tensors = any(isinstance(leaf, Tensor) for leaf in leaves)
+
+    def _call_of(self, general: Variant) -> General:
+        """The call of the program for all values, with what it needs among the parameters of this one."""
+        ours = {(id(held.tensor), held.slot): str(held.variable) for held in self.captured.reads}
+        given = [str(variable) for variable in self.program.inputs]
+        arguments = given[: len(given) - len(ours)]
+        arguments += [ours[id(held.tensor), held.slot] for held in general.captured.reads]
+        for variable, value in zip(long_constants(general.program), general.constants, strict=True):
+            same = (place for place, known in enumerate(self.constants) if known is value)
+            name = next((self.parameters[len(given) + place] for place in same), None)
+            if name is None:
+                name = f"rare_{variable}"
+                self.parameters.append(name)
+                self.constants.append(value)
+            arguments.append(name)
+        name = f"{self.program.name}_for_rare_values"
+        program, low = (dataclasses.replace(one, name=name) for one in (general.program, general.lowered))
+        return General(program, low, f"{name}({', '.join(arguments)})")
+
+    @property
+    def source(self) -> str:
+        """The program as a NumPy function to be read."""
+        return readable_source(self.program, self.parameters, self.instead)
+
+    @property
+    def fast_source(self) -> str:
+        """The program as the NumPy function that runs."""
+        return fast_source(self.lowered, self.parameters, general=self.instead)
+
+    def is_for(self, arguments: tuple[Any, ...]) -> bool:
+        """Whether the arguments are arrays, and of the shapes and dtypes that the program is for: the usual case."""
+        if self.plain is None or len(arguments) != len(self.plain):
+            return False
+        for argument, (shape, dtype) in zip(arguments, self.plain, strict=True):
+            if type(argument) is not np.ndarray or argument.shape != shape or argument.dtype != dtype:
+                return False
+        return True
+
+    def __call__(self, leaves: Sequence[Any]) -> Any:
+        """Run on the arrays among the arguments."""
+        try:
+            run = self.local.run
+        except AttributeError:
+            names: dict[str, Any] = {name: function for function, name in self.functions.items()}
+            exec(self.code, names)
+            run = self.local.run = names[self.program.name]
+        values = [leaf._data if type(leaf) is Tensor else leaf for leaf in leaves] if self.takes_tensors else [*leaves]
+        values += [owner._data if slot == "_data" else owner.grad for owner, slot in self.held]
+        values += self.constants
+        values += [_writable(tensor, in_place) for tensor, in_place in self.written]
+        results = run(*values)
+        if results is None:
+            assert self.general is not None
+            return self.general(leaves)
+        if self.updates:
+            self._update(results[-len(self.updates) :])
+        for node in self.captured.cleared:
+            node.grad = None
+        return self._returned(results)
+
+    def _update(self, values: Sequence[Any]) -> None:
+        """Give the Tensors their new values, and nodes their new gradients."""
+        for value, (owner, slot, in_place, is_own) in zip(values, self.updates, strict=True):
+            if slot == "grad":
+                owner.grad = value if is_own and isinstance(value, np.ndarray) else np.array(value)
+                continue
+            node = owner._noted()
+            exposure = node.exposure
+            is_out = exposure is not None and exposure.array is not None
+            if owner._data is value and not is_out:
+                continue
+            if is_out and in_place and exposure.array is owner._data:
+                # The user holds this array, and has asked for it to change.
+                if owner._data is not value:
+                    owner._data[...] = value
+                exposure.replaced(next(clock), owner._data)
+                continue
+            if exposure is None:
+                exposure = node.exposure = Exposure()
+            owner._data = value if is_own and isinstance(value, np.ndarray) else np.array(value)
+            exposure.replaced(next(clock), None)
+
+    def _returned(self, results: Sequence[Any]) -> Any:
+        values = iter(results)
+        leaves = []
+        for kind, static, is_zero_d, is_own in self.results:
+            if kind == "static":
+                leaves.append(static)
+                continue
+            value = next(values)
+            if is_zero_d:
+                value = np.array(value)
+            elif not is_own and isinstance(value, np.ndarray):
+                value = value.copy()
+            leaves.append(make_tensor(value, None) if kind == "tensor" else value)
+        return self.captured.rebuild(leaves)
+
+
+def _writable(tensor: Any, in_place: bool) -> Any:
+    """The array for a Tensor's new value: its own, unless somebody sees it change who would not in the function."""
+    array = tensor._data
+    exposure = tensor._node and tensor._node.exposure
+    if exposure is not None and exposure.array is not None:
+        is_usable = in_place and exposure.array is array
+    else:
+        del array
+        is_usable = getrefcount(tensor._data) <= ALONE and tensor._data.base is None
+        array = tensor._data
+    return array if is_usable else np.empty(array.shape, array.dtype)
+
+
+def _updates_last(program: Program, captured: Captured) -> tuple[Program, list[Variable]]:
+    """The program with the updates of Tensors at its end, and those that may be written over the old values."""
+    made_by, uses, roots = program.made_by(), program.uses(), roots_of(program)
+    updated = program.outputs[len(program.outputs) - len(captured.updates) :]
+    held_inputs = program.inputs[len(program.inputs) - len(captured.reads) :]
+    old = {
+        id(held.tensor): variable
+        for held, variable in zip(captured.reads, held_inputs, strict=True)
+        if held.slot == "_data"
+    }
+    candidates = {
+        variable: old.get(id(held.tensor))
+        for held, variable in zip(captured.updates, updated, strict=True)
+        if held.slot == "_data"
+        and variable in made_by
+        and uses[variable] == 1
+        and isinstance(made_by[variable].function, np.ufunc)
+        and variable.ndim
+    }
+    last = [equation for equation in program.equations if not candidates.keys().isdisjoint(equation.outputs)]
+    first = [equation for equation in program.equations if equation not in last]
+    read: dict[Variable, set[Variable]] = {}
+    for equation in last:
+        for variable in equation.inputs:
+            read.setdefault(roots.get(variable, variable), set()).add(equation.output)
+    returned = {roots.get(variable, variable) for variable in program.outputs}
+    targets = [
+        variable
+        for variable, before in candidates.items()
+        if before is None or (before not in returned and read.get(before, set()) <= {variable})
+    ]
+    return dataclasses.replace(program, equations=tuple(first + last)), targets
+
+
+def _owned(program: Program) -> list[bool]:
+    """Which results are new arrays that nothing else refers to."""
+    made_by = program.made_by()
+    seen: set[Variable] = set()
+    owned = []
+    for variable in program.outputs:
+        equation = made_by.get(variable)
+        is_new = equation is not None and variable not in seen and (is_fresh(equation) or not variable.is_array)
+        owned.append(is_new)
+        seen.add(variable)
+    return owned
+
+
+def _results(captured: Captured, owned: list[bool]) -> list[tuple[str, Any, bool, bool]]:
+    """For each leaf of the result: its kind, the static value, whether it is a 0-d array, whether it is a new one."""
+    made = iter(zip(captured.program.outputs, owned, strict=True))
+    results = []
+    for kind, value in captured.results:
+        if kind == "static":
+            results.append((kind, value, False, False))
+        else:
+            variable, is_own = next(made)
+            results.append((kind, None, variable.is_array and not variable.ndim, is_own))
+    return results
