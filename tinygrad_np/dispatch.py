@@ -143,7 +143,7 @@ def _on_arrays(function: Any, arguments: Any, keywords: Any) -> Any:
 
 def _untensored(value: Any) -> Any:
     if hasattr(type(value), "__primitive__"):
-        return value._data
+        return getattr(value, "_data", value)
     if isinstance(value, list | tuple):
         return type(value)(_untensored(part) for part in value)
     if isinstance(value, dict):

@@ -98,9 +98,7 @@ def pull(
         except np.linalg.LinAlgError as error:
             raise _no_slope(error, node) from None
         except CaptureError as error:
-            contribution = error.apply_whole(
-                rule, (upstream, *saved), parameters, of=f"the gradient of {node.operation}"
-            )
+            contribution = error.apply_whole(rule, (upstream, *saved), parameters, of=node.operation)
         if contribution is None:
             continue
         if adjust is not None:

@@ -101,10 +101,11 @@ class CaptureError(TinygradError, RuntimeError):
     def apply_whole(
         self, rule: Callable[..., Any], arguments: tuple[Any, ...], parameters: dict[str, Any], of: str = ""
     ) -> Any:
-        """The result of the rule, as one equation of the program; where there is none, this error, `of` the rule."""
+        """The result of a rule (a gradient rule `of` a primitive), as one equation of the program, or else this error."""
+        error = self.within(f"the gradient of {of}") if of else self
         if self.whole is None:
-            raise self.within(of)
-        return self.whole(self.within(of), rule, arguments, parameters)
+            raise error
+        return self.whole(error, rule, arguments, parameters, of)
 
 
 class WrongGradientError(TinygradError, AssertionError):

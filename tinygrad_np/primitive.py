@@ -93,19 +93,18 @@ class Primitive:
         for argument in arguments:
             if hasattr(argument, "__primitive__"):
                 return argument.__primitive__(self, arguments, parameters)
-        return self.run(arguments, parameters)
-
-    def run(self, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
-        """Run the forward rule on arrays, as a whole where it asks one that is being captured for its values."""
         try:
             return self.forward(*arguments, **parameters)
-        except CaptureError as error:
-            return error.apply_whole(self.forward, arguments, parameters)
-        except (ValueError, TypeError) as error:
-            # NumPy may have wrapped what a traced value refused.
-            if not isinstance(error.__cause__, CaptureError):
-                raise
-            return error.__cause__.apply_whole(self.forward, arguments, parameters)
+        except (CaptureError, ValueError, TypeError) as error:
+            return self.as_a_whole(error, arguments, parameters)
+
+    def as_a_whole(self, error: Exception, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
+        """What the forward rule is in a program, if it failed as it asked an array that is captured for its values."""
+        # NumPy may have wrapped what the array refused.
+        refused = error if isinstance(error, CaptureError) else error.__cause__
+        if not isinstance(refused, CaptureError):
+            raise error
+        return refused.apply_whole(self.forward, arguments, parameters)
 
     def _bind(self, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional arguments beyond the array inputs are parameters; array inputs given by name are put in place."""

@@ -11,8 +11,9 @@ median over the rounds, with its quartiles behind it. Where they lie far apart t
 
 The first call is the first in its process, and makes what is compiled. Memory is the arrays that are held between
 steps, buffers included, and the most that a step adds to them. What is held between steps and is no array, such as the
-captured program itself, of which the others have no like, stands apart and should not grow with the arrays. The arrays that a step makes, once it has run a few times, are those that NumPy allocates
-for its results (the loss, and new parameters that are not written over the old ones) and, counted, those besides.
+captured program itself, of which the others have no like, stands apart and should not grow with the arrays. The arrays
+that a step makes, once it has run a few times, are those that NumPy allocates for its results (the loss, and new
+parameters that are not written over the old ones) and, counted, those besides.
 
 What a pass buys is known to a few hundredths: processes that run the very same program differ by as much.
 """

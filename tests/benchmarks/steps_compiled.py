@@ -77,17 +77,17 @@ LOSSES: dict[str, Callable[..., tuple[Any, Any]]] = {
 def training(network: Network) -> Training:
     """The compiled step, again and again."""
     parameters = leaves(network)
-    losses = LOSSES[network.name]
+    data, losses, rate = network.data, LOSSES[network.name], network.learning_rate
 
     @tg.compile
-    def step(*data: Any) -> Any:
-        loss, reported = losses(*parameters, *data)
+    def step(*given: Any) -> Any:
+        loss, reported = losses(*parameters, *given)
         loss.backward()
-        update(parameters, network.learning_rate)
+        update(parameters, rate)
         return reported
 
     while True:
-        yield step(*network.data), parameters
+        yield step(*data), parameters
 
 
 COMPILED = Contestant("tinygrad_np, compiled", training, lambda tensor: tensor.numpy())

@@ -40,6 +40,14 @@ def test_orthogonal_matrices_have_a_pseudo_inverse_with_a_gradient() -> None:
     np.testing.assert_allclose(tg.grad(f)(q), slope(f, [q], 0), atol=1e-7)
 
 
+@pytest.mark.parametrize("shape", [(4, 3), (3, 4)])
+def test_singular_values_that_coincide_and_are_kept_have_a_gradient_beside_one_that_is_cut(shape: Any) -> None:
+    u, _, vh = linalg.svd(RANDOM.normal(size=shape), full_matrices=False)
+    a, weights = u @ np.diag([4.0, 4.0, 1.0]) @ vh, RANDOM.normal(size=shape[::-1])
+    f = lambda a: np.sum(linalg.pinv(a, 0.5) * weights)  # noqa: E731
+    np.testing.assert_allclose(tg.grad(f)(a), slope(f, [a], 0), atol=1e-7)
+
+
 @pytest.mark.parametrize("rcond", [None, -1, 0.5])
 def test_least_squares(rcond: Any) -> None:
     def f(a: Any, b: Any) -> Any:

@@ -156,7 +156,7 @@ def _(g: Any, y: Any, squares: Any, rank: Any, columns: int) -> Any:
 
 
 @implements(np.linalg.lstsq)
-def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, int, Any]:
+def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, Any, Any]:
     """The least squares solution, the sums of the squares that are left, the rank of A and its singular values."""
     a, b = array_of(a), array_of(b)
     s = np.linalg.svdvals(a)

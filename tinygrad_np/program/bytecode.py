@@ -24,9 +24,11 @@ import numpy as np
 _HERE = Path(__file__).parents[1]
 _OURS = f"{_HERE}{os.sep}"
 _OURS_WITH_STATE = tuple(f"{_HERE / part}" for part in ("nn", "optim"))
-_FOLDERS = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-_FOLDERS |= {*site.getsitepackages(), site.getusersitepackages(), str(Path(np.__file__).parent)}
-_LIBRARIES = ("<frozen ", *(f"{folder}{os.sep}" for folder in _FOLDERS))
+_NUMPY = f"{Path(np.__file__).parent}{os.sep}"
+_STANDARD = {f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib")}
+_INSTALLED = {f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib")}
+_INSTALLED |= {f"{folder}{os.sep}" for folder in (*site.getsitepackages(), site.getusersitepackages())}
+_LIBRARIES = ("<frozen ", _NUMPY, *_STANDARD, *_INSTALLED)
 
 
 class NamesInCode(NamedTuple):
@@ -67,17 +69,31 @@ def place_naming(name: str, codes: Iterable[CodeType]) -> str | None:
     return min(found, key=lambda one: one[0])[1] if found else None
 
 
-def is_users_file(file: str) -> bool:
-    """Whether code in this file is the user's: not Python's own, not an installed package's, not NumPy's or ours."""
+def is_users_file(file: str, home: tuple[str, ...] = ()) -> bool:
+    """Whether code in this file is the user's: not Python's own, an installed package's (but for `home`), or ours."""
     if file.startswith(_OURS):
         return file.startswith(_OURS_WITH_STATE)
-    return not file.startswith(_LIBRARIES)
+    return file.startswith(home) or not file.startswith(_LIBRARIES)
 
 
-def is_users_module(name: str) -> bool:
+def is_users_module(name: str, home: tuple[str, ...] = ()) -> bool:
     """Whether the module of this name is the user's: a file of theirs, or what they made without a file."""
     file = getattr(sys.modules.get(name), "__file__", None)
-    return name not in sys.stdlib_module_names if file is None else is_users_file(file)
+    return name not in sys.stdlib_module_names if file is None else is_users_file(file, home)
+
+
+def is_ours(module: str) -> bool:
+    """Whether a module is of this package, and holds nothing that a user changes."""
+    return f"{module}.".startswith(f"{__name__.partition('.')[0]}.") and not is_users_module(module)
+
+
+def installed_package(file: str) -> tuple[str, ...]:
+    """The folder of the installed package that a file is in, or nothing."""
+    for folder in _INSTALLED:
+        if file.startswith(folder) and not file.startswith((_OURS, _NUMPY)):
+            package, separator, _ = file.removeprefix(folder).partition(os.sep)
+            return (f"{folder}{package}{separator}",)
+    return ()
 
 
 def _with_those_within(code: CodeType) -> list[CodeType]:

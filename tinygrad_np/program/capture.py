@@ -10,9 +10,10 @@ run a second time, and what then differs (a random number, a counter, the time) 
 
 from __future__ import annotations
 
+import inspect
 import operator
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +30,8 @@ from .assumptions import assume, is_users_choice
 from .changes import Changes
 from .ir import Equation, Program, Variable, is_written
 from .names import Held
-from .refusals import BOUND, MASK, parts_of
-from .repetition import assert_repeated
+from .refusals import BOUND, MASK, is_shaped_by, parts_of
+from .repetition import assert_repeated, is_same
 from .snapshot import Runs
 from .traced import Traced, memory_of
 from .watch import watched
@@ -76,7 +77,7 @@ def capture(f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild, assumes:
         first = runs.first(lambda: Tracer(assumes).run(f, leaves, rebuild))
         second = runs.second(lambda: Tracer(assumes).run(f, leaves, rebuild))
         static = [[value for kind, value in one.results if kind == "static"] for one in (first, second)]
-        assert_repeated(first.program, second.program, (static[0], static[1]))
+        assert_repeated(first.program, second.program, (static[0], static[1]), line_of(f))
     return first
 
 
@@ -87,11 +88,12 @@ class Tracer(Changes):
         self.assumes = assumes
         self.inputs: list[Variable] = []
         self.equations: list[Equation] = []
+        self.contents: dict[Variable, Any] = {}
         super().__init__()
 
     def run(self, f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild) -> Captured:
         """Run the function and make the program of what was recorded."""
-        self.warnings = np.geterr()
+        self.warnings, self.place = np.geterr(), line_of(f)
         self.static = [_GIVEN if isinstance(leaf, Tensor | np.ndarray | np.generic) else leaf for leaf in leaves]
         given, stand_ins = [], []
         for leaf in leaves:
@@ -143,6 +145,12 @@ class Tracer(Changes):
             return ("array", leaf.variable)
         if isinstance(leaf, np.ndarray):
             return ("array", self._variable(leaf))
+        held = [*getattr(leaf, "__dict__", {}).values(), *(leaf if isinstance(leaf, set | frozenset) else ())]
+        if isinstance(leaf, Iterator) or any(isinstance(one, Traced) or id(one) in self.new for one in held):
+            raise CaptureError(
+                f"{self.place}: a compiled function returns a {type(leaf).__name__} with values of its run in it; it "
+                "takes and returns arrays, Tensors, numbers, and lists, tuples and dicts of them."
+            )
         return ("static", leaf)
 
     def _captured(self, f: Any, results: list[tuple[str, Any]], make_result: Rebuild) -> Captured:
@@ -161,7 +169,7 @@ class Tracer(Changes):
         name = getattr(f, "__name__", "f")
         program = Program(
             tuple(self.inputs),
-            {variable: array for array, variable in self.constants.values()},
+            self._constants(),
             tuple(self.equations),
             tuple(outputs),
             name if name.isidentifier() else "f",
@@ -235,15 +243,17 @@ class Tracer(Changes):
                 getattr(part, "_data", part)._refuse(*(BOUND if is_bound else MASK))
         return self.apply("getitem", operator.getitem, (x, index), {})
 
-    def apply_whole(self, error: CaptureError, function: Any, arguments: Any, keywords: Any) -> Any:
+    def apply_whole(self, error: CaptureError, function: Any, arguments: Any, keywords: Any, of: str = "") -> Any:
         """Write a rule down as one equation, where it can't be taken apart: where it looks at values, or writes."""
         leaves = flatten((arguments, keywords))[0]
         if any(isinstance(leaf, Tensor) for leaf in leaves) or not any(isinstance(leaf, Traced) for leaf in leaves):
             raise error
+        if is_shaped_by(keywords):
+            raise error
         if function is getitem.forward:
             # An array that is no part of the program, at an index that is.
             return self.pick(*arguments, **keywords)
-        name = getattr(function, "__name__", "rule").strip("_") or "rule"
+        name = getattr(function, "__name__", "").strip("_") or f"gradient_of_{of}"
         result = self.apply(f"whole.{name}", function, arguments, keywords)
         if function in _VARYING or not function.__module__.startswith(_PACKAGE):
             return self.of_one_kind(result)
@@ -277,16 +287,38 @@ class Tracer(Changes):
         """The variable of a traced array, or of a constant."""
         if isinstance(value, Traced):
             return value.variable
-        if id(value) not in self.constants:
+        array, variable = self.constants.get(id(value), (None, None))
+        if variable is None or not is_same(self.contents[variable], array):
+            if np.asarray(value).dtype == object:
+                raise CaptureError(
+                    f"an array of objects met a compiled function, {user_place()}: a program has arrays of numbers; "
+                    "join values with np.stack or np.concatenate."
+                )
             variable = Variable(np.shape(value), np.asarray(value).dtype, None, isinstance(value, np.ndarray))
             self.constants[id(value)] = (value, variable)
-        return self.constants[id(value)][1]
+            self.contents[variable] = value.copy()
+        return variable
+
+    def _constants(self) -> dict[Variable, Any]:
+        """The arrays that are no captured values, as they were when they were read: the function may fill them anew."""
+        arrays = {variable: array for array, variable in self.constants.values()}
+        return {
+            variable: arrays[variable] if is_same(contents, arrays.get(variable)) else contents
+            for variable, contents in self.contents.items()
+        }
+
+
+def line_of(f: Any) -> str:
+    """File and line of a function's definition, as a sentence says it."""
+    code = getattr(inspect.unwrap(f), "__code__", None)
+    return f"{code.co_filename.rpartition('/')[2]} line {code.co_firstlineno}" if code else repr(f)
 
 
 def of_one_kind(x: Any, shape: Any, dtype: Any) -> Any:
     """x, or an error if it is not of the shape and dtype that a program was made for."""
     if np.shape(x) != shape or np.result_type(x) != dtype:
-        raise ValueError(f"a result that is {np.shape(x)} {np.result_type(x)} for these values was {shape} {dtype}")
+        is_now, was = f"{np.shape(x)} {np.result_type(x)}", f"{shape} {np.dtype(dtype)}"
+        raise ValueError(f"a result is {is_now} for these values, and was {was} for those that the program was made of")
     return x
 
 

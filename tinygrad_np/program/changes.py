@@ -62,7 +62,7 @@ class Changes(Names):
             return value
         memory = self.memories.setdefault(key, Memory())
         # A gradient is handed out as it is, values by t.data alone.
-        fresh = Traced(self, value._variable, value.value, memory if key[0] == "grad" else None)
+        fresh = Traced(value.tracer, value._variable, value.value, memory if key[0] == "grad" else None)
         fresh.handed_out = memory
         if memory.changes != memory.settled:
             # Changed through an array that the user holds: only the new value that may be written now is known.

@@ -19,6 +19,7 @@ import numpy as np
 from ..errors import CaptureError
 from ..tensor import Tensor
 from ..tree import flatten
+from .entry import MISSED
 from .ir import Program
 from .passes.naming import named
 from .variant import Variant
@@ -40,14 +41,17 @@ class Compiled:
         if is_capturing():
             return self.f(*arguments, **keywords)
         latest = self.latest
-        if latest is not None and not keywords and latest.is_for(arguments) and latest.guards.hold():
-            return latest(arguments)
+        if latest is not None and latest.is_plain and not keywords and len(arguments) == latest.count:
+            result = latest(arguments)
+            if result is not MISSED:
+                return result
         leaves: list[Any] = []
-        key = _kind((arguments, keywords), leaves) if keywords else tuple([_kind(one, leaves) for one in arguments])
+        key = _kind((arguments, keywords), leaves)
         for variant in self.variants.get(key, ()):
-            if variant.guards.hold():
+            result = variant(leaves)
+            if result is not MISSED:
                 self.latest = variant
-                return variant(leaves)
+                return result
         with self.lock:
             all_leaves, rebuild = flatten((arguments, keywords))
             self.latest = variant = Variant(self.f, all_leaves, rebuild)
@@ -122,12 +126,17 @@ def compile(f: Callable[..., Any]) -> Compiled:
     The first call for each set of shapes, dtypes and static values (Python's numbers, strings) runs f on values that
     write down every function of NumPy, those of the gradient rules too. f takes and returns arrays, Tensors or trees of
     them; it may use `tg.value_and_grad` and its like, `loss.backward()`, and change Tensors that it closes over
-    (`p.data -= lr * p.grad`), which then hold the new values after each call. Arrays and numbers that f closes over are
-    constants: a number or array that was put in another's place is noticed, but not an array that was changed in place,
-    nor what an attribute, a list or a dict holds by then. Give what changes as an argument, or as a Tensor.
+    (`p.data -= lr * p.grad`), which then hold the new values after each call.
 
-    Raises CaptureError, with the line, where f reads a value (float(t), a branch, print) or does not do the same thing
-    twice (random numbers).
+    All else that f can reach is a constant of the program, and watched: variables that it closes over, globals,
+    defaults, attributes and entries of containers, also those that its methods and helper functions read; arrays by
+    their contents. Where anything differs at a later call, f runs anew for that state; when it changes back, the
+    earlier program does. So what changes in every call is better an argument or a Tensor, and so are arrays that take
+    long to compare. Not seen is what code of other packages reads by itself: files, the environment, the clock.
+
+    Raises CaptureError, with the line, where f reads a value (float(t), a branch, print), does not do the same thing
+    twice (random numbers), or in every call changes something but Tensors, or keeps a value outside: its program would
+    not. What was changed by then is put back, but for random generators.
 
     >>> import numpy as np, tinygrad_np as tg
     >>> slope = tg.compile(tg.grad(lambda x: np.sum(np.tanh(x) ** 2)))

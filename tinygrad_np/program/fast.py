@@ -111,7 +111,7 @@ class _Function:
         out = place.name if place is not None else self.targets.get(equation.outputs[0])
         if place is not None and place.part:
             self.before.setdefault(place.name, place.part)
-        if is_view(equation) and equation.inputs[0] in self.places and self._is_view_of_buffer(equation):
+        if is_view(equation) and self._stays(equation):
             self.before[output] = str(expression(equation, self._in_buffer, self.names))
             return []
         arguments = [str(symbol_of(mapped(value, self._text))) for value in equation.arguments]
@@ -174,8 +174,12 @@ class _Function:
         place = self.places.get(variable)
         return self._text(variable) if place is None else Symbol(place.name)
 
-    def _is_view_of_buffer(self, equation: Equation) -> bool:
-        return equation.operation != "reshape" or not self.places[equation.inputs[0]].by_columns
+    def _stays(self, equation: Equation) -> bool:
+        """Whether a view is one of a buffer, or of a constant, and so the same in every call."""
+        source = equation.inputs[0]
+        if source not in self.places:
+            return source in self.constants
+        return equation.operation != "reshape" or not self.places[source].by_columns
 
     def _flipped(self, place: Buffer) -> str:
         self.before.setdefault(f"{place.name}_T", f"{place.name}.T")

@@ -132,7 +132,7 @@ class _Plan:
     def _buffer(self, variable: Variable) -> Buffer:
         """A buffer that is free, or a new one."""
         wanted = (variable.shape, variable.dtype, variable in self.by_columns)
-        found = next((one for one in reversed(self.free) if one[1:4] == wanted), None)
+        found: Buffer | None = next((one for one in reversed(self.free) if one[1:4] == wanted), None)
         if found is not None:
             self.free.remove(found)
             return found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dis
+import functools
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,14 +19,17 @@ _SHAPED_BY_ALL = {
 }  # fmt: skip
 """Functions that give as many elements as their arguments have of some kind."""
 
-_SHAPED_BY: dict[Any, tuple[int, str]] = {
-    np.array_split: (1, "indices_or_sections"), np.bincount: (0, "x"), np.broadcast_to: (1, "shape"),
-    np.compress: (0, "condition"), np.delete: (1, "obj"), np.dsplit: (1, "indices_or_sections"),
-    np.extract: (0, "condition"), np.hsplit: (1, "indices_or_sections"), np.pad: (1, "pad_width"),
-    np.repeat: (1, "repeats"), np.resize: (1, "new_shape"), np.split: (1, "indices_or_sections"),
-    np.tile: (1, "reps"), np.vsplit: (1, "indices_or_sections"),
+_SHAPING = {
+    "axes", "axis", "axisa", "axisb", "axisc", "destination", "indices_or_sections", "keepdims", "minlength",
+    "new_shape", "newshape", "num", "offset", "pad_width", "repeats", "reps", "shape", "source",
 }  # fmt: skip
-"""Functions of which one argument says how many elements they give, and its place."""
+"""Arguments that say how many elements a result has along which axes, whatever the function."""
+
+_SHAPING_OF: dict[Any, str] = {
+    np.bincount: "x", np.compress: "condition", np.diag: "k", np.diagflat: "k", np.diff: "n", np.extract: "condition",
+    np.polyfit: "deg", np.rot90: "k", np.vander: "N",
+}  # fmt: skip
+"""Arguments that do so for one function alone."""
 
 LENGTH = (
     "was given to {}, the shape of whose result depends on values",
@@ -58,14 +63,31 @@ def is_shaped_by_values(function: Any, arguments: tuple[Any, ...], keywords: dic
     """Whether the shape of the result depends on values that a program does not know."""
     if function in _SHAPED_BY_ALL or (function is np.where and len(arguments) == 1):
         return True
+    named = {**dict(zip(parameters_of(function), arguments, strict=False)), **keywords}
     if function in (np.histogram, np.histogram_bin_edges):
-        return isinstance(keywords.get("bins", arguments[1] if len(arguments) > 1 else None), str)
-    if function not in _SHAPED_BY:
-        return False
-    place, name = _SHAPED_BY[function]
-    value = arguments[place] if place < len(arguments) else keywords.get(name)
-    # One place is left out however it is called.
-    return any(is_traced(one) and (one.ndim or function is not np.delete) for one in flatten(value)[0])
+        bins: Any = named.get("bins")
+        return isinstance(bins, str) or (is_traced(bins) and not bins.ndim)
+    if function is np.delete and is_traced(named["obj"]) and named["obj"].ndim:
+        return True  # But one place is left out whichever it is.
+    return is_shaped_by(named, _SHAPING_OF.get(function))
+
+
+def is_shaped_by(named: dict[str, Any], more: str | None = None) -> bool:
+    """Whether among the arguments of these names is a captured value that says what shape the result has."""
+    shaping = [value for name, value in named.items() if name in _SHAPING or name == more]
+    return any(is_traced(part) for part in flatten(shaping)[0])
+
+
+@functools.cache
+def parameters_of(function: Any) -> tuple[str, ...]:
+    """The names of the arguments that a function takes by position, in order."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        return ()
+    any_number = next((one.name for one in parameters if one.kind is one.VAR_POSITIONAL), None)
+    names = [one.name for one in parameters]
+    return tuple(names[: names.index(any_number)] if any_number else names)
 
 
 def is_traced(value: Any) -> bool:

@@ -10,10 +10,10 @@ from ..errors import CaptureError
 from .ir import Program, Variable
 
 
-def assert_repeated(first: Program, second: Program, results: tuple[list[Any], list[Any]] = ([], [])) -> None:
+def assert_repeated(first: Program, second: Program, results: tuple[list[Any], list[Any]], place: str) -> None:
     """Raise CaptureError at the first thing in which two captures of the same call differ.
 
-    `results` are what the function returned that is no array.
+    `results` are what the function of this place returned that is no array.
     """
     numbers: dict[Variable, Any] = {}
     for program in (first, second):
@@ -26,7 +26,7 @@ def assert_repeated(first: Program, second: Program, results: tuple[list[Any], l
     def same(a: Any, b: Any) -> bool:
         if isinstance(a, Variable) and isinstance(b, Variable):
             if a in first.constants and b in second.constants:
-                return _same_array(first.constants[a], second.constants[b])
+                return is_same(first.constants[a], second.constants[b])
             return numbers.get(a) == numbers.get(b)
         if isinstance(a, list | tuple) and type(a) is type(b):
             return len(a) == len(b) and all(map(same, a, b))
@@ -37,7 +37,7 @@ def assert_repeated(first: Program, second: Program, results: tuple[list[Any], l
         if callable(a) and not isinstance(a, type):
             # A function that is made anew in each run is another one of the same code.
             return a is b or getattr(a, "__code__", a) is getattr(b, "__code__", b)
-        if type(a).__eq__ is object.__eq__:
+        if getattr(type(a), "__eq__", None) is object.__eq__:
             return type(a) is type(b)
         return type(a) is type(b) and bool(a == b or a != a)
 
@@ -46,13 +46,19 @@ def assert_repeated(first: Program, second: Program, results: tuple[list[Any], l
             (one.arguments, dict(one.keywords)), (other.arguments, dict(other.keywords))
         ):
             raise _differs(one.place)
-    if len(first.equations) != len(second.equations) or not same(first.outputs, second.outputs) or not same(*results):
-        raise _differs(first.equations[-1].place if first.equations else "")
+    if len(first.equations) != len(second.equations) or not same(first.outputs, second.outputs):
+        raise _differs(first.equations[-1].place if first.equations else place)
+    if not same(*results):
+        raise _differs(place)
 
 
-def _same_array(a: Any, b: Any) -> bool:
-    kind = np.asarray(a).dtype.kind
-    return np.shape(a) == np.shape(b) and bool(np.array_equal(a, b, equal_nan=kind == "f"))
+def is_same(a: Any, b: Any) -> bool:
+    """Whether two arrays have the same shape and elements: NaN beside NaN, but not -0 beside 0."""
+    if np.shape(a) != np.shape(b) or np.asarray(a).dtype != np.asarray(b).dtype:
+        return False
+    if np.asarray(a).dtype.kind != "f":
+        return bool(np.array_equal(a, b))
+    return bool(np.array_equal(a, b, equal_nan=True) and np.array_equal(np.signbit(a), np.signbit(b)))
 
 
 def _differs(place: str) -> CaptureError:

@@ -8,7 +8,8 @@ dtype.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ def rewrite(program: Program, rule: Rule) -> Program:
         equation = before.with_inputs(edit.replaced)
         edit.current = equation
         new = rule(equation, edit) if len(equation.outputs) == 1 else None
-        if new is None or (not isinstance(new, Variable) and equation.output in results):
+        if not _can_stand_for(new, equation, results):
             edit.add(equation)
             continue
         edit.replaced[equation.output] = new
@@ -113,3 +114,44 @@ def rewrite(program: Program, rule: Rule) -> Program:
             new.name = new.name or equation.output.name
             edit.uses[new] = edit.uses.get(new, 0) + edit.uses.get(equation.output, 0)
     return edit.result()
+
+
+def _can_stand_for(new: Any, equation: Equation, results: set[Variable]) -> bool:
+    """Whether what a rule made is of the output's kind: numbers of another dtype, say, may have made it of another."""
+    if isinstance(new, Variable):
+        return (new.shape, new.dtype) == (equation.output.shape, equation.output.dtype)
+    return new is not None and equation.output not in results
+
+
+def ancestors(variables: Iterable[Variable], made_by: Mapping[Variable, Equation]) -> set[Equation]:
+    """The equations that variables depend on."""
+    found: set[Equation] = set()
+    waiting = list(variables)
+    while waiting:
+        maker = made_by.get(waiting.pop())
+        if maker is not None and maker not in found:
+            found.add(maker)
+            waiting += maker.inputs
+    return found
+
+
+def in_order(equations: Sequence[tuple[float, Equation]]) -> list[Equation]:
+    """Each equation behind what it needs, else by its number."""
+    makers = {output: place for place, (_, equation) in enumerate(equations) for output in equation.outputs}
+    waits = [{makers[variable] for variable in equation.inputs if variable in makers} for _, equation in equations]
+    readers: dict[int, list[int]] = {}
+    for place, needed in enumerate(waits):
+        for maker in needed:
+            readers.setdefault(maker, []).append(place)
+    ready = [(number, place) for place, (number, _) in enumerate(equations) if not waits[place]]
+    heapq.heapify(ready)
+    result = []
+    while ready:
+        _, place = heapq.heappop(ready)
+        result.append(equations[place][1])
+        for reader in readers.get(place, ()):
+            waits[reader].discard(place)
+            if not waits[reader]:
+                heapq.heappush(ready, (equations[reader][0], reader))
+    assert len(result) == len(equations), "equations that wait for each other"
+    return result

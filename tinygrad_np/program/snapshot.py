@@ -14,6 +14,7 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from operator import getitem
 from typing import Any, TypeVar
@@ -21,7 +22,7 @@ from typing import Any, TypeVar
 from ..errors import CaptureError
 from .bytecode import place_naming
 from .reachable import Reachable
-from .unchanged import Absent, Bytes, Containers, Elements, Places, Sizes, memory_of
+from .unchanged import Absent, Bytes, Containers, Elements, Places, Sizes, has_bytes
 
 Result = TypeVar("Result")
 
@@ -32,14 +33,14 @@ class Snapshot:
     def __init__(self, f: Callable[..., Any], arguments: Iterable[Any] = ()) -> None:
         found = Reachable(f, arguments)
         self.traced, self.codes = found.traced, found.codes
-        self.randoms = [(generator, path, pickle.dumps(generator)) for generator, path in found.randoms]
-        contiguous = [(array, path) for array, path in found.arrays if memory_of(array) is not None]
-        others = [(array, path) for array, path in found.arrays if memory_of(array) is None]
+        self.randoms = [(generator, path, _drawn(generator)) for generator, path in found.randoms]
+        contiguous = [(array, path) for array, path in found.arrays if has_bytes(array)]
+        others = [(array, path) for array, path in found.arrays if not has_bytes(array)]
         kinds: list[tuple[Any, list[Any]]] = [
             (partial(Places, read=getattr), found.attributes),
             (partial(Places, read=getitem), found.items),
             (Absent, found.absent),
-            (Sizes, found.namespaces),
+            (Sizes, found.growing),
             (Containers, found.containers),
             (Bytes, contiguous),
             (Elements, others),
@@ -63,12 +64,13 @@ class Snapshot:
     def restore(self) -> None:
         """Put back what was changed since, as far as Python lets it."""
         for part in self.parts:
-            part.restore()
+            with suppress(Exception):
+                part.restore()
 
     def described(self, path: str) -> str:
-        """A path, and the line of the user's code that names its last part."""
-        name = re.search(r"(\w+)(\[[^\]]*\])*$", path)
-        place = place_naming(name[1], self.codes) if name else None
+        """A path, and the line of the user's code that names its end."""
+        names = re.sub(r"\[[^\]]*\]", "", path).split(".")
+        place = next(filter(None, (place_naming(name, self.codes) for name in reversed(names))), None)
         return f"{path} ({place})" if place else path
 
 
@@ -103,23 +105,36 @@ class Runs:
         return result
 
     def second(self, run: Callable[[], Result]) -> Result:
-        """The result of the second run. Raises CaptureError if that changed anything."""
+        """The result of the second run. Raises CaptureError if it changed anything, or failed by what the first did."""
         try:
-            return run()
-        finally:
-            self._assert_settled()
-
-    def _assert_settled(self) -> None:
+            result = run()
+        except Exception as error:
+            path = self.settled.changed() or self.before.changed()
+            if path is None:
+                raise
+            raise self._changes(path) from error
         path = self.settled.changed()
         if path is not None:
-            raise CaptureError(
-                f"the function changes {self.settled.described(path)}: it did so again when it was run a second time, "
-                "but its program would not, once compiled. Return what is new and keep it outside, give it as an "
-                "argument, or make it the data of a Tensor, which a compiled function may change."
-            )
+            raise self._changes(path)
         for generator, path, state in self.settled.randoms:
-            if pickle.dumps(generator) != state:
+            if _drawn(generator) != state:
                 raise CaptureError(
                     f"the function draws random numbers from {self.settled.described(path)}, others when it was run a "
                     "second time, but its program would repeat the first for ever: pass them as an argument."
                 )
+        return result
+
+    def _changes(self, path: str) -> CaptureError:
+        return CaptureError(
+            f"the function changes {self.settled.described(path)}, as it showed when it was run a second time: its "
+            "program, once compiled, would not. Return what is new and keep it outside, give it as an argument, or "
+            "make it the data of a Tensor, which a compiled function may change."
+        )
+
+
+def _drawn(generator: Any) -> bytes | None:
+    """How far a random generator has come; None if it can't say, as the system's own."""
+    try:
+        return pickle.dumps(generator)
+    except Exception:
+        return None

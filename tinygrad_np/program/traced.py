@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..errors import CaptureError
+from ..errors import CaptureError, ShapeError
 from ..graph import user_place
 from ..primitive import NUMPY, Primitive
 from ..tensor import Tensor
 from .ir import Variable
-from .refusals import GENERAL, LENGTH, is_shaped_by_values, of_the_running_line
+from .refusals import GENERAL, LENGTH, is_shaped_by_values, of_the_running_line, parameters_of
 
 if TYPE_CHECKING:
     from .capture import Tracer
@@ -82,8 +82,8 @@ class Traced:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         if any(isinstance(value, Tensor) for value in inputs):
             return NotImplemented  # The Tensor records, and comes back here with arrays.
-        out = keywords.pop("out", (None,))[0]
-        if out is not None and not isinstance(out, Traced):
+        out, *more = keywords.pop("out", (None,))
+        if more or (out is not None and not isinstance(out, Traced)):
             self._refuse("was to be written into an array")
         called: str = ufunc.__name__
         if getattr(np, called, None) is not ufunc or method == "at":
@@ -95,10 +95,17 @@ class Traced:
 
     def _changed_to(self, result: Traced) -> Traced:
         """The array after it was changed in place to this; all other names of it, and its views, are old then."""
+        if not isinstance(self.value, np.ndarray):
+            return result  # A number does not change: the name stands for another.
+        if result.shape != self.shape or not np.can_cast(result.dtype, self.dtype, "same_kind"):
+            raise ShapeError(
+                f"an array {self.shape} {self.dtype} can't be changed in place to {result.shape} {result.dtype}, "
+                f"{user_place()}; write a = a + b."
+            )
         if result.dtype != self.dtype:
             result = result.astype(self.dtype)
-        if result.shape != self.shape:
-            self._refuse(f"of the shape {self.shape} was to be changed in place to one of the shape {result.shape}")
+        if not self.ndim:
+            result = self.tracer.apply("copy", np.copy, (result,), {})
         self.memory.changes += 1
         self.memory.place = user_place()
         return Traced(self.tracer, result._variable, result.value, self.memory)
@@ -106,10 +113,14 @@ class Traced:
     def __array_function__(self, function: Any, kinds: Any, arguments: Any, keywords: Any) -> Any:
         if Tensor in kinds:
             return NotImplemented
-        if keywords.get("out") is not None:
+        if {**dict(zip(parameters_of(function), arguments, strict=False)), **keywords}.get("out") is not None:
             self._refuse("was to be written into an array")
         if function in _WRITING:
             self._refuse("was to be written into an array")
+        if function in _SAVING:
+            self._refuse("was to be written into a file")
+        if function in _JOINING and isinstance(arguments[0], Traced):
+            arguments = [*arguments[0]], *arguments[1:]
         if function in _OF_FUNCTIONS:
             return NUMPY[function](*arguments, **keywords)
         module = function.__module__.removeprefix("numpy").removeprefix(".")
@@ -132,7 +143,10 @@ class Traced:
         for argument in arguments:
             if isinstance(argument, Tensor):
                 return argument.__primitive__(primitive, arguments, parameters)
-        return primitive.run(arguments, parameters)
+        try:
+            return primitive.forward(*arguments, **parameters)
+        except (CaptureError, ValueError, TypeError) as error:
+            return primitive.as_a_whole(error, arguments, parameters)
 
     # What NumPy's arrays have as methods.
 
@@ -194,7 +208,9 @@ class Traced:
 
     def __getattr__(self, name: str) -> Any:
         if name not in _SAME_AS_FUNCTIONS:
-            raise AttributeError(name)
+            if hasattr(np.ndarray, name) and not name.startswith("_"):
+                self._refuse(f"was asked for its {name}")
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         return types.MethodType(getattr(np, name), self)
 
     def assumed_all(self) -> bool:
@@ -237,7 +253,8 @@ class Traced:
     def __reduce__(self) -> Any:
         self._refuse("was to be copied or pickled")
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        self._refuse("was looked up in a dict or a set")
 
 
 def memory_of(result: Any, boxes: list[Traced]) -> Memory | None:
@@ -289,6 +306,8 @@ _SAME_AS_FUNCTIONS = frozenset(
         "choose",
         "clip",
         "compress",
+        "conj",
+        "conjugate",
         "cumprod",
         "cumsum",
         "diagonal",
@@ -316,6 +335,12 @@ _REDUCTIONS = {np.sum, np.mean, np.max, np.min, np.prod}
 
 _WRITING = {np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis}
 """Functions that change what they are given."""
+
+_SAVING = {np.save, np.savetxt, np.savez, np.savez_compressed}
+"""Functions that write a file."""
+
+_JOINING = {np.column_stack, np.concatenate, np.dstack, np.hstack, np.stack, np.vstack}
+"""Functions that take an array for the list of its rows."""
 
 _OF_FUNCTIONS = {np.apply_along_axis, np.apply_over_axes, np.piecewise}
 """Functions that call others, which are captured as well: ours are made of what can be."""

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from .reachable import ABSENT, Place
+from .places import ABSENT, Place
 
 _EXACT = frozenset({int, str, bytes, bool, range})
 _GONE = object()
@@ -101,9 +101,9 @@ class Absent:
 class Sizes:
     """How many attributes objects have: a new one would hide what their class has by that name."""
 
-    def __init__(self, namespaces: list[tuple[dict[str, Any], str]]) -> None:
-        self.sizes = [(namespace, len(namespace)) for namespace, _ in namespaces]
-        self.names = [(namespace, frozenset(namespace), path) for namespace, path in namespaces]
+    def __init__(self, owners: list[tuple[Any, str]]) -> None:
+        self.owners = [(owner, frozenset(vars(owner)), path) for owner, path in owners]
+        self.sizes = [(vars(owner), len(names)) for owner, names, _ in self.owners]
 
     def holds(self) -> bool:
         """Whether all is as it was, quickly."""
@@ -114,15 +114,15 @@ class Sizes:
 
     def changed(self) -> Iterable[str]:
         """The paths of what is not as it was."""
-        for namespace, names, path in self.names:
-            if len(namespace) != len(names):
-                yield f"{path}.{min({*namespace} ^ names)}"
+        for owner, names, path in self.owners:
+            if len(vars(owner)) != len(names):
+                yield f"{path}.{min(names ^ vars(owner).keys())}"
 
     def restore(self) -> None:
         """Put back what is not as it was."""
-        for namespace, names, _ in self.names:
-            for name in {*namespace} - names:
-                del namespace[name]
+        for owner, names, _ in self.owners:
+            for name in vars(owner).keys() - names:
+                (type if isinstance(owner, type) else object).__delattr__(owner, name)
 
 
 class Containers:
@@ -156,9 +156,7 @@ class Containers:
     def restore(self) -> None:
         """Put back what is not as it was."""
         for container, parts, _ in self.containers:
-            if all(map(_all_same, map(list, _parts(container)), parts)) or isinstance(
-                container, MappingProxyType
-            ):
+            if all(map(_all_same, map(list, _parts(container)), parts)) or isinstance(container, MappingProxyType):
                 continue
             container.clear()
             if isinstance(container, dict):
@@ -170,15 +168,11 @@ class Containers:
 
 
 class Bytes:
-    """The bytes of arrays, of those whose memory can be compared as it is."""
+    """The bytes of arrays that lie row after row in memory, and of what else has bytes."""
 
     def __init__(self, arrays: list[tuple[Any, str]]) -> None:
-        self.contents = [
-            (bytearray(memoryview(memory_of(array))), memory_of(array), path) for array, path in arrays
-        ]
-        self.layouts = [
-            (array, *_layout(array), path) for array, path in arrays if isinstance(array, np.ndarray)
-        ]
+        self.contents = [(bytearray(memoryview(array)), array, path) for array, path in arrays]
+        self.layouts = [(array, *_layout(array), path) for array, path in arrays if isinstance(array, np.ndarray)]
 
     def holds(self) -> bool:
         """Whether all is as it was, quickly."""
@@ -186,8 +180,8 @@ class Bytes:
             if array.shape != shape or array.dtype is not dtype:
                 return False
         # A bytearray compares itself with whatever has bytes, at the speed of memcmp.
-        for copy, memory, _ in self.contents:  # noqa: SIM110
-            if copy != memory:
+        for copy, array, _ in self.contents:  # noqa: SIM110
+            if copy != array:
                 return False
         return True
 
@@ -196,23 +190,23 @@ class Bytes:
         for array, shape, dtype, path in self.layouts:
             if _layout(array) != (shape, dtype):
                 yield path
-        for copy, memory, path in self.contents:
-            if copy != memory:
+        for copy, array, path in self.contents:
+            if copy != array:
                 yield path
 
     def restore(self) -> None:
         """Put back what is not as it was."""
-        for copy, memory, _ in self.contents:
-            with suppress(ValueError):  # It may be read-only by now.
-                if copy != memory:
-                    np.frombuffer(memory, np.uint8)[:] = copy
+        for copy, array, _ in self.contents:
+            with suppress(ValueError):  # It may be read-only by now, or have another length.
+                if copy != array:
+                    np.frombuffer(array, np.uint8)[:] = copy
 
 
 class Elements:
-    """The elements of other arrays: of those with gaps in their memory, of objects, of dates."""
+    """The elements of all other arrays: in another order or with gaps, of objects, of dates."""
 
     def __init__(self, arrays: list[tuple[Any, str]]) -> None:
-        self.arrays = [(array, array.copy(), path) for array, path in arrays]
+        self.arrays = [(array, _layout(array), _elements(array), path) for array, path in arrays]
 
     def holds(self) -> bool:
         """Whether all is as it was, quickly."""
@@ -220,30 +214,29 @@ class Elements:
 
     def changed(self) -> Iterable[str]:
         """The paths of what is not as it was."""
-        for array, copy, path in self.arrays:
-            if _layout(array) != _layout(copy) or not (
-                _all_same(array.ravel().tolist(), copy.ravel().tolist())
-                if array.dtype.hasobject
-                else array.tobytes() == copy.tobytes()
-            ):
+        for array, layout, elements, path in self.arrays:
+            if _layout(array) != layout or not _same(_elements(array), elements):
                 yield path
 
     def restore(self) -> None:
         """Put back what is not as it was."""
-        for array, copy, _ in self.arrays:
+        for array, (shape, dtype), elements, _ in self.arrays:
+            if _same(_elements(array), elements):
+                continue
+            flat = np.frombuffer(elements, dtype) if isinstance(elements, bytes) else np.array(elements, dtype)
             with suppress(ValueError):
-                array[...] = copy
+                array[...] = flat.reshape(shape, order="F" if array.flags.fnc else "C")
 
 
-def memory_of(array: Any) -> Any:
-    """What shows the bytes of an array without a gap; None if nothing does."""
+def has_bytes(array: Any) -> bool:
+    """Whether an array shows its bytes, in their order and without gaps, to what asks for them."""
     if not isinstance(array, np.ndarray):
-        return array
-    plain = array.view(np.ndarray)
-    plain = plain if plain.flags.c_contiguous else plain.T
-    return (
-        None if not plain.flags.c_contiguous or plain.dtype.hasobject or plain.dtype.kind in "mM" else plain
-    )
+        return not isinstance(array, np.void)
+    return array.flags.c_contiguous and not array.dtype.hasobject and array.dtype.kind not in "mM"
+
+
+def _elements(array: Any) -> Any:
+    return tuple(array.ravel().tolist()) if array.dtype.hasobject else array.tobytes("A")
 
 
 def _layout(array: Any) -> tuple[Any, Any]:

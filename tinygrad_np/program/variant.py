@@ -11,23 +11,23 @@ import builtins
 import dataclasses
 import threading
 from collections.abc import Callable, Sequence
-from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
-from ..exposure import ALONE, Exposure
+from ..exposure import Exposure
 from ..graph import clock
-from ..tensor import Tensor, make_tensor
+from ..tensor import Tensor
 from ..tree import Rebuild
 from .capture import Captured, capture
 from .emit import General, constants_of, long_constants, signature
+from .entry import Entry
 from .fast import fast_source
-from .guards import Guards
 from .ir import Program, Variable
 from .passes import lowered, simplified
 from .plan import is_fresh, roots_of
 from .readable import readable_source
+from .snapshot import Snapshot
 
 
 class Variant:
@@ -38,7 +38,7 @@ class Variant:
 
     def __init__(self, f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild, assumes: bool = True) -> None:
         self.captured = captured = capture(f, leaves, rebuild, assumes)
-        self.guards = Guards(f, captured)
+        self.state = Snapshot(f, captured.static) if assumes else None
         self.program, targets = _updates_last(simplified(captured.program), captured)
         self.lowered = lowered(self.program)
         assumed = any(equation.operation == "assume" for equation in self.program.equations)
@@ -53,24 +53,32 @@ class Variant:
         targeted = {variable: f"out_{variable}" for variable in targets}
         text = fast_source(self.lowered, self.parameters, targeted, self.functions)
         self.code = builtins.compile(text, f"<compiled {self.program.name}>", "exec")
-        self.local = threading.local()
-        self.held = [(held.tensor, held.slot) for held in captured.reads]
         owned = _owned(self.program)
         self.results = _results(captured, owned)
-        update_outputs = self.program.outputs[len(owned) - len(captured.updates) :]
+        updated = list(zip(captured.updates, self.program.outputs[-len(captured.updates) or len(owned) :], strict=True))
         self.updates = [
             (held.tensor, held.slot, held.in_place, is_own)
-            for held, is_own in zip(captured.updates, owned[len(owned) - len(captured.updates) :], strict=True)
+            for held, is_own in zip(captured.updates, owned[len(owned) - len(updated) :], strict=True)
         ]
-        self.written = [
-            (held.tensor, held.in_place)
-            for held, variable in zip(captured.updates, update_outputs, strict=True)
-            if variable in targets
-        ]
+        self.written = [(held.tensor, held.in_place) for held, variable in updated if variable in targets]
         arguments, keywords = rebuild(leaves)
-        is_plain = not keywords and all(type(argument) is np.ndarray for argument in arguments)
-        self.plain = [(argument.shape, argument.dtype) for argument in arguments] if is_plain else None
-        self.takes_tensors = any(isinstance(leaf, Tensor) for leaf in leaves)
+        self.is_plain = not keywords and all(type(argument) is np.ndarray for argument in arguments)
+        self.count = len(arguments)
+        self.entry = Entry(self, [leaf for leaf in leaves if isinstance(leaf, Tensor | np.ndarray | np.generic)])
+        self.entry_code = builtins.compile(self.entry.text, f"<call of {self.program.name}>", "exec")
+        self.local = threading.local()
+
+    def __call__(self, leaves: Sequence[Any]) -> Any:
+        """The result for the arrays among the arguments, or MISSED if the program is for others or another state."""
+        try:
+            enter = self.local.enter
+        except AttributeError:
+            names: dict[str, Any] = {name: function for function, name in self.functions.items()}
+            exec(self.code, names)
+            entry = {**self.entry.names, "run": names[self.program.name]}
+            exec(self.entry_code, entry)
+            enter = self.local.enter = entry["enter"]
+        return enter(*leaves)
 
     def _call_of(self, general: Variant) -> General:
         """The call of the program for all values, with what it needs among the parameters of this one."""
@@ -100,38 +108,7 @@ class Variant:
         """The program as the NumPy function that runs."""
         return fast_source(self.lowered, self.parameters, general=self.instead)
 
-    def is_for(self, arguments: tuple[Any, ...]) -> bool:
-        """Whether the arguments are arrays, and of the shapes and dtypes that the program is for: the usual case."""
-        if self.plain is None or len(arguments) != len(self.plain):
-            return False
-        for argument, (shape, dtype) in zip(arguments, self.plain, strict=True):
-            if type(argument) is not np.ndarray or argument.shape != shape or argument.dtype != dtype:
-                return False
-        return True
-
-    def __call__(self, leaves: Sequence[Any]) -> Any:
-        """Run on the arrays among the arguments."""
-        try:
-            run = self.local.run
-        except AttributeError:
-            names: dict[str, Any] = {name: function for function, name in self.functions.items()}
-            exec(self.code, names)
-            run = self.local.run = names[self.program.name]
-        values = [leaf._data if type(leaf) is Tensor else leaf for leaf in leaves] if self.takes_tensors else [*leaves]
-        values += [owner._data if slot == "_data" else owner.grad for owner, slot in self.held]
-        values += self.constants
-        values += [_writable(tensor, in_place) for tensor, in_place in self.written]
-        results = run(*values)
-        if results is None:
-            assert self.general is not None
-            return self.general(leaves)
-        if self.updates:
-            self._update(results[-len(self.updates) :])
-        for node in self.captured.cleared:
-            node.grad = None
-        return self._returned(results)
-
-    def _update(self, values: Sequence[Any]) -> None:
+    def update(self, values: Sequence[Any]) -> None:
         """Give the Tensors their new values, and nodes their new gradients."""
         for value, (owner, slot, in_place, is_own) in zip(values, self.updates, strict=True):
             if slot == "grad":
@@ -152,34 +129,6 @@ class Variant:
                 exposure = node.exposure = Exposure()
             owner._data = value if is_own and isinstance(value, np.ndarray) else np.array(value)
             exposure.replaced(next(clock), None)
-
-    def _returned(self, results: Sequence[Any]) -> Any:
-        values = iter(results)
-        leaves = []
-        for kind, static, is_zero_d, is_own in self.results:
-            if kind == "static":
-                leaves.append(static)
-                continue
-            value = next(values)
-            if is_zero_d:
-                value = np.array(value)
-            elif not is_own and isinstance(value, np.ndarray):
-                value = value.copy()
-            leaves.append(make_tensor(value, None) if kind == "tensor" else value)
-        return self.captured.rebuild(leaves)
-
-
-def _writable(tensor: Any, in_place: bool) -> Any:
-    """The array for a Tensor's new value: its own, unless somebody sees it change who would not in the function."""
-    array = tensor._data
-    exposure = tensor._node and tensor._node.exposure
-    if exposure is not None and exposure.array is not None:
-        is_usable = in_place and exposure.array is array
-    else:
-        del array
-        is_usable = getrefcount(tensor._data) <= ALONE and tensor._data.base is None
-        array = tensor._data
-    return array if is_usable else np.empty(array.shape, array.dtype)
 
 
 def _updates_last(program: Program, captured: Captured) -> tuple[Program, list[Variable]]:

@@ -7,14 +7,14 @@ from .batching import batched
 from .cleaning import common_subexpressions, dead_code, folded_constants
 from .identities import identities
 from .logistic import shared_exponentials
-from .lowering import converted_once, merged_factors
+from .lowering import converted_once, early_truths, merged_factors
 from .naming import named
 from .pieces import early_terms, rejoined, summed_pieces
 from .polynomials import cancelled
 from .products import stacked_products, transposed_products
 from .reductions import checked_by_sums, summed_products
 from .scales import hoisted_scales
-from .stable import stable_logarithms
+from .stable import softmax_quotients, stable_logarithms
 
 __all__ = ["lowered", "simplified"]
 
@@ -42,6 +42,7 @@ PASSES = (
     batched,
     summed_pieces,
     stable_logarithms,
+    softmax_quotients,
     cancelled,
     hoisted_scales,
     dead_code,
@@ -56,6 +57,7 @@ LOWERING = (
     converted_once,
     common_subexpressions,
     dead_code,
+    early_truths,
 )
 
 

@@ -10,14 +10,12 @@ that are known before any of the products is needed: the columns are joined firs
 from __future__ import annotations
 
 import dataclasses
-import heapq
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ..ir import Equation, Program, Variable
-from ..rewrite import Edit
+from ..rewrite import Edit, ancestors, in_order
 from .pieces import FEWEST, THIN, Piece, getitem, index_of, parts_of, pieces_of, taken
 
 
@@ -54,8 +52,7 @@ class _Steps:
                 for place, other in enumerate(equation.arguments):
                     thin = equation.arguments[1 - place]
                     if (
-                        isinstance(thin, Variable)
-                        and thin.ndim == 2
+                        all(isinstance(one, Variable) and one.ndim == 2 for one in (thin, other))
                         and thin.shape[1 - place] <= THIN < min(thin.size, other.size)
                     ):
                         products.setdefault((other, place, thin.shape, thin.dtype), []).append(equation)
@@ -93,7 +90,8 @@ class _Steps:
             for piece, value in zip(pieces, equation.arguments, strict=True)
         )
         options = tuple((name, repr(value)) for name, value in equation.keywords.items())
-        return (first, equation.operation, operands, options, found[0][3:], equation.ignores)
+        kind = (found[0].axis, found[0].width, found[0].dropped)
+        return (first, equation.operation, operands, options, kind, equation.ignores)
 
     def _can_be_joined(self, equation: Equation, pieces: list[Piece | None], found: list[Piece]) -> bool:
         one = found[0]
@@ -138,22 +136,12 @@ class _Steps:
         bases = {self.pieces[value].base for equation in run for value in equation.inputs if value in self.late}
         if not bases:
             return True
-        needed = self._ancestors(bases)
+        needed = ancestors(bases, self.made_by)
         return needed.isdisjoint(run)
 
     def _are_independent(self, equations: list[Equation], place: int) -> bool:
-        needed = self._ancestors(equation.arguments[1 - place] for equation in equations)
+        needed = ancestors((equation.arguments[1 - place] for equation in equations), self.made_by)
         return needed.isdisjoint(equations)
-
-    def _ancestors(self, variables: Iterable[Variable]) -> set[Equation]:
-        found: set[Equation] = set()
-        waiting = list(variables)
-        while waiting:
-            maker = self.made_by.get(waiting.pop())
-            if maker is not None and maker not in found:
-                found.add(maker)
-                waiting += maker.inputs
-        return found
 
     # The one in the place of many.
 
@@ -224,25 +212,4 @@ def _with(program: Program, equations: list[Equation], removed: set[Equation]) -
     first = min(number for number, equation in enumerate(program.equations) if equation in removed)
     everything = [(number, equation) for number, equation in enumerate(program.equations) if equation not in removed]
     everything += [(first, equation) for equation in equations]
-    return dataclasses.replace(program, equations=tuple(_sorted(everything)))
-
-
-def _sorted(equations: list[tuple[int, Equation]]) -> list[Equation]:
-    """Each equation behind what it needs, else by its number."""
-    makers = {output: place for place, (_, equation) in enumerate(equations) for output in equation.outputs}
-    waits = [{makers[variable] for variable in equation.inputs if variable in makers} for _, equation in equations]
-    readers: dict[int, list[int]] = {}
-    for place, needed in enumerate(waits):
-        for maker in needed:
-            readers.setdefault(maker, []).append(place)
-    ready = [(number, place) for place, (number, _) in enumerate(equations) if not waits[place]]
-    heapq.heapify(ready)
-    result = []
-    while ready:
-        _, place = heapq.heappop(ready)
-        result.append(equations[place][1])
-        for reader in readers.get(place, ()):
-            waits[reader].discard(place)
-            if not waits[reader]:
-                heapq.heappush(ready, (equations[reader][0], reader))
-    return result
+    return dataclasses.replace(program, equations=tuple(in_order(everything)))

@@ -52,14 +52,25 @@ def _multiply(equation: Equation, edit: Edit) -> Any:
 def _negated(equation: Equation, edit: Edit) -> Any:
     """A sign of an operand as the sign of the product, where it may meet another."""
     a, b = equation.arguments
-    if equation.output.dtype.kind != "f" or edit.number(a) is not None or edit.number(b) is not None:
+    if equation.output.dtype.kind != "f":
         return None
     for place, operand in enumerate(equation.arguments):
-        minus = edit.maker(operand, "negative")
-        if minus is not None and edit.is_used_once(operand):
-            operands = (minus.arguments[0], b) if place == 0 else (a, minus.arguments[0])
+        positive = _opposite(operand, equation, edit)
+        if positive is not None:
+            operands = (positive, b) if place == 0 else (a, positive)
             return edit.apply(np.negative, edit.apply(equation.function, *operands))
     return None
+
+
+def _opposite(value: Any, equation: Equation, edit: Edit) -> Any:
+    """What an operand is the negative of, which nothing else reads; None where that means another number.
+
+    The negative of an unsigned 1 is 255 in a sum that counts further.
+    """
+    minus = edit.maker(value, "negative")
+    if minus is None or not edit.is_used_once(value):
+        return None
+    return minus.arguments[0] if value.dtype.kind == "f" or value.dtype == equation.output.dtype else None
 
 
 def _add(equation: Equation, edit: Edit) -> Any:
@@ -67,13 +78,12 @@ def _add(equation: Equation, edit: Edit) -> Any:
     for one, other in ((a, b), (b, a)):
         if edit.number(one) == 0:
             return _unchanged(other, equation)
-    both = [edit.maker(one, "negative") for one in (a, b) if isinstance(one, Variable) and edit.is_used_once(one)]
-    if len(both) == 2 and both[0] is not None and both[1] is not None:
-        return edit.apply(np.negative, edit.apply(np.add, both[0].arguments[0], both[1].arguments[0]))
-    for one, other in ((a, b), (b, a)):
-        minus = edit.maker(one, "negative")
-        if minus is not None and edit.is_used_once(one):
-            return edit.apply(np.subtract, other, minus.arguments[0])
+    opposites = [_opposite(one, equation, edit) for one in (a, b)]
+    if opposites[0] is not None and opposites[1] is not None:
+        return edit.apply(np.negative, edit.apply(np.add, *opposites))
+    for opposite, other in zip(opposites, (b, a), strict=True):
+        if opposite is not None:
+            return edit.apply(np.subtract, other, opposite)
     return _with_numbers(equation, edit)
 
 
@@ -81,9 +91,9 @@ def _subtract(equation: Equation, edit: Edit) -> Any:
     a, b = equation.arguments
     if edit.number(b) == 0:
         return _unchanged(a, equation)
-    minus = edit.maker(b, "negative")
-    if minus is not None and edit.is_used_once(b):
-        return edit.apply(np.add, a, minus.arguments[0])
+    opposite = _opposite(b, equation, edit)
+    if opposite is not None:
+        return edit.apply(np.add, a, opposite)
     return _with_numbers(equation, edit)
 
 
@@ -230,7 +240,32 @@ def _nansum(equation: Equation, edit: Edit) -> Any:
             test = absent and edit.original(absent.arguments[0], "isnan")
             if test and edit.replaced.get(test.arguments[0], test.arguments[0]) is x:
                 return edit.apply(np.sum, x, **dict(equation.keywords))
-    return None
+    return _without_defaults(equation, edit)
+
+
+def _without_defaults(equation: Equation, edit: Edit) -> Any:
+    """The options that are NumPy's defaults are left away."""
+    plain = {key: value for key, value in equation.keywords.items() if value is not None and value is not False}
+    return None if plain == dict(equation.keywords) else edit.apply(equation.function, *equation.arguments, **plain)
+
+
+def _where(equation: Equation, edit: Edit) -> Any:
+    """Where a condition holds for what was chosen by the same condition, nothing is left to choose."""
+    condition, a, b = equation.arguments if len(equation.arguments) == 3 else (None, None, None)
+    inner = edit.maker(a, "where")
+    if inner is None or not isinstance(a, Variable) or len(inner.arguments) != 3 or inner.arguments[0] is not condition:
+        return None
+    if a.shape != equation.output.shape or a.dtype != equation.output.dtype:
+        return None
+    if edit.number(b) is not None and edit.number(b) == edit.number(inner.arguments[2]):
+        return a
+    return edit.apply(np.where, condition, inner.arguments[1], b)
+
+
+def _either(equation: Equation, edit: Edit) -> Any:
+    """A truth or itself, a truth and itself."""
+    a, b = equation.arguments
+    return _unchanged(a, equation) if a is b else None
 
 
 def _lazily(equation: Equation, edit: Edit) -> Any:
@@ -258,6 +293,8 @@ _RULES: dict[str, Rule] = {
     "broadcast_to": _broadcast_to,
     "copy": _copy,
     "divide": _divide,
+    "logical_and": _either,
+    "logical_or": _either,
     "mean": _mean,
     "multiply": _multiply,
     "nansum": _nansum,
@@ -268,4 +305,5 @@ _RULES: dict[str, Rule] = {
     "subtract": _subtract,
     "sum": _sum,
     "transpose": _transpose,
+    "where": _where,
 }

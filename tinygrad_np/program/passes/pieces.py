@@ -6,12 +6,13 @@ P[:, 0:1] + P[:, 1:2] + P[:, 2:3]                        =   sum(P, axis=1, keep
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..ir import Equation, Program, Variable, joined_axis
-from ..rewrite import Edit, rewrite
+from ..rewrite import Edit, ancestors, in_order, rewrite
 
 FEWEST = 3
 """Pieces from which on it is worth to treat them as one array."""
@@ -81,9 +82,10 @@ def getitem(x: Any, index: Any) -> Any:
 
 def taken(piece: Piece, length: int, edit: Edit) -> Any:
     """The array of which a piece and those behind it, `length` rows or columns in all, are taken."""
-    if piece.start == 0 and length == piece.base.shape[piece.axis]:
-        return piece.base
-    return edit.apply(getitem, piece.base, index_of(piece.axis, piece.start, piece.start + length))
+    base = edit.replaced.get(piece.base, piece.base)
+    if piece.start == 0 and length == base.shape[piece.axis]:
+        return base
+    return edit.apply(getitem, base, index_of(piece.axis, piece.start, piece.start + length))
 
 
 def index_of(axis: int, start: int, stop: int) -> Any:
@@ -115,8 +117,9 @@ def rejoined(program: Program) -> Program:
 
 def summed_pieces(program: Program) -> Program:
     """A sum of the pieces of an array, one after the other, as one sum over an axis of the array."""
-    pieces = {**parts_of(program), **pieces_of(program)}
-    uses = program.uses()
+    known, parts = pieces_of(program), parts_of(program)
+    pieces = {**parts, **known}
+    uses, made_by = program.uses(), program.made_by()
     inner = {
         operand
         for equation in program.equations
@@ -132,14 +135,22 @@ def summed_pieces(program: Program) -> Program:
         others: list[tuple[int, Any]] = []
         for sign, term in terms_of(equation, edit, uses):
             piece = pieces.get(term) if isinstance(term, Variable) else None
-            if piece is None or piece.width != 1 or term.shape != equation.output.shape:
+            is_like = piece is not None and (term.shape, term.dtype) == (equation.output.shape, equation.output.dtype)
+            if piece is None or piece.width != 1 or not is_like:
+                others.append((sign, term))
+                continue
+            family = families.setdefault((piece.base, piece.axis, piece.dropped, sign), {})
+            if piece.start in family:
                 others.append((sign, term))
             else:
-                families.setdefault((piece.base, piece.axis, piece.dropped, sign), {})[piece.start] = (piece, term)
+                family[piece.start] = (piece, term)
         result: list[tuple[int, Any]] = []
-        for (_, axis, dropped, sign), members in families.items():
+        for (base, axis, dropped, sign), members in families.items():
             starts = sorted(members)
-            if len(starts) < FEWEST or starts[-1] - starts[0] != len(starts) - 1:
+            is_one = len(starts) >= FEWEST and starts[-1] - starts[0] == len(starts) - 1
+            # Where parts are joined later, what they are joined to must not wait for this sum.
+            waits = any(term not in known for _, term in members.values())
+            if not is_one or (waits and made_by[equation.output] in ancestors([base], made_by)):
                 others += [(sign, term) for _, term in members.values()]
                 continue
             array = taken(members[starts[0]][0], len(starts), edit)
@@ -149,11 +160,12 @@ def summed_pieces(program: Program) -> Program:
             result.append((sign, total))
         return added([*others, *result], edit) if result else None
 
-    return rewrite(program, rule)
+    result = rewrite(program, rule)
+    return dataclasses.replace(result, equations=tuple(in_order(list(enumerate(result.equations)))))
 
 
 def terms_of(equation: Equation, edit: Edit, uses: dict[Variable, int]) -> list[tuple[int, Any]]:
-    """The terms of a sum with their signs, through the sums that are computed for it alone; no piece stands twice."""
+    """The terms of a sum with their signs, through the sums that are computed for it alone."""
     terms: list[tuple[int, Any]] = []
     waiting = [(1, equation.output)]
     while waiting:
@@ -213,6 +225,7 @@ def early_terms(program: Program) -> Program:
             return None
         _, early, late = found
         first = edit.apply(np.add, *early)
-        return edit.apply(np.add, first, late) if first.shape == equation.output.shape else None
+        is_like = (first.shape, first.dtype) == (equation.output.shape, equation.output.dtype)
+        return edit.apply(np.add, first, late) if is_like else None
 
     return rewrite(program, rule)

@@ -21,6 +21,8 @@ Polynomial = dict[Monomial, float]
 ONE: Monomial = frozenset()
 MOST = 8
 """Terms of a polynomial; longer ones are left as they are."""
+ARITHMETIC = {"add", "subtract", "multiply", "divide", "negative", "exp"}
+"""Operations through which a NaN stays one."""
 
 
 def cancelled(program: Program) -> Program:
@@ -31,7 +33,7 @@ def cancelled(program: Program) -> Program:
 
 def _rule(equation: Equation, edit: Edit) -> Any:
     output = equation.output
-    if equation.operation not in ("multiply", "divide", "negative") or output.dtype.kind != "f" or not output.ndim:
+    if equation.operation not in ("multiply", "divide", "negative") or output.dtype.char not in "fd" or not output.ndim:
         return None
     spent: list[Equation] = [equation]
     polynomial = _of_equation(equation, edit, spent)
@@ -42,19 +44,65 @@ def _rule(equation: Equation, edit: Edit) -> Any:
     # Multiplied out, a (1 - a) loses digits where a is near 1: only where terms cancel is it worth it.
     if 0 < len(expanded) <= len(polynomial) and _degree(expanded) < _degree(polynomial):
         best = expanded
-    if len(best) > 1 and any(power < 0 or len(monomial) > 1 for monomial in _inner(best) for _, power in monomial):
-        return None
-    if _cost(best) >= len(spent) or not best:
-        return None
-    if not all(variable.shape == output.shape or variable.ndim == 0 for monomial in best for variable, _ in monomial):
-        return None
-    if not any(
-        variable.shape == output.shape and variable.dtype == output.dtype
-        for monomial in best
-        for variable, _ in monomial
-    ):
+    if _cost(best) >= len(spent) or not _is_accurate(best, output) or not _are_seen(_leaves(spent, edit), best, edit):
         return None
     return _emitted(best, edit)
+
+
+def _is_accurate(polynomial: Polynomial, output: Variable) -> bool:
+    """Whether it is a product, perhaps with one sum or difference of two values, that is computed as the output is.
+
+    Sums of more, or of products, may lose digits that the order in which they are written keeps: (a - b) (a + b) does
+    not as a a - b b. What is not of the output's dtype stands alone, and so is converted before anything is done to it.
+    """
+    shared, size = _common(polynomial)
+    factors = [*shared, *(factor for monomial in _inner(polynomial) for factor in monomial)]
+    if len(polynomial) > 1 and any(power != 1 for monomial in _inner(polynomial) for _, power in monomial):
+        return False
+    if len(polynomial) > 2 or max(map(len, _inner(polynomial))) > 1 < len(polynomial):
+        return False
+    if {abs(coefficient) for coefficient in polynomial.values()} != {size} or not _is_normal(size, output.dtype):
+        return False
+    others = [power for variable, power in factors if variable.dtype != output.dtype]
+    if len(others) > 1 or any(power != 1 for power in others):
+        return False
+    if not all(variable.ndim == 0 or variable.shape == output.shape for variable, _ in factors):
+        return False
+    return any((variable.shape, variable.dtype) == (output.shape, output.dtype) for variable, _ in factors)
+
+
+def _number(value: Any, edit: Edit) -> float | None:
+    """The number that an operand is, if a coefficient can be made of it."""
+    number = edit.number(value)
+    return float(number) if number is not None and _is_normal(number) else None
+
+
+def _is_normal(number: float, dtype: Any = np.float64) -> bool:
+    """Whether a number has all its digits in a dtype."""
+    return float(np.finfo(dtype).tiny) <= abs(number) <= float(np.finfo(dtype).max)
+
+
+def _leaves(equations: list[Equation], edit: Edit) -> set[Variable]:
+    """The variables that equations read and do not make."""
+    read = {variable for equation in equations for variable in equation.inputs if _number(variable, edit) is None}
+    return read - {equation.output for equation in equations}
+
+
+def _are_seen(leaves: set[Variable], polynomial: Polynomial, edit: Edit) -> bool:
+    """Whether a NaN among the leaves still comes out: x y / y is left alone, or one in y would be lost."""
+    seen = {variable for monomial in polynomial for variable, _ in monomial}
+    waiting = list(seen)
+    while waiting and not leaves <= seen:
+        maker = edit.made_by.get(waiting.pop())
+        if maker is not None and maker.operation in ARITHMETIC:
+            waiting += set(maker.inputs) - seen
+            seen.update(maker.inputs)
+    return all(leaf in seen or _is_made_of(leaf, seen, edit) for leaf in leaves)
+
+
+def _is_made_of(value: Variable, others: set[Variable], edit: Edit) -> bool:
+    maker = edit.made_by.get(value)
+    return maker is not None and maker.operation in ARITHMETIC and others.issuperset(maker.inputs)
 
 
 def _of_equation(equation: Equation, edit: Edit, spent: list[Equation]) -> Polynomial | None:
@@ -71,7 +119,7 @@ def _of_equation(equation: Equation, edit: Edit, spent: list[Equation]) -> Polyn
         if len(known[1]) != 1:
             return None
         ((monomial, coefficient),) = known[1].items()
-        if not coefficient:
+        if not _is_normal(1 / coefficient):
             return None
         known[1] = {frozenset((variable, -power) for variable, power in monomial): 1 / coefficient}
     return _product(known[0], known[1])
@@ -79,9 +127,9 @@ def _of_equation(equation: Equation, edit: Edit, spent: list[Equation]) -> Polyn
 
 def _of(value: Any, edit: Edit, spent: list[Equation]) -> Polynomial | None:
     """The polynomial of an operand, through what is computed for it alone."""
-    number = edit.number(value)
+    number = _number(value, edit)
     if number is not None:
-        return {ONE: float(number)}
+        return {ONE: number}
     if not isinstance(value, Variable):
         return None
     equation = edit.made_by.get(value)
@@ -89,7 +137,7 @@ def _of(value: Any, edit: Edit, spent: list[Equation]) -> Polynomial | None:
         equation is not None
         and edit.is_used_once(value)
         and equation.operation in ("multiply", "divide", "negative", "add", "subtract")
-        and value.dtype.kind == "f"
+        and value.dtype == spent[0].output.dtype
         and not _differs_from_number(equation, edit)
     ):
         before = len(spent)
@@ -141,7 +189,7 @@ def _expanded(polynomial: Polynomial, edit: Edit) -> Polynomial:
     """With differences from a number, such as 1 - a, multiplied out where they stand in a numerator."""
     result: Polynomial = {}
     for monomial, coefficient in polynomial.items():
-        term: Polynomial | None = {ONE: coefficient}
+        term: Polynomial = {ONE: coefficient}
         for variable, power in monomial:
             factor: Polynomial = {frozenset([(variable, power)]): 1.0}
             difference = edit.made_by.get(variable)
@@ -150,12 +198,16 @@ def _expanded(polynomial: Polynomial, edit: Edit) -> Polynomial:
                 if edit.number(first) is not None and isinstance(second, Variable):
                     sign = 1.0 if difference.operation == "add" else -1.0
                     factor = {ONE: float(edit.number(first)), frozenset([(second, 1)]): sign}
-            term = _product(term or {}, factor)
-        result = _added(result, term or {})
+            product = _product(term, factor)
+            if product is None:
+                return {}
+            term = product
+        result = _added(result, term)
     return result
 
 
-def _product(a: Polynomial, b: Polynomial) -> Polynomial:
+def _product(a: Polynomial, b: Polynomial) -> Polynomial | None:
+    """The product, unless a coefficient is too large or too small for a number."""
     result: Polynomial = {}
     for one, first in a.items():
         for other, second in b.items():
@@ -163,6 +215,8 @@ def _product(a: Polynomial, b: Polynomial) -> Polynomial:
             for variable, power in other:
                 powers[variable] = powers.get(variable, 0) + power
             monomial = frozenset((variable, power) for variable, power in powers.items() if power)
+            if not _is_normal(first * second):
+                return None
             result = _added(result, {monomial: first * second})
     return result
 

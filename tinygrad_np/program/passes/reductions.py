@@ -39,18 +39,18 @@ def summed_products(program: Program) -> Program:
 def _total(x: Variable, edit: Edit) -> Any:
     """The sum of all elements."""
     maker = edit.made_by.get(x) if edit.is_used_once(x) else None
-    if maker is None:
-        return None
-    if maker.operation == "divide" and isinstance(maker.arguments[1], int | float) and maker.inputs[0].dtype == x.dtype:
+    if maker is not None and maker.operation == "divide" and isinstance(maker.arguments[1], int | float):
         inner = maker.inputs[0]
-        return edit.apply(np.divide, _total(inner, edit) or edit.apply(np.sum, inner), maker.arguments[1])
-    if maker.operation not in ("square", "multiply") or x.size > LONGEST or max(x.shape) != x.size:
+        if inner.dtype == x.dtype:
+            return edit.apply(np.divide, _total(inner, edit) or edit.apply(np.sum, inner), maker.arguments[1])
+    if x.size > LONGEST or max(x.shape) != x.size:
         return None
-    a, b = maker.arguments * (2 if maker.operation == "square" else 1)
-    if not all(isinstance(one, Variable) and (one.shape, one.dtype) == (x.shape, x.dtype) for one in (a, b)):
-        return None
-    flat = [one if one.ndim == 1 else edit.apply(np.reshape, one, (one.size,)) for one in (a, b)]
-    return edit.apply(np.dot, *flat)
+    operands: tuple[Any, ...] = (x, _ones((1, x.size), x.dtype, edit))
+    if maker is not None and maker.operation in ("square", "multiply"):
+        factors = maker.arguments * (2 if maker.operation == "square" else 1)
+        if all(isinstance(one, Variable) and (one.shape, one.dtype) == (x.shape, x.dtype) for one in factors):
+            operands = factors
+    return edit.apply(np.dot, *[one if one.ndim == 1 else edit.apply(np.reshape, one, (one.size,)) for one in operands])
 
 
 def _over_an_axis(x: Variable, equation: Equation, edit: Edit) -> Any:
@@ -84,7 +84,7 @@ def checked_by_sums(program: Program) -> Program:
         if test is None or not test.output.ndim:
             return None
         for known in edit.equations:
-            if known.operation == "sum" and known.arguments == test.arguments and not known.output.ndim:
+            if known.operation == "sum" and known.arguments == test.arguments and not known.keywords:
                 # Of all numbers NaN alone does not equal itself.
                 condition = edit.apply(np.equal, known.output, known.output)
                 return equation.with_inputs({equation.arguments[0]: condition})

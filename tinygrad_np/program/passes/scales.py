@@ -19,6 +19,9 @@ LINEAR = {
     "sum", "transpose",
 }  # fmt: skip
 
+EXACT = {"absolute", "astype", "concatenate", "getitem", "maximum", "minimum", "negative", "reshape", "transpose", "where"}
+"""Operations that do not round. The factor is not moved above them: where such values nearly cancel, its rounding shows."""
+
 
 def hoisted_scales(program: Program) -> Program:
     """The program with factors moved upstream, where that leaves less to multiply."""
@@ -27,11 +30,19 @@ def hoisted_scales(program: Program) -> Program:
         for equation in program.equations
         if equation.operation == "multiply"
         for number in equation.arguments
-        if isinstance(number, int | float) and not isinstance(number, bool)
+        if isinstance(number, int | float) and not isinstance(number, bool) and _is_moderate(number, equation.output)
     }
     for factor in sorted(factors):
         program = _hoisted(program, factor)
     return program
+
+
+def _is_moderate(factor: float, product: Variable) -> bool:
+    """Whether products with a factor keep away from where numbers overflow or lose digits, wherever they stand."""
+    if product.dtype.kind != "f":
+        return False
+    least = float(np.finfo(product.dtype).tiny) ** 0.25
+    return least < abs(factor) < 1 / least
 
 
 def _scaled(equation: Equation, factor: float) -> Any:
@@ -39,8 +50,8 @@ def _scaled(equation: Equation, factor: float) -> Any:
     if equation.operation != "multiply":
         return None
     for one, other in (equation.arguments, equation.arguments[::-1]):
-        if isinstance(one, int | float) and one == factor and isinstance(other, Variable) and other.dtype.kind == "f":
-            return other
+        if isinstance(one, int | float) and one == factor and isinstance(other, Variable):
+            return other if other.dtype == equation.output.dtype and _is_moderate(factor, other) else None
     return None
 
 
@@ -54,9 +65,11 @@ def _hoisted(program: Program, factor: float) -> Program:
     for start in program.equations:
         if len(start.outputs) != 1 or start.output.dtype.kind != "f" or not start.output.ndim:
             continue
-        removed = _reached(start.output, factor, readers, results, number)
+        if start.operation in EXACT:
+            continue
+        removed, carried = _reached(start.output, factor, readers, results, number)
         if sum(_price(equation.output) for equation in removed) > _price(start.output):
-            return _moved(program, factor, start, removed)
+            return _moved(program, factor, start, removed, carried)
     return program
 
 
@@ -67,44 +80,62 @@ def _price(variable: Variable) -> int:
 
 def _reached(
     start: Variable, factor: float, readers: Any, results: set[Variable], number: dict[Equation, int]
-) -> list[Equation]:
-    """The products with the factor that all paths from a value end in; none if a path does not."""
+) -> tuple[list[Equation], set[Variable]]:
+    """The products with the factor that all paths from a value end in, none if a path does not; what lies between."""
     carried, waiting, removed = {start}, {start}, []
     affected: set[Equation] = set()
     while waiting:
         variable = waiting.pop()
         if variable in results:
-            return []
+            return [], set()
         for equation in readers.get(variable, ()):
             if equation in affected:
                 continue
             affected.add(equation)
             if _scaled(equation, factor) is variable:
                 removed.append(equation)
-            elif equation.operation in LINEAR and len(equation.outputs) == 1:
+            elif _is_linear(equation):
                 carried.add(equation.output)
                 waiting.add(equation.output)
             else:
-                return []
+                return [], set()
     if not all(_carries(equation, carried) for equation in affected if equation not in removed):
-        return []
-    return sorted(removed, key=number.__getitem__)
+        return [], set()
+    return sorted(removed, key=number.__getitem__), carried
 
 
-def _moved(program: Program, factor: float, start: Equation, removed: list[Equation]) -> Program:
+def _moved(
+    program: Program, factor: float, start: Equation, removed: list[Equation], carried: set[Variable]
+) -> Program:
     edit = Edit(program)
+    edit.replaced.update({variable: _scaled_like(variable) for variable in carried})
     for before in program.equations:
         equation = before.with_inputs(edit.replaced)
-        if before in removed:
+        if before is start:
+            plain = Variable(before.output.shape, before.output.dtype, None, before.output.is_array)
+            edit.add(dataclasses.replace(equation, outputs=(plain,)))
+            scaled = (edit.replaced[before.output],)
+            edit.add(Equation("multiply", np.multiply, (factor, plain), {}, scaled, equation.place, equation.ignores))
+        elif before in removed:
             edit.replaced[before.output] = next(v for v in equation.arguments if isinstance(v, Variable))
-        elif before is start:
-            fresh = Variable(before.output.shape, before.output.dtype, None, before.output.is_array)
-            edit.add(dataclasses.replace(equation, outputs=(fresh,)))
-            edit.current = equation
-            edit.replaced[before.output] = edit.apply(np.multiply, factor, fresh, name=before.output.name)
         else:
-            edit.add(equation)
+            edit.add(dataclasses.replace(equation, outputs=tuple(edit.replaced.get(v, v) for v in equation.outputs)))
     return edit.result()
+
+
+def _scaled_like(variable: Variable) -> Variable:
+    """A variable for what is no longer what the user calls by that name."""
+    name = None if variable.is_numbered else variable.name
+    if name is not None and not name.startswith("scaled_"):
+        name = f"scaled_{name}"
+    return Variable(variable.shape, variable.dtype, name, variable.is_array)
+
+
+def _is_linear(equation: Equation) -> bool:
+    """Whether a factor of an operand, of all operands of a sum, is one of the result."""
+    if equation.operation == "sum" and equation.keywords.keys() - {"axis", "keepdims"}:
+        return False
+    return equation.operation in LINEAR and len(equation.outputs) == 1 and equation.output.dtype.kind == "f"
 
 
 def _carries(equation: Equation, carried: set[Variable]) -> bool:

@@ -39,6 +39,29 @@ def stable_logarithms(program: Program) -> Program:
     return rewrite(program, rule)
 
 
+def softmax_quotients(program: Program) -> Program:
+    """The exponential of a log_softmax as a quotient of what it was computed from.
+
+        exp(x - log(s))  =  exp(x) / s        where exp(x) is known, and x is at most 0: a maximum was subtracted
+    """
+
+    def rule(equation: Equation, edit: Edit) -> Any:
+        difference = edit.maker(equation.arguments[0], "subtract") if equation.operation == "exp" else None
+        logarithm = edit.maker(difference.arguments[1], "log") if difference is not None else None
+        if difference is None or logarithm is None:
+            return None
+        x = difference.arguments[0]
+        shifted = edit.maker(x, "subtract")
+        if shifted is None or not any(edit.maker(shifted.arguments[1], name) for name in ("max", "where")):
+            return None
+        for known in edit.equations:
+            if known.operation == "exp" and known.arguments[0] is x and known.output.dtype == equation.output.dtype:
+                return edit.apply(np.divide, known.output, logarithm.arguments[0])
+        return None
+
+    return rewrite(program, rule)
+
+
 def sigmoid_of(value: Any, edit: Edit) -> Any:
     """The x in 1 / (1 + exp(x)), or None."""
     quotient = edit.maker(value, "divide")

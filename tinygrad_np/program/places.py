@@ -1,0 +1,104 @@
+"""The places where state stands: attributes, items of dicts, and the lists of what a walk has found.
+
+place = Place(config, "rate", 0.1, "config.rate")        config.rate was 0.1
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from types import CodeType
+from typing import Any, NamedTuple
+
+ABSENT: Any = object()
+"""The value of a variable or slot that has none."""
+
+
+class Place(NamedTuple):
+    """Where a value stands, `holder.name` or `holder[name]`, and what the user calls that."""
+
+    holder: Any
+    name: Any
+    value: Any
+    path: str
+
+
+class Found:
+    """What a walk has found, each place once.
+
+    `attributes` and `items` are places where another value may be put; `absent` globals that do not exist (yet);
+    `growing` objects that may get more attributes; `containers` and `arrays` have contents; `randoms` are generators;
+    `traced` are the paths of values that a capture left behind; `codes` is the user's code that was looked into.
+    """
+
+    def __init__(self) -> None:
+        self.attributes: list[Place] = []
+        self.items: list[Place] = []
+        self.absent: list[tuple[dict[str, Any], str]] = []
+        self.growing: list[tuple[Any, str]] = []
+        self.containers: list[tuple[Any, str]] = []
+        self.arrays: list[tuple[Any, str]] = []
+        self.randoms: list[tuple[Any, str]] = []
+        self.traced: list[str] = []
+        self.codes: list[CodeType] = []
+        self._known: dict[tuple[int, Any], Any] = {}
+
+    def is_new(self, owner: Any, name: Any) -> bool:
+        """Whether this is asked for the first time."""
+        if (id(owner), name) in self._known:
+            return False
+        self._known[id(owner), name] = owner
+        return True
+
+    def attribute(self, owner: Any, name: str, path: str) -> Any:
+        """Take an attribute in; its value, or None."""
+        value = _value(owner, name)
+        if self.is_new(owner, name):
+            is_unset = value is ABSENT
+            place = Place(_Unset(owner, name), "value", ABSENT, path) if is_unset else Place(owner, name, value, path)
+            self.attributes.append(place)
+        return None if value is ABSENT else value
+
+    def item(self, owner: Any, mapping: Any, key: str, path: str) -> Any:
+        """Take an item in, of the dict that belongs to `owner`; its value."""
+        if self.is_new(owner, key):
+            self.items.append(Place(mapping, key, mapping[key], path))
+        return mapping[key]
+
+
+class _Unset:
+    """A variable or slot that has no value, as an attribute that has one: ABSENT."""
+
+    def __init__(self, owner: Any, name: str) -> None:
+        self.owner = owner
+        self.name = name
+
+    @property
+    def value(self) -> Any:
+        return _value(self.owner, self.name)
+
+    @value.deleter
+    def value(self) -> None:
+        delattr(self.owner, self.name)
+
+
+class Current:
+    """What a ContextVar holds in the thread that asks, as an attribute."""
+
+    def __init__(self, variable: ContextVar[Any]) -> None:
+        self.variable = variable
+
+    @property
+    def value(self) -> Any:
+        """The value, or ABSENT."""
+        return self.variable.get(ABSENT)
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.variable.set(value)
+
+
+def _value(owner: Any, name: str) -> Any:
+    try:
+        return getattr(owner, name)
+    except (AttributeError, ValueError):  # Of an empty cell it is a ValueError.
+        return ABSENT
