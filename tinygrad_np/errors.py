@@ -101,7 +101,7 @@ class CaptureError(TinygradError, RuntimeError):
     def apply_whole(
         self, rule: Callable[..., Any], arguments: tuple[Any, ...], parameters: dict[str, Any], of: str = ""
     ) -> Any:
-        """The result of a rule (a gradient rule `of` a primitive), as one equation of the program, or else this error."""
+        """The result of a rule (a gradient rule `of` a primitive) as one equation of the program, or this error."""
         error = self.within(f"the gradient of {of}") if of else self
         if self.whole is None:
             raise error

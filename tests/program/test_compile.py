@@ -281,6 +281,66 @@ def test_rare_values_run_the_general_program() -> None:
         np.testing.assert_array_equal(compiled(x), function(x))
 
 
+def test_a_graph_of_before_is_refused() -> None:
+    w = Tensor(np.ones(3), requires_grad=True, name="w")
+    loss = np.sum(np.tanh(w) ** 2)
+
+    def step(x: Any) -> Any:
+        loss.backward(retain_graph=True)
+        return x + w.grad
+
+    with pytest.raises(CaptureError, match=r"recorded before .* line \d+"):
+        compile(step)(np.ones(3))
+    assert w.grad is None
+
+
+def test_both_sources_hold_for_rare_values() -> None:
+    function = tg.value_and_grad(lambda x, w: np.sum(np.maximum(x, 0.0) * w))
+    compiled = compile(function)
+    x, w = np.array([1.0, -2.0, 3.0]), np.arange(3.0)
+    compiled(x, w)
+    for values in (x, np.array([0.0, -1.0, np.nan])):
+        for source in (compiled.source, compiled.fast_source):
+            names: dict[str, Any] = {}
+            exec(source, names)
+            for actual, expected in zip(names[compiled.program.name](values, w), function(values, w), strict=True):
+                np.testing.assert_array_equal(actual, expected)
+
+
+def test_an_array_that_the_user_holds_changes_as_it_does_in_the_function() -> None:
+    held, replaced = (Tensor(np.zeros(4), requires_grad=True) for _ in range(2))
+
+    def step(x: Any) -> None:
+        held.data -= x
+        replaced.data = replaced.data - x
+
+    compiled = compile(step)
+    compiled(np.ones(4))
+    first, second = held.data, replaced.data
+    compiled(np.ones(4))
+    np.testing.assert_array_equal(first, -2 * np.ones(4))
+    np.testing.assert_array_equal(second, -np.ones(4))
+    assert held.data is first
+
+
+def test_updates_that_read_each_other() -> None:
+    p, q = Tensor(np.arange(4.0)), Tensor(np.arange(4.0) * 10)
+
+    def step(x: Any) -> Any:
+        a, b = p.data, q.data
+        p.data, q.data = a - b, b - a * x
+        return a
+
+    compiled = compile(step)
+    x = np.full(4, 2.0)
+    for _ in range(3):
+        a, b = p.numpy(), q.numpy()
+        before = compiled(x)
+        np.testing.assert_array_equal(before, a)
+        np.testing.assert_array_equal(p.numpy(), a - b)
+        np.testing.assert_array_equal(q.numpy(), b - a * x)
+
+
 def test_saturated_sigmoids_have_a_finite_loss() -> None:
     def loss(z: Any, y: Any) -> Any:
         a = 1 / (1 + np.exp(-z))

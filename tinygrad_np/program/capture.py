@@ -126,7 +126,9 @@ class Tracer(Changes):
     def _argument(self, leaf: Any) -> Any:
         if isinstance(leaf, Tensor):
             traced = self.given(leaf._data, leaf.name)
-            return make_tensor(traced, leaf_of(traced, leaf.requires_grad)._node)
+            stand_in = make_tensor(traced, leaf_of(traced, leaf.requires_grad)._node)
+            self.new[id(stand_in)] = stand_in
+            return stand_in
         if isinstance(leaf, np.ndarray | np.generic):
             return self.given(leaf, None)
         return leaf

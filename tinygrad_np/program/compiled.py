@@ -8,6 +8,7 @@ print(step.source)      the program as a NumPy function
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import threading
 from collections.abc import Callable
@@ -109,6 +110,9 @@ def _kind(value: Any, leaves: list[Any]) -> Any:
         return (type(value), *[_kind(part, leaves) for part in value])
     if isinstance(value, dict):
         return (dict, *[(key, _kind(part, leaves)) for key, part in value.items()])
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [field.name for field in dataclasses.fields(value) if field.init]
+        return (type(value), *[_kind(getattr(value, name), leaves) for name in fields])
     if isinstance(value, float):
         return (float, repr(value))
     try:
@@ -126,7 +130,8 @@ def compile(f: Callable[..., Any]) -> Compiled:
     The first call for each set of shapes, dtypes and static values (Python's numbers, strings) runs f on values that
     write down every function of NumPy, those of the gradient rules too. f takes and returns arrays, Tensors or trees of
     them; it may use `tg.value_and_grad` and its like, `loss.backward()`, and change Tensors that it closes over
-    (`p.data -= lr * p.grad`), which then hold the new values after each call.
+    (`p.data -= lr * p.grad`), which then hold the new values after each call. Arrays of whole numbers among the
+    arguments may be indices; masks may not, for they make shapes of values: choose with np.where.
 
     All else that f can reach is a constant of the program, and watched: variables that it closes over, globals,
     defaults, attributes and entries of containers, also those that its methods and helper functions read; arrays by

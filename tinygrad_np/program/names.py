@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine import backward_steps, pull
+from ..errors import CaptureError
 from ..graph import Node
 from ..tensor import Tensor
 from .ir import Variable
@@ -101,6 +102,11 @@ class Names:
     def observe(self, node: Node, upstream: Any) -> None:
         """See the upstream gradient arrive at a node, to name it after the node's value."""
         self.node = node
+        if node.plan is not None and id(node) not in self.new:
+            raise CaptureError(
+                f"backward() reached an operation that was recorded before this function was called, {node.place}: a "
+                "program would keep its values as they are now. Compute the loss inside the function that is compiled."
+            )
         if node.saved and isinstance(node.saved[0], Traced):
             self.nodes[id(node)] = (node, node.saved[0]._variable)
         if isinstance(upstream, Traced):

@@ -97,13 +97,16 @@ class Traced:
         """The array after it was changed in place to this; all other names of it, and its views, are old then."""
         if not isinstance(self.value, np.ndarray):
             return result  # A number does not change: the name stands for another.
-        if result.shape != self.shape or not np.can_cast(result.dtype, self.dtype, "same_kind"):
+        fits = np.broadcast_shapes(result.shape, self.shape) == self.shape
+        if not fits or not np.can_cast(result.dtype, self.dtype, "same_kind"):
             raise ShapeError(
                 f"an array {self.shape} {self.dtype} can't be changed in place to {result.shape} {result.dtype}, "
                 f"{user_place()}; write a = a + b."
             )
         if result.dtype != self.dtype:
             result = result.astype(self.dtype)
+        if result.shape != self.shape:
+            result = self.tracer.apply("broadcast_to", np.broadcast_to, (result, self.shape), {})
         if not self.ndim:
             result = self.tracer.apply("copy", np.copy, (result,), {})
         self.memory.changes += 1

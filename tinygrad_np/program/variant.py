@@ -10,11 +10,13 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..errors import FORWARD_FAILURES, TinygradError, describe, forward_failure
 from ..exposure import Exposure
 from ..graph import clock
 from ..tensor import Tensor
@@ -51,8 +53,9 @@ class Variant:
             if equation.operation.startswith("whole.")
         }
         targeted = {variable: f"out_{variable}" for variable in targets}
-        text = fast_source(self.lowered, self.parameters, targeted, self.functions)
-        self.code = builtins.compile(text, f"<compiled {self.program.name}>", "exec")
+        self.text = fast_source(self.lowered, self.parameters, targeted, self.functions)
+        self.file = f"<compiled {self.program.name} {id(self)}>"
+        self.code = builtins.compile(self.text, self.file, "exec")
         owned = _owned(self.program)
         self.results = _results(captured, owned)
         updated = list(zip(captured.updates, self.program.outputs[-len(captured.updates) or len(owned) :], strict=True))
@@ -78,7 +81,27 @@ class Variant:
             entry = {**self.entry.names, "run": names[self.program.name]}
             exec(self.entry_code, entry)
             enter = self.local.enter = entry["enter"]
-        return enter(*leaves)
+        try:
+            return enter(*leaves)
+        except TinygradError:
+            raise
+        except FORWARD_FAILURES as error:
+            raise self._failure(error) from None
+
+    def _failure(self, error: Exception) -> Exception:
+        """The error that the user reads where NumPy refused an operation: with its operands and the user's line."""
+        lines = [
+            line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == self.file
+        ]
+        if not lines:
+            return error
+        made = self.text.splitlines()[lines[-1] - 1].partition(" = ")[0].strip()
+        for equation in self.lowered.equations:
+            if made == ", ".join(map(str, equation.outputs)):
+                operation = equation.operation.removeprefix("whole.")
+                operands = [describe(one.shape, one.dtype, one.name) for one in dict.fromkeys(equation.inputs)]
+                return forward_failure(error, operation, operands, equation.place)
+        return error
 
     def _call_of(self, general: Variant) -> General:
         """The call of the program for all values, with what it needs among the parameters of this one."""

@@ -51,10 +51,9 @@ class _Steps:
             elif equation.operation == "dot":
                 for place, other in enumerate(equation.arguments):
                     thin = equation.arguments[1 - place]
-                    if (
-                        all(isinstance(one, Variable) and one.ndim == 2 for one in (thin, other))
-                        and thin.shape[1 - place] <= THIN < min(thin.size, other.size)
-                    ):
+                    if all(isinstance(one, Variable) and one.ndim == 2 for one in (thin, other)) and thin.shape[
+                        1 - place
+                    ] <= THIN < min(thin.size, other.size):
                         products.setdefault((other, place, thin.shape, thin.dtype), []).append(equation)
         equations: list[Equation] = []
         for members in groups.values():

@@ -65,12 +65,13 @@ def _negated(equation: Equation, edit: Edit) -> Any:
 def _opposite(value: Any, equation: Equation, edit: Edit) -> Any:
     """What an operand is the negative of, which nothing else reads; None where that means another number.
 
-    The negative of an unsigned 1 is 255 in a sum that counts further.
+    The negative of an unsigned 1 is 255 in a sum that counts further, that of a small integer may wrap around as well.
     """
     minus = edit.maker(value, "negative")
     if minus is None or not edit.is_used_once(value):
         return None
-    return minus.arguments[0] if value.dtype.kind == "f" or value.dtype == equation.output.dtype else None
+    is_exact = value.dtype.kind == "f" or value.dtype in (equation.output.dtype, np.int64)
+    return minus.arguments[0] if is_exact else None
 
 
 def _add(equation: Equation, edit: Edit) -> Any:

@@ -101,7 +101,7 @@ def _cross_entropy(equation: Equation, made_by: dict[Variable, Equation], shared
         return None
     if z.shape != equation.output.shape or z.dtype != equation.output.dtype:
         return None
-    if y.dtype.kind in "iub":
+    if y.dtype.kind in "ib":
         linear = edit.apply(np.subtract, edit.apply(np.maximum, z, 0), edit.apply(np.multiply, y, z))
     else:
         above = edit.apply(np.multiply, rest, edit.apply(np.maximum, z, 0))

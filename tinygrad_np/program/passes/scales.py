@@ -19,7 +19,18 @@ LINEAR = {
     "sum", "transpose",
 }  # fmt: skip
 
-EXACT = {"absolute", "astype", "concatenate", "getitem", "maximum", "minimum", "negative", "reshape", "transpose", "where"}
+EXACT = {
+    "absolute",
+    "astype",
+    "concatenate",
+    "getitem",
+    "maximum",
+    "minimum",
+    "negative",
+    "reshape",
+    "transpose",
+    "where",
+}
 """Operations that do not round. The factor is not moved above them: where such values nearly cancel, its rounding shows."""
 
 

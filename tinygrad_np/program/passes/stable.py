@@ -42,7 +42,7 @@ def stable_logarithms(program: Program) -> Program:
 def softmax_quotients(program: Program) -> Program:
     """The exponential of a log_softmax as a quotient of what it was computed from.
 
-        exp(x - log(s))  =  exp(x) / s        where exp(x) is known, and x is at most 0: a maximum was subtracted
+    exp(x - log(s))  =  exp(x) / s        where exp(x) is known, and x is at most 0: a maximum was subtracted
     """
 
     def rule(equation: Equation, edit: Edit) -> Any:
