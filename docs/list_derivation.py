@@ -52,7 +52,8 @@ the start, in `dZ3`, and every line below has it from there.
 CIRCLES = """\
 Here both passes go the same way, gradient by gradient; relu's slope is asked of its result by hand, `a2 > 0`, and of
 its argument by the derived pass, `z2 > 0`, which is the same question. What the rules do about rare values (an argument
-of relu that is exactly 0, a loss that is no number) is kept out of it: the `if not np.all` lines look for them.
+of relu that is exactly 0, a loss that is no number) is kept out of it: the lines marked `# rare values` look for them,
+and leave them to the second function.
 """
 NOTEBOOK = """\
 A sample stands in a column here, so that the transposes are on the other side of the products. The document's slope of

@@ -39,6 +39,15 @@ def test_the_readme_shows_what_its_code_prints(tmp_path: Path, monkeypatch: pyte
     assert plain[0] == plain[1]
 
 
+def test_the_page_about_compiling_shows_the_source() -> None:
+    text = (ROOT / "docs" / "compile.md").read_text()
+    match = next(re.finditer(r"```python\n(.*?)```", text, re.DOTALL))
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile("\n" * text[: match.start(1)].count("\n") + match.group(1), "compile.md", "exec"), {})
+    assert text.split("```text\n")[1].split("```")[0] == printed.getvalue().rstrip() + "\n"
+
+
 def test_the_list_of_functions_is_the_tables() -> None:
     generator = runpy.run_path(str(ROOT / "docs" / "list_functions.py"))
     page = generator["PAGE"].read_text()

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_np as tg
+from tests.program.running import error, precise
 from tinygrad_np import Tensor
 from tinygrad_np.program import compile
 
@@ -65,12 +66,20 @@ class Network:
         sizes["V"] = (OUTPUTS, HIDDEN)
         sizes["c"] = self.state_shape(OUTPUTS, 1)
         self.parameters = {
-            name: random.normal(scale=0.5, size=shape if self.by_columns or len(shape) < 2 or name[0] in "bc" else shape[::-1]).astype(recipe.dtype)
+            name: random.normal(
+                scale=0.5, size=shape if self.by_columns or len(shape) < 2 or name[0] in "bc" else shape[::-1]
+            ).astype(recipe.dtype)
             for name, shape in sizes.items()
         }
         count = BATCH if "batch" in recipe.layout else 1
-        shapes = {"columns": (INPUTS, recipe.steps), "rows": (recipe.steps, INPUTS), "vectors": (recipe.steps, INPUTS)}
-        self.X = random.normal(size=shapes.get(recipe.layout, (recipe.steps, *self.state_shape(INPUTS, count))))
+        shapes = {
+            "columns": (INPUTS, recipe.steps),
+            "rows": (recipe.steps, INPUTS),
+            "vectors": (recipe.steps, INPUTS),
+        }
+        self.X = random.normal(
+            size=shapes.get(recipe.layout, (recipe.steps, *self.state_shape(INPUTS, count)))
+        )
         self.X = self.X.astype(recipe.dtype)
         self.start = random.normal(size=self.state_shape(HIDDEN, count)).astype(recipe.dtype)
         self.y = random.integers(0, 2, (recipe.steps, *self.state_shape(OUTPUTS, count)))
@@ -138,7 +147,10 @@ class Network:
         elif self.recipe.reads == "reversed":
             states, targets = states[::-1], targets[::-1]
         elif self.recipe.reads == "joined" and self.recipe.layout != "vectors":
-            states, targets = [np.concatenate(states, axis=1 - self.axis)], [np.concatenate(targets, axis=1 - self.axis)]
+            states, targets = (
+                [np.concatenate(states, axis=1 - self.axis)],
+                [np.concatenate(targets, axis=1 - self.axis)],
+            )
         scores = [self.product(p["V"], h) + p["c"] for h in states]
         if self.recipe.loss == "mean":
             both = [score * target for score, target in zip(scores, targets, strict=True)]
@@ -158,91 +170,111 @@ class Network:
         return -np.sum(target * np.log(a) + (1 - target) * np.log(1 - a)) / len(target)
 
 
-def assert_like(actual: Any, expected: Any, tolerance: float) -> None:
-    """The same dtype and shape, and values as far apart as rounding may have brought them."""
-    actual, expected = np.asarray(actual), np.asarray(expected)
-    assert (actual.shape, actual.dtype) == (expected.shape, expected.dtype)
-    np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance * max(1.0, np.abs(expected).max()))
+def in_precision(network: Network) -> list[Any]:
+    """The data and the parameters of a network in NumPy's highest precision."""
+    parameters = {name: precise(value) for name, value in network.parameters.items()}
+    return [precise(network.X), network.y, precise(network.start), parameters]
 
 
-def results_of(source: str, name: str, given: dict[str, Any], constants: list[Any]) -> Any:
-    """What the function of a source gives, which reads what it needs by name."""
-    names: dict[str, Any] = {}
-    exec(source, names)
-    parameters = list(inspect.signature(names[name]).parameters)
-    missing = [parameter for parameter in parameters if parameter not in given]
-    return names[name](**given, **dict(zip(missing, constants, strict=True)))
+def assert_as_accurate(actual: Any, expected: Any, reference: Any, recipe: Recipe) -> None:
+    """The loss and the gradients are of the same kind as the eager ones, and no less accurate.
+
+    One of them may be by chance: the errors of all are what is compared.
+    """
+    for one, other in zip(actual, expected, strict=True):
+        assert (np.shape(one), np.asarray(one).dtype) == (np.shape(other), np.asarray(other).dtype)
+    ours, theirs = (
+        max(
+            error(one, precisely, recipe.dtype, least=0 if number else 1)
+            for number, (one, precisely) in enumerate(zip(values, reference, strict=True))
+        )
+        for values in (actual, expected)
+    )
+    assert ours <= 4 * theirs + 16
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(recipe=RECIPES)
-def test_gradients_of_random_recurrent_networks(recipe: Recipe) -> None:
-    check_gradients(recipe)
-
-
-def check_gradients(recipe: Recipe) -> None:
+def test_gradients_are_as_accurate_as_eager_ones(recipe: Recipe) -> None:
     network = Network(recipe, 0)
-    tolerance = 400 * float(np.finfo(recipe.dtype).eps)
 
     def gradients(X: Any, y: Any, start: Any, p: Any) -> Any:
         value, slopes = tg.value_and_grad(lambda p, X: network.loss(p, X, y, start), (0, 1))(p, X)
         return value, *slopes[0].values(), slopes[1]
 
     compiled = compile(gradients)
-    for seed in range(3):
+    for seed in range(2):
         other = Network(recipe, seed)
         given = other.X, other.y, other.start, other.parameters
-        expected = gradients(*given)
-        for actual, same in zip(compiled(*given), expected, strict=True):
-            assert_like(actual, same, tolerance)
-        if seed:
-            continue
+        flat = [*given[:3], *other.parameters.values()]
+        expected, reference = gradients(*given), gradients(*in_precision(other))
+        made = [compiled(*given)]
         for source in (compiled.source, compiled.fast_source):
             names: dict[str, Any] = {}
             exec(source, names)
-            flat = [*given[:3], *other.parameters.values(), *compiled.constants]
-            for actual, same in zip(names["gradients"](*flat), expected, strict=True):
-                np.testing.assert_allclose(actual, same, rtol=tolerance, atol=tolerance * max(1.0, np.abs(same).max()))
+            made.append(names["gradients"](*flat, *compiled.constants))
+        for results in made:
+            assert_as_accurate(results, expected, reference, recipe)
 
 
 def training(network: Network, tensors: dict[str, Tensor]) -> Callable[..., Any]:
+    """A step that changes the tensors, in place or not."""
+
     def step(X: Any, y: Any, start: Any) -> Any:
         loss = network.loss(tensors, X, y, start)
         loss.backward()
         for tensor in tensors.values():
-            tensor.data -= network.recipe.rate * tensor.grad
+            if network.recipe.layers > 1:
+                tensor.data -= network.recipe.rate * tensor.grad
+            else:
+                tensor.data = tensor.data - network.recipe.rate * tensor.grad
             tensor.zero_grad()
         return loss
 
     return step
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(recipe=RECIPES)
-def test_training_of_random_recurrent_networks(recipe: Recipe) -> None:
-    check_training(recipe)
-
-
-def check_training(recipe: Recipe) -> None:
+def test_training_is_as_accurate_as_eager_training(recipe: Recipe) -> None:
     network = Network(recipe, 0)
-    tolerance = 2000 * float(np.finfo(recipe.dtype).eps)
-    ours, theirs = (
-        {name: Tensor(value / 4, requires_grad=True, name=name) for name, value in network.parameters.items()}
-        for _ in range(2)
+    ours, theirs, precisely = (
+        {
+            name: Tensor(kind(value / 4), requires_grad=True, name=name)
+            for name, value in network.parameters.items()
+        }
+        for kind in (np.copy, np.copy, precise)
     )
-    eager, compiled = training(network, theirs), compile(training(network, ours))
+    compiled, eager, reference = (
+        compile(training(network, ours)),
+        training(network, theirs),
+        training(network, precisely),
+    )
     for seed in range(3):
         other = Network(recipe, seed)
-        given = {"X": other.X, "y": other.y, "start": other.start}
-        before = {name: tensor.numpy().copy() for name, tensor in ours.items()}
-        loss, expected = compiled(**given) if seed == 9 else compiled(*given.values()), eager(*given.values())
-        assert_like(loss.numpy(), expected.numpy(), tolerance)
-        for name, tensor in ours.items():
-            assert_like(tensor.numpy(), theirs[name].numpy(), tolerance)
-            assert tensor.grad is None
-        for source in (compiled.source, compiled.fast_source):
-            named = {name: value for name, value in {**given, **before}.items()}
-            made = results_of(source, "step", named, compiled.constants)
-            for actual, same in zip(made, [loss, *ours.values()], strict=True):
-                assert_like(actual, same.numpy(), tolerance)
+        before = {name: tensor.numpy() for name, tensor in theirs.items()}
+        for name, value in before.items():  # Several steps would make much of small differences.
+            ours[name].data, precisely[name].data = value.copy(), precise(value)
+        losses = compiled(other.X, other.y, other.start), eager(other.X, other.y, other.start)
+        precise_loss = reference(*in_precision(other)[:3])
+        expected = [[value.numpy() for value in (losses[1], *theirs.values())]]
+        expected.append([value.numpy() for value in (precise_loss, *precisely.values())])
+        made = [[losses[0].numpy(), *(tensor.numpy() for tensor in ours.values())]]
+        given = {"X": other.X, "y": other.y, "start": other.start, **before}
+        made += [
+            results_of(text, given, compiled.constants) for text in (compiled.source, compiled.fast_source)
+        ]
+        for results in made:
+            assert_as_accurate(results, *expected, recipe)
+        assert all(tensor.grad is None for tensor in ours.values())
     assert len(compiled.variants) == 1
+
+
+def results_of(source: str, given: dict[str, Any], constants: list[Any]) -> Any:
+    """What the function of a source gives, which reads what it needs by name, and then the constants."""
+    names: dict[str, Any] = {}
+    exec(source, names)
+    parameters = list(inspect.signature(names["step"]).parameters)
+    others = [parameter for parameter in parameters if parameter not in given]
+    read = {name: value for name, value in given.items() if name in parameters}
+    return names["step"](**read, **dict(zip(others, constants, strict=True)))

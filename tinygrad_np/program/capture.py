@@ -26,6 +26,7 @@ from ..ops.indexing import getitem
 from ..ops.linear_systems import residuals
 from ..tensor import Tensor, leaf_of, make_tensor
 from ..tree import Rebuild, flatten
+from .arguments import Containers, is_plain
 from .assumptions import assume, is_users_choice
 from .changes import Changes
 from .ir import Equation, Program, Variable, is_written
@@ -67,6 +68,9 @@ class Captured:
 
 _GIVEN = object()
 
+_BY_VALUES = (np.linalg.LinAlgError, FloatingPointError)
+"""Errors that other values would not have raised."""
+
 
 def capture(f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild, assumes: bool = True) -> Captured:
     """The program of f on these leaves of its arguments.
@@ -78,6 +82,12 @@ def capture(f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild, assumes:
         second = runs.second(lambda: Tracer(assumes).run(f, leaves, rebuild))
         static = [[value for kind, value in one.results if kind == "static"] for one in (first, second)]
         assert_repeated(first.program, second.program, (static[0], static[1]), line_of(f))
+        for result, again in zip(*static, strict=True):
+            if not is_plain(result, again):
+                raise CaptureError(
+                    f"{line_of(f)}: a compiled function returns a {type(result).__name__} that it makes, the same "
+                    "one in every call; it takes and returns arrays, Tensors, numbers, and trees of them."
+                )
     return first
 
 
@@ -89,19 +99,18 @@ class Tracer(Changes):
         self.inputs: list[Variable] = []
         self.equations: list[Equation] = []
         self.contents: dict[Variable, Any] = {}
+        self.failed: str | None = None
         super().__init__()
 
     def run(self, f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild) -> Captured:
         """Run the function and make the program of what was recorded."""
         self.warnings, self.place = np.geterr(), line_of(f)
+        self.name = getattr(f, "__name__", "f")
         self.static = [_GIVEN if isinstance(leaf, Tensor | np.ndarray | np.generic) else leaf for leaf in leaves]
-        given, stand_ins = [], []
-        for leaf in leaves:
-            stand_in = self._argument(leaf)
-            given.append(stand_in)
-            if isinstance(stand_in, Tensor):
-                stand_ins.append(stand_in)
+        given = [self._argument(leaf) for leaf in leaves]
         arguments, keywords = rebuild(given)
+        arrays = [leaf._data if isinstance(leaf, Tensor) else leaf for leaf in given]
+        before = Containers([arguments, keywords])
         self.floor = sys._getframe()
         state.observer = self.observe
         try:
@@ -114,20 +123,36 @@ class Tracer(Changes):
             raise error.__cause__ if isinstance(error.__cause__, CaptureError) else error from None
         finally:
             state.observer = None
-        for tensor in stand_ins:
-            if tensor._node is not None and isinstance(tensor._node.grad, Traced):
-                raise CaptureError(
-                    "backward() reached a Tensor that was given as an argument, whose .grad a compiled function can't "
-                    "change; close over it, or return its gradient with tg.grad."
-                )
+        self._assert_unchanged(before, given, arrays)
         self.assert_settled()
-        return self._captured(f, results, make_result)
+        if self.failed:
+            raise CaptureError(
+                f"{self.failed}, and the function went on in another way, which its program would do for all values; "
+                "give it values for which nothing fails, or look at what it returns outside."
+            )
+        return self._captured(results, make_result)
+
+    def _assert_unchanged(self, before: Containers, given: list[Any], arrays: list[Any]) -> None:
+        """Raise CaptureError if the function changed something that it was given."""
+        container = before.changed()
+        what = None if container is None else type(container).__name__
+        for leaf, array in zip(given, arrays, strict=True):
+            if isinstance(leaf, Tensor) and (leaf._data is not array or self._is_changed("_data", leaf)):
+                what = "Tensor"
+            elif isinstance(array, Traced) and array.memory.changes:
+                what = "array"
+        if what is not None:
+            raise CaptureError(
+                f"{self.place}: the function changes an argument ({what}), which its program would leave as it is: "
+                "return new values in its place (`a = a + b`, a new dict), or close over a Tensor, and change that."
+            )
 
     def _argument(self, leaf: Any) -> Any:
         if isinstance(leaf, Tensor):
             traced = self.given(leaf._data, leaf.name)
             stand_in = make_tensor(traced, leaf_of(traced, leaf.requires_grad)._node)
             self.new[id(stand_in)] = stand_in
+            self.stand_ins[id(stand_in._node)] = stand_in._node
             return stand_in
         if isinstance(leaf, np.ndarray | np.generic):
             return self.given(leaf, None)
@@ -135,6 +160,7 @@ class Tracer(Changes):
 
     def given(self, array: Any, name: str | None) -> Traced:
         """An array as an input of the program."""
+        _assert_plain_array(array)
         variable = Variable(array.shape, array.dtype, self._unused(name), isinstance(array, np.ndarray))
         self.inputs.append(variable)
         return Traced(self, variable, array)
@@ -142,7 +168,7 @@ class Tracer(Changes):
     def _result(self, leaf: Any) -> tuple[str, Any]:
         if isinstance(leaf, Tensor):
             data = leaf._data
-            return ("tensor", self._variable(data))
+            return ("recorded" if leaf.requires_grad else "tensor", self._variable(data))
         if isinstance(leaf, Traced):
             return ("array", leaf.variable)
         if isinstance(leaf, np.ndarray):
@@ -155,7 +181,7 @@ class Tracer(Changes):
             )
         return ("static", leaf)
 
-    def _captured(self, f: Any, results: list[tuple[str, Any]], make_result: Rebuild) -> Captured:
+    def _captured(self, results: list[tuple[str, Any]], make_result: Rebuild) -> Captured:
         updates, cleared = [], []
         for (slot, _), (owner, value) in self.written.items():
             if slot == "exposure":
@@ -168,13 +194,13 @@ class Tracer(Changes):
         untouched = [held.tensor for held, value in self.reads.values() if value is None]
         outputs = [value for kind, value in results if kind != "static"] + [held.variable for held in updates]
         self._name_all(updates)
-        name = getattr(f, "__name__", "f")
         program = Program(
             tuple(self.inputs),
             self._constants(),
             tuple(self.equations),
             tuple(outputs),
-            name if name.isidentifier() else "f",
+            self.name if self.name.isidentifier() else "f",
+            self.place,
         )
         untouched_nodes = [node for node in untouched if isinstance(node, Node)]
         return Captured(program, reads, updates, cleared, untouched_nodes, results, make_result, self.static)
@@ -184,14 +210,24 @@ class Tracer(Changes):
     def apply(self, name: str, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Run one of NumPy's functions on the values, and write it down."""
         values, options = _values((arguments, keywords))
-        result = function(*values, **options)
+        if np.geterr() != self.warnings and "raise" in np.geterr().values():
+            raise CaptureError(
+                f"np.errstate lets NumPy raise errors, {user_place()}, which a program does not do: compile the "
+                "function without it, and call it within."
+            )
+        try:
+            result = function(*values, **options)
+        except (*_BY_VALUES, IndexError, ValueError) as error:
+            if isinstance(error, _BY_VALUES) or name == "getitem" or name.startswith("whole."):
+                self.failed = f"{name} failed for these values, {user_place()}"
+            raise
         if function in _STATIC or function in _FILLED:
             return result
         if function is np.full_like and not isinstance(arguments[1], Traced):
             return result
         if isinstance(function, np.ufunc):
             arguments = _weak(values, arguments, result)
-        place = self._name_locals()
+        place = self.name_locals()
         ignores = np.geterr() != self.warnings
         parts = result if isinstance(result, tuple | list) else (result,)
         outputs = tuple(
@@ -296,6 +332,7 @@ class Tracer(Changes):
                     f"an array of objects met a compiled function, {user_place()}: a program has arrays of numbers; "
                     "join values with np.stack or np.concatenate."
                 )
+            _assert_plain_array(value)
             variable = Variable(np.shape(value), np.asarray(value).dtype, None, isinstance(value, np.ndarray))
             self.constants[id(value)] = (value, variable)
             self.contents[variable] = value.copy()
@@ -322,6 +359,14 @@ def of_one_kind(x: Any, shape: Any, dtype: Any) -> Any:
         is_now, was = f"{np.shape(x)} {np.result_type(x)}", f"{shape} {np.dtype(dtype)}"
         raise ValueError(f"a result is {is_now} for these values, and was {was} for those that the program was made of")
     return x
+
+
+def _assert_plain_array(array: Any) -> None:
+    if isinstance(array, np.ndarray) and type(array) not in (np.ndarray, np.memmap):
+        raise CaptureError(
+            f"a {type(array).__name__} met a compiled function, {user_place()}: its operators may mean something else; "
+            "give np.asarray of it, or .filled() of a masked array."
+        )
 
 
 _PACKAGE = __name__.partition(".")[0]

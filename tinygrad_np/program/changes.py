@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import CaptureError
-from ..graph import NOT_KEPT
-from .names import Held, Names, name_of, slot_of
+from ..graph import NOT_KEPT, user_place
+from .names import Held, Names, slot_of
 from .traced import Memory, Traced
 
 
@@ -25,6 +25,7 @@ class Changes(Names):
         self.written: dict[tuple[str, int], tuple[Any, Any]] = {}
         self.memories: dict[tuple[str, int], Memory] = {}
         self.in_place: dict[int, bool] = {}
+        self.stand_ins: dict[int, Any] = {}
 
     def given(self, array: Any, name: str | None) -> Traced:
         """An array as an input of the program."""
@@ -32,6 +33,8 @@ class Changes(Names):
 
     def read(self, slot: str, owner: Any, value: Any) -> Any:
         """What a Tensor or node shows in the place of what it holds."""
+        if slot == "grad":
+            self._assert_not_given(owner)
         if id(owner) in self.new:
             node = slot_of("_node", owner) if slot == "_data" else None
             if node is not None and node.plan is None and isinstance(value, Traced):
@@ -47,7 +50,7 @@ class Changes(Names):
         if key not in self.reads:
             variable, traced = None, value
             if isinstance(value, np.ndarray | np.generic):
-                name = getattr(owner, "name", None) if slot == "grad" else name_of(owner)
+                name = getattr(owner, "name", None) if slot == "grad" else self.called(owner)
                 traced = self.given(value, f"{name}_grad" if name and slot == "grad" else name)
                 variable = traced.variable
             self.reads[key] = (Held(owner, slot, variable), traced)  # type: ignore[arg-type]
@@ -73,6 +76,8 @@ class Changes(Names):
         """Keep what is written to what was there before the capture; the rest may write itself."""
         if is_new:
             self.new[id(owner)] = owner
+        elif slot == "grad":
+            self._assert_not_given(owner)
         memory = self.memories.pop((slot, id(owner)), Memory())
         in_place = memory.changes != memory.settled
         if in_place:
@@ -86,6 +91,17 @@ class Changes(Names):
             self.read(slot, owner, slot_of(slot, owner))
         self.written[slot, id(owner)] = (owner, value)
         return False
+
+    def _assert_not_given(self, node: Any) -> None:
+        if id(node) in self.stand_ins:
+            raise CaptureError(
+                f"backward(), zero_grad() or .grad reached a Tensor that was given as an argument, {user_place()}, "
+                "whose .grad a compiled function can't read or change; close over it, or return what tg.grad gives."
+            )
+
+    def _is_changed(self, slot: str, owner: Any) -> bool:
+        memory = self.memories.get((slot, id(owner)))
+        return memory is not None and memory.changes != memory.settled
 
     def assert_settled(self) -> None:
         """Raise CaptureError if a Tensor's array was changed through another name, and the Tensor was not told."""

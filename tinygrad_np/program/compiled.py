@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import threading
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CaptureError
+from ..graph import state
 from ..tensor import Tensor
 from ..tree import flatten
 from .entry import MISSED
@@ -26,11 +28,18 @@ from .passes.naming import named
 from .variant import Variant
 from .watch import is_capturing
 
+MOST = 64
+"""Kinds of arguments for which programs are kept."""
+
+_EXACT = (int, bool, str, bytes, range, type(None), type(...))
+
 
 class Compiled:
     """A function that is captured once for each kind of arguments, and then runs as NumPy code; see tg.compile."""
 
     def __init__(self, f: Callable[..., Any]) -> None:
+        if not callable(f):
+            raise CaptureError(f"tg.compile was given {f!r}, which is no function.")
         functools.update_wrapper(self, f)
         self.f = f
         self.variants: dict[Any, list[Variant]] = {}
@@ -42,12 +51,13 @@ class Compiled:
         if is_capturing():
             return self.f(*arguments, **keywords)
         latest = self.latest
-        if latest is not None and latest.is_plain and not keywords and len(arguments) == latest.count:
+        is_likely = latest is not None and latest.is_plain and latest.records is state.recording and not keywords
+        if latest is not None and is_likely and len(arguments) == latest.count:
             result = latest(arguments)
             if result is not MISSED:
                 return result
         leaves: list[Any] = []
-        key = _kind((arguments, keywords), leaves)
+        key = (state.recording, _kind((arguments, keywords), leaves))
         for variant in self.variants.get(key, ()):
             result = variant(leaves)
             if result is not MISSED:
@@ -58,7 +68,22 @@ class Compiled:
             self.latest = variant = Variant(self.f, all_leaves, rebuild)
             self.variants.setdefault(key, []).insert(0, variant)
             del self.variants[key][8:]
+            if len(self.variants) > MOST:
+                del self.variants[next(iter(self.variants))]
         return variant(leaves)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """As a method's, the first argument is the instance."""
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        code = getattr(self.f, "__code__", None)
+        place = f", {Path(code.co_filename).name} line {code.co_firstlineno}" if code else ""
+        count = sum(map(len, self.variants.values()))
+        return f"<compiled {getattr(self.f, '__name__', self.f)}{place}: {count} program{'s' if count != 1 else ''}>"
+
+    def __reduce__(self) -> Any:
+        return (Compiled, (self.f,))
 
     def _captured(self) -> Variant:
         if self.latest is None:
@@ -109,19 +134,25 @@ def _kind(value: Any, leaves: list[Any]) -> Any:
     if isinstance(value, list | tuple):
         return (type(value), *[_kind(part, leaves) for part in value])
     if isinstance(value, dict):
-        return (dict, *[(key, _kind(part, leaves)) for key, part in value.items()])
+        return (type(value), *[(type(key), key, _kind(part, leaves)) for key, part in value.items()])
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = [field.name for field in dataclasses.fields(value) if field.init]
+        if vars(value).keys() - set(fields) if hasattr(value, "__dict__") else False:
+            raise CaptureError(
+                f"a compiled function was given a {type(value).__name__} with attributes that are not given when it is "
+                "made; give them as fields, or as arguments of their own."
+            )
         return (type(value), *[_kind(getattr(value, name), leaves) for name in fields])
-    if isinstance(value, float):
-        return (float, repr(value))
+    if type(value) in (float, complex):
+        return (type(value), repr(value))
     try:
         hash(value)
     except TypeError:
         raise CaptureError(
             f"a compiled function was given a {type(value).__name__}, which is no array, number or tree of them."
         ) from None
-    return (type(value), value)
+    # Equal things may differ in what is read of them; who is in a key is kept alive by the program.
+    return (type(value), value) if type(value) in _EXACT else (type(value), id(value))
 
 
 def compile(f: Callable[..., Any]) -> Compiled:
@@ -137,7 +168,8 @@ def compile(f: Callable[..., Any]) -> Compiled:
     defaults, attributes and entries of containers, also those that its methods and helper functions read; arrays by
     their contents. Where anything differs at a later call, f runs anew for that state; when it changes back, the
     earlier program does. So what changes in every call is better an argument or a Tensor, and so are arrays that take
-    long to compare. Not seen is what code of other packages reads by itself: files, the environment, the clock.
+    long to compare; a number that changes is given as np.float64(rate): each Python number is another program. Not
+    seen is what code of other packages reads by itself: files, the environment, the clock.
 
     Raises CaptureError, with the line, where f reads a value (float(t), a branch, print), does not do the same thing
     twice (random numbers), or in every call changes something but Tensors, or keeps a value outside: its program would

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..formula import _OPERATORS, ATOM, COMPARISON, POWER, SIGN, Symbol, binary, held
+from ..formula import _OPERATORS, AND, ATOM, COMPARISON, OR, POWER, PRODUCT, SIGN, Symbol, binary, held
 from ..formula import text as formula_text
 from .ir import Equation, Program, Variable, mapped, written
 
 Texts = Callable[[Variable], Symbol]
+
+
+class Scaled(Symbol):
+    """A product or a quotient of floating numbers: -(a / b) may be written -a / b, which is the same bit for bit."""
+
+
+_OF_TRUTHS = {np.logical_and: ("&", AND), np.logical_or: ("|", OR)}
 
 
 def expression(equation: Equation, texts: Texts, helpers: dict[Any, str]) -> Symbol:
@@ -22,9 +30,15 @@ def expression(equation: Equation, texts: Texts, helpers: dict[Any, str]) -> Sym
         if operator[1] == COMPARISON:
             # Python takes a < b == c for two comparisons at once.
             arguments = [Symbol(held(argument, COMPARISON + 1)) for argument in arguments]
-        return binary(*operator, *arguments)
+        result = binary(*operator, *arguments)
+        return Scaled(str(result), PRODUCT) if _may_be_signed(equation, arguments[0]) else result
+    if equation.function in _OF_TRUTHS and all(_is_truth(one) for one in equation.arguments):
+        return binary(*_OF_TRUTHS[equation.function], *arguments)
     if equation.operation == "negative":
-        return Symbol(f"-{held(arguments[0], SIGN)}", SIGN)
+        inner = arguments[0]
+        if isinstance(inner, Scaled) and not str(inner).startswith("-"):
+            return Scaled(f"-{inner}", PRODUCT)
+        return Symbol(f"-{held(inner, SIGN)}", SIGN)
     if equation.operation == "square":
         return Symbol(f"{held(arguments[0], ATOM)}**2", POWER)
     if equation.operation == "transpose" and len(arguments) == 1:
@@ -37,6 +51,18 @@ def expression(equation: Equation, texts: Texts, helpers: dict[Any, str]) -> Sym
     return Symbol(f"{function_text(equation, helpers)}({', '.join([*map(str, arguments), *keywords])})")
 
 
+def _is_truth(value: Any) -> bool:
+    return isinstance(value, Variable) and np.dtype(value.dtype).kind == "b"
+
+
+def _may_be_signed(equation: Equation, first: Symbol) -> bool:
+    """Whether the sign of an equation's result may stand at its first operand, and there at what comes first."""
+    if equation.function not in (np.multiply, np.divide) or (first.tightness == PRODUCT and type(first) is Symbol):
+        return False
+    operands = equation.arguments if isinstance(equation.arguments[0], int | float) else equation.arguments[:1]
+    return all(type(one) in (int, float) or getattr(one, "dtype", np.dtype(bool)).kind == "f" for one in operands)
+
+
 def function_text(equation: Equation, helpers: dict[Any, str]) -> str:
     """What the function is called in the source."""
     if equation.operation.startswith("whole."):
@@ -45,9 +71,17 @@ def function_text(equation: Equation, helpers: dict[Any, str]) -> str:
 
 
 def symbol_of(value: Any) -> Symbol:
-    """A static value, or a structure with symbols in it, as a symbol."""
+    """A static value, or a structure with symbols in it, as a symbol.
+
+    What is a quotient of small numbers and takes many digits, is written as that quotient: 1 / 960.
+    """
     if isinstance(value, Symbol):
         return value
+    if type(value) is float and np.isfinite(value):
+        ratio = Fraction(value).limit_denominator(100_000)
+        text = f"{ratio.numerator} / {ratio.denominator}"
+        if ratio.numerator / ratio.denominator == value and len(text) + 2 < len(repr(value)):
+            return Scaled(text, PRODUCT)
     tightness = SIGN if isinstance(value, int | float) and value < 0 else ATOM
     return Symbol(written(value), tightness)
 
@@ -73,8 +107,15 @@ def inlined_constants(program: Program) -> dict[Variable, Symbol]:
 
 
 def is_written_out(value: Any) -> bool:
-    """Whether a constant is written in the source: a short one, or one number for all elements."""
-    return (np.size(value) <= LONGEST and np.ndim(value) <= 2) or not np.size(value) or _is_filled(value)
+    """Whether a constant is written in the source: a short one, one number for all elements, or 0, 1, 2 and so on."""
+    is_short = (np.size(value) <= LONGEST and np.ndim(value) <= 2) or not np.size(value)
+    return is_short or _is_filled(value) or _counts(value)
+
+
+def _counts(value: Any) -> bool:
+    array = np.asarray(value)
+    may_count = array.dtype == np.int64 and array.ndim == 1 and array.size > 3
+    return may_count and bool((array == np.arange(len(array))).all())
 
 
 def _is_filled(value: Any) -> bool:
@@ -87,6 +128,8 @@ def _is_filled(value: Any) -> bool:
 
 
 def _constant(value: Any) -> str:
+    if _counts(value):
+        return f"np.arange({len(value)})"
     if np.size(value) <= LONGEST and np.ndim(value) <= 2:
         return written(value)
     array = np.asarray(value)

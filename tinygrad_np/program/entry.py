@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import ChangedValueError, NoGradientError, describe
 from ..exposure import ALONE
-from ..graph import NOT_KEPT
+from ..graph import NOT_KEPT, Node, user_frame
+from ..primitive import Plan, Primitive
 from ..tensor import Tensor, make_tensor
 from .names import Held
 
@@ -50,7 +52,9 @@ class Entry:
         }
         self.lines: list[str] = []
         self.values: list[str] = []
+        self.differentiable: list[str] = []
         parameters = [self._leaf(number, leaf) for number, leaf in enumerate(leaves)]
+        self.given = self.values[:]
         for number, held in enumerate(variant.captured.reads):
             self._held(number, held)
         for number, node in enumerate(variant.captured.untouched):
@@ -85,6 +89,8 @@ class Entry:
         """An array among the arguments. A variant meets only such Tensors as it is for."""
         name = f"leaf_{number}"
         if isinstance(leaf, Tensor):
+            if leaf.requires_grad:
+                self.differentiable.append(name)
             self.values.append(f"{name}._data")
             return name
         self.values.append(name)
@@ -112,10 +118,21 @@ class Entry:
             f"exposure = {owner}._node and {owner}._node.exposure",
             f"if getrefcount({owner}._data) > {references} or {target}.base is not None"
             " or (exposure and exposure.array is not None):",
-            f"    {target} = writable({owner}, {in_place})",
+            f"    {target} = writable({owner}, {in_place}, [{', '.join(self.given)}])",
             "    is_done = False",
         ]
         return target
+
+    def _node(self, place: int, variant: Variant, number: int) -> str:
+        """The node of a result that needs a gradient in the function, and has none outside."""
+        variable = variant.captured.program.outputs[number]
+        held = [one.tensor for one in variant.captured.reads if one.slot == "_data" and one.tensor.requires_grad]
+        if self.differentiable:
+            name, others = self._name(f"held_by_{place}", held), ", ".join(self.differentiable)
+            shape, dtype = variable.shape, self._name(f"dtype_of_{place}", variable.dtype)
+            self.names["without_graph"] = without_graph
+            return f"without_graph({shape}, {dtype}, [{others}, *{name}])"
+        return self._name(f"result_node_{place}", without_graph(variable.shape, variable.dtype, held) if held else None)
 
     def _results(self, variant: Variant) -> list[str]:
         """The leaves of what is returned, arrays that nobody else holds."""
@@ -127,16 +144,53 @@ class Entry:
                 continue
             value = f"results[{number}]"
             number += 1
+            known = variant.program.outputs[number - 1]
             if is_zero_d:
                 value = f"array({value})"
+            elif known.is_array and not known.ndim:
+                value = f"{value}[()]"
             elif not is_own:
                 value = f"({value}.copy() if isinstance({value}, ndarray) else {value})"
-            leaves.append(f"make_tensor({value}, None)" if kind == "tensor" else value)
+            if kind == "array":
+                leaves.append(value)
+            elif kind == "tensor":
+                leaves.append(f"make_tensor({value}, None)")
+            else:
+                leaves.append(f"make_tensor({value}, {self._node(place, variant, number - 1)})")
         return leaves
 
 
-def writable(tensor: Any, in_place: bool) -> Any:
-    """An array for a Tensor's new value, where others hold its own: that one only if they are to see it change."""
+def writable(tensor: Any, in_place: bool, values: list[Any]) -> Any:
+    """An array for a Tensor's new value, where others hold its own: that one only if they are to see it change.
+
+    Raises ChangedValueError if an argument is this array, or shares its memory, and so would change while it is read.
+    """
     array, node = tensor._data, tensor._node
-    is_shared = in_place and node is not None and node.exposure is not None and node.exposure.array is array
-    return array if is_shared else np.empty(array.shape, array.dtype)
+    if not in_place or node is None or node.exposure is None or node.exposure.array is not array:
+        return np.empty(array.shape, array.dtype)
+    if any(np.may_share_memory(value, array) for value in values):
+        raise ChangedValueError(
+            f"{describe(array.shape, array.dtype, tensor.name)}, which a compiled function changes in place, shares "
+            "its memory with an argument; give the function a copy."
+        )
+    return array
+
+
+def _refuse(*_: Any) -> Any:
+    raise NoGradientError(
+        "a gradient was asked of what a compiled function returned, which keeps no graph: differentiate inside of it, "
+        "as in tg.compile(tg.grad(f)), or call the function itself."
+    )
+
+
+_COMPILED = Primitive(lambda *values: values[0], name="a compiled function")
+
+
+def without_graph(shape: tuple[int, ...], dtype: Any, tensors: list[Any]) -> Node:
+    """The node of a result that depends on these Tensors, and through which no gradient can go."""
+    inputs = tuple(tensor._node for tensor in tensors if tensor.requires_grad)
+    rules = tuple((index, _refuse) for index in range(len(inputs)))
+    plan = Plan(_COMPILED, rules, False, lambda saved: saved, (None,), False)
+    node = Node(plan, inputs, {}, shape, dtype, user_frame(), True, NOT_KEPT)
+    node.saved = (None,)
+    return node

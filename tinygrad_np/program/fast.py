@@ -160,12 +160,17 @@ class _Function:
     def _number(self, value: Any, text: str, equation: Equation) -> str:
         """A number as an array of its own, made once: NumPy takes as long to convert it as to add up ten others."""
         dtypes = {variable.dtype for variable in equation.inputs if variable.ndim}
-        if isinstance(value, bool) or not isinstance(value, int | float) or dtypes != {np.dtype(np.float64)}:
+        if type(value) not in (int, float) or not equation.output.ndim:
             return text
-        if not equation.output.ndim or not np.isfinite(value):
+        if dtypes not in ({np.dtype(np.float64)}, {np.dtype(np.float32)}):
+            return text
+        dtype = dtypes.pop()
+        if not abs(value) <= np.finfo(dtype).max:
             return text
         name = "number_" + repr(float(value)).replace("-", "minus_").replace(".", "_").replace("+", "")
-        self.before.setdefault(name, f"np.array({float(value)!r})")
+        if dtype == np.float32:
+            name += "_single"
+        self.before.setdefault(name, f"np.array({float(value)!r}{', np.float32' if dtype == np.float32 else ''})")
         return name
 
     # Views of buffers, which stay what they are and are made once.

@@ -72,8 +72,9 @@ class _Collector:
         for argument in ast.walk(tree):
             if isinstance(argument, ast.arg):
                 argument.annotation = None
-        if ast.get_docstring(tree) is not None and len(tree.body) > 1:
-            tree.body = tree.body[1:]
+        text = ast.get_docstring(tree)
+        if text is not None:
+            tree.body[0] = ast.Expr(ast.Constant(text.partition("\n")[0]))
         scope = function.__globals__
         defaults = [default for default in [*tree.args.defaults, *tree.args.kw_defaults] if default is not None]
         keys = [node.id for default in defaults for node in ast.walk(default) if isinstance(node, ast.Name)]

@@ -88,13 +88,17 @@ class Equation:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Inputs, constants (variable to array), equations in order, and the variables that are the results."""
+    """Inputs, constants (variable to array), equations in order, and the variables that are the results.
+
+    `place` is the line where the function begins that it was captured from.
+    """
 
     inputs: tuple[Variable, ...]
     constants: Mapping[Variable, Any]
     equations: tuple[Equation, ...]
     outputs: tuple[Variable, ...]
     name: str = "f"
+    place: str = ""
 
     def run(self, values: Sequence[Any]) -> list[Any]:
         """The results for these inputs, computed one equation at a time."""
@@ -120,7 +124,10 @@ class Program:
 
     def __str__(self) -> str:
         rows = [(str(v.name), f"{v.shape} {v.dtype}", "given", "") for v in self.inputs]
-        rows += [(str(v.name), f"{v.shape} {v.dtype}", "constant", "") for v in self.constants]
+        for v, value in self.constants.items():
+            elements = np.asarray(value).reshape(-1).tolist()
+            number = f" {elements[0]!r}" if elements and elements.count(elements[0]) == len(elements) else ""
+            rows.append((str(v.name), f"{v.shape} {v.dtype}", f"constant{number}", ""))
         for equation in self.equations:
             for output in equation.outputs:
                 rows.append((str(output.name), f"{output.shape} {output.dtype}", str(equation), equation.place))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import keyword
 import sys
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +17,12 @@ from ..engine import backward_steps, pull
 from ..errors import CaptureError
 from ..graph import Node
 from ..tensor import Tensor
+from ..transforms import value_and_grad
 from .ir import Variable
 from .traced import Traced
 
 _BACKWARD = {backward_steps.__code__, pull.__code__}
+_DIFFERENTIATING = next(one for one in value_and_grad.__code__.co_consts if isinstance(one, CodeType))
 _NOT_THE_USERS = (str(Path(__file__).parents[1]), str(Path(np.__file__).parent))
 
 
@@ -46,6 +48,8 @@ class Names:
         self.nodes: dict[int, tuple[Node, Variable]] = {}
         self.gradients: list[tuple[Variable, Node]] = []
         self.node: Node | None = None
+        self.found: dict[int, str] = {}
+        self.name = "f"
         self.floor = sys._getframe()
 
     def _unused(self, name: str | None) -> str | None:
@@ -56,7 +60,7 @@ class Names:
         count = self.names[name] = self.names.get(name, 0) + 1
         return name if count == 1 else self._unused(f"{name}_{count}")
 
-    def _name_locals(self) -> str:
+    def name_locals(self) -> str:
         """Name variables as the user's functions do, the outermost first; the line that runs, or is differentiated."""
         frame: FrameType | None = sys._getframe(1)
         frames = []
@@ -65,14 +69,36 @@ class Names:
             if not frame.f_code.co_filename.startswith(_NOT_THE_USERS):
                 frames.append(frame)
             is_backward = is_backward or frame.f_code in _BACKWARD
+            if frame.f_code is _DIFFERENTIATING:
+                self._name_value(frame.f_locals)
             frame = frame.f_back
         for one in reversed(frames):
             for name, value in one.f_locals.items():
                 self._name_one(name, value)
+            for name in one.f_code.co_names if self.constants else ():
+                if type(one.f_globals.get(name)) is np.ndarray:
+                    self._name_one(name, one.f_globals[name])
         if is_backward and self.node is not None:
             return f"gradient of {self.node.place}"
         innermost = frames[0] if frames else self.floor
         return f"{innermost.f_code.co_filename.rpartition('/')[2]} line {innermost.f_lineno}"
+
+    def called(self, owner: Any) -> str | None:
+        """What the user calls a Tensor: by the name that he gave it, or that a variable or an attribute has."""
+        name = name_of(owner) or self.found.get(id(owner))
+        frame: FrameType | None = None if name else sys._getframe(1)
+        while frame is not None and frame is not self.floor:
+            if not frame.f_code.co_filename.startswith(_NOT_THE_USERS):
+                name = _name_in(frame, owner) or name
+            frame = frame.f_back
+        if name is not None:
+            self.found[id(owner)] = name
+        return name
+
+    def _name_value(self, names: dict[str, Any]) -> None:
+        """Name what a function that is differentiated returned after the function."""
+        name = getattr(names["f"], "__name__", "")
+        self._name_one(name if name.isidentifier() and name != self.name else "value", names.get("output"))
 
     def _name_one(self, name: str, value: Any) -> None:
         if isinstance(value, Tensor):
@@ -94,10 +120,24 @@ class Names:
             if id(node) in self.nodes and gradient.name is None:
                 name = self.nodes[id(node)][1].name
                 gradient.name = self._unused(f"d{name}" if name else None)
+        self._name_arguments_of_activations()
         for held in updates:
-            name = name_of(held.tensor) if held.slot == "_data" else None
+            name = self.called(held.tensor) if held.slot == "_data" else None
             if held.variable.name is None and name:
                 held.variable.name = self._unused(f"new_{name}")
+
+    def _name_arguments_of_activations(self) -> None:
+        """The gradient of the nameless z in h = np.tanh(z) is dh_raw."""
+        activations = {
+            id(one): variable.name
+            for node, variable in self.nodes.values()
+            if node.plan is not None and variable.name and _is_activation(node)
+            for one in node.inputs
+        }
+        for gradient, node in self.gradients:
+            name = activations.get(id(node))
+            if gradient.name is None and name and node.plan is not None:
+                gradient.name = self._unused(f"d{name}_raw")
 
     def observe(self, node: Node, upstream: Any) -> None:
         """See the upstream gradient arrive at a node, to name it after the node's value."""
@@ -111,6 +151,29 @@ class Names:
             self.nodes[id(node)] = (node, node.saved[0]._variable)
         if isinstance(upstream, Traced):
             self.gradients.append((upstream.variable, node))
+
+
+def _name_in(frame: FrameType, owner: Any) -> str | None:
+    """The variable of a frame that is this object, or the attribute of one of its variables."""
+    globals_read = [(name, frame.f_globals.get(name)) for name in frame.f_code.co_names]
+    variables = [*frame.f_locals.items(), *globals_read]
+    for name, value in variables:
+        if value is owner:
+            return name
+    for _, value in variables:
+        attributes = getattr(value, "__dict__", None) if not isinstance(value, ModuleType | Traced) else None
+        for name, one in attributes.items() if isinstance(attributes, dict) else ():
+            if one is owner:
+                return str(name)
+    return None
+
+
+def _is_activation(node: Node) -> bool:
+    """Whether a node works on one value element by element."""
+    primitive = node.plan.primitive if node.plan is not None else None
+    if primitive is None or not primitive.elementwise or sum(isinstance(one, Node) for one in node.inputs) != 1:
+        return False
+    return primitive.inputs == 1 or primitive.name == "maximum"
 
 
 def slot_of(name: str, owner: Any) -> Any:

@@ -190,9 +190,11 @@ def _joined(program: Program, by_columns: set[Variable]) -> dict[Variable, Place
         axis, start = joined_axis(equation), 0
         # Else the parts have gaps between their rows.
         is_whole = axis == (1 if equation.output in by_columns else 0)
-        for part in equation.arguments[0]:
+        parts = list(equation.arguments[0])
+        for part in parts:
             maker = made_by.get(part)
             fits = maker is not None and takes_out(maker) and maker.operation != "concatenate"
+            fits = fits and parts.count(part) == 1  # else it is needed in two places
             if axis is not None and is_whole and fits and part not in found and part not in results:
                 found[part] = Place(equation.output, axis, start)
             start += part.shape[axis or 0]

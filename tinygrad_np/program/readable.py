@@ -6,6 +6,7 @@ comment at the end of a line names the line of the user's code that it comes fro
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from ..formula import Symbol
@@ -20,36 +21,91 @@ def readable_source(program: Program, parameters: list[str], general: General | 
     """The program as a Python function of these parameters that needs nothing but NumPy.
 
     Where rare values occur, for which the program was not made, the function calls that of the program for all values.
+    The functions that both call and that are not NumPy's come last.
     """
     helpers, names = helper_sources(program, *([general.program] if general else []))
-    parts = ["import numpy as np\n", *helpers, "", *_function(program, parameters, names, general)]
+    imports = [text for text in helpers if text.startswith(("import ", "from "))]
+    functions = [text.strip("\n") for text in helpers if text not in imports]
+    file = _file_of_most(program)
+    origin = f"Derived from {program.name}, {program.place}"
+    text = f"{origin}; lines below are of {file}." if file else f"{origin}."
+    parts = _function(program, parameters, names, text, file, general)
     if general is not None:
-        parts += ["", "", *_function(general.program, signature(general.program), names, None)]
-    return "\n".join(parts) + "\n"
+        text = f"{program.name} for all values: it calls this where rare ones occur (ties, zeros at a kink, inf, NaN)."
+        parts += ["", "", *_function(general.program, signature(general.program), names, text, file)]
+    for function in functions:
+        parts += ["", "", function]
+    return "\n".join([*imports, "import numpy as np", "", "", *parts]) + "\n"
 
 
-def _function(program: Program, parameters: list[str], names: dict[Any, str], general: General | None) -> list[str]:
+def _function(
+    program: Program,
+    parameters: list[str],
+    names: dict[Any, str],
+    text: str,
+    file: str,
+    general: General | None = None,
+) -> list[str]:
     texts = dict(inlined_constants(program))
     uses = program.uses()
     made_by = program.made_by()
     body: list[tuple[str, str]] = []
+
+    def symbol(variable: Variable) -> Symbol:
+        return texts.get(variable, Symbol(str(variable)))
+
     for equation in program.equations:
-        formula = expression(equation, lambda variable: texts.get(variable, Symbol(str(variable))), names)
         if equation.operation == "assume":
-            body.append((f"if not np.all({texts.get(equation.arguments[0], equation.arguments[0])}):", ""))
+            body.append((f"if {_fails(equation.arguments[0], made_by, symbol)}:", "rare values"))
             body.append((f"    return {general.call if general else None}", ""))
-        elif _stands_in_another(equation, formula, uses, program):
+            continue
+        formula = expression(equation, symbol, names)
+        if _stands_in_another(equation, formula, uses, program):
             texts[equation.output] = formula
         else:
             targets = ", ".join(map(str, equation.outputs))
-            body.append((f"{targets} = {formula}", _comment(equation, made_by)))
-    results = [str(texts.get(variable, Symbol(str(variable)))) for variable in program.outputs]
-    body.append((f"return {', '.join(results)}", ""))
-    width = min(max(len(line) for line, _ in body), WIDTH)
-    lines = [f"    {line.ljust(width)}  # {comment}" if comment else f"    {line}" for line, comment in body]
+            body.append((f"{targets} = {formula}", equation.place.replace(f"{file} line", "line")))
+    body.append((f"return {', '.join(str(symbol(variable)) for variable in program.outputs)}", ""))
     warnings = any(equation.ignores for equation in program.equations)
     head = ['@np.errstate(all="ignore")'] if warnings else []
-    return ["", *head, f"def {program.name}({', '.join(parameters)}):", *lines]
+    definition = wrapped_line(f"def {program.name}({', '.join(parameters)}):")
+    return [*head, *definition, f'    """{text}"""', *_with_comments(body)]
+
+
+def _with_comments(body: list[tuple[str, str]]) -> list[str]:
+    """The lines with their comments in a column, and a blank line between the passes forward and backward."""
+    wrapped = [(wrapped_line(line), comment) for line, comment in body]
+    width = max((len(line[0]) for line, comment in wrapped if comment), default=0)
+    lines: list[str] = []
+    blanks = []
+    was_gradient: bool | None = None
+    for (first, *more), comment in wrapped:
+        if "line " in comment:
+            is_gradient = comment.startswith("gradient of")
+            if was_gradient not in (None, is_gradient):
+                blanks.append(len(lines))
+            was_gradient = is_gradient
+        lines.append(f"    {first.ljust(width)}  # {comment}" if comment else f"    {first}")
+        lines += [f"    {line}" for line in more]
+    if len(blanks) <= 2:  # Forward, backward, update: else the passes are not that plain.
+        for place in reversed(blanks):
+            lines.insert(place, "")
+    return lines
+
+
+def _fails(condition: Variable, made_by: dict[Variable, Equation], symbol: Any) -> str:
+    """The text of the question whether an assumption fails."""
+    maker = made_by.get(condition)
+    if maker is not None and maker.operation == "logical_not":
+        return f"np.any({symbol(maker.arguments[0])})"
+    return f"not np.all({symbol(condition)})"
+
+
+def _file_of_most(program: Program) -> str:
+    """The file that most of the program's lines come from."""
+    places = [equation.place.removeprefix("gradient of ") for equation in program.equations if equation.place]
+    files = Counter(place.rpartition(" line ")[0] for place in places)
+    return files.most_common(1)[0][0] if files else ""
 
 
 def _stands_in_another(equation: Equation, formula: Symbol, uses: dict[Variable, int], program: Program) -> bool:
@@ -60,5 +116,47 @@ def _stands_in_another(equation: Equation, formula: Symbol, uses: dict[Variable,
     return equation.output.is_numbered and uses.get(equation.output, 0) == 1 and len(str(formula)) < WIDTH - 20
 
 
-def _comment(equation: Equation, made_by: dict[Variable, Equation]) -> str:
-    return equation.place
+def wrapped_line(line: str) -> list[str]:
+    """A line of code as several, none longer than WIDTH if it can be helped, broken where it is least nested."""
+    breaks = _breaks(line)
+    if len(line) <= WIDTH or not breaks:
+        return [line]
+    head, tail = "", []
+    if min(depth for _, depth in breaks) == 0:
+        head = line[: line.index(" = ") + 3] if " = " in line else "return "
+        tail = [")"]
+    parts: list[str] = []
+    for least in sorted({depth for _, depth in breaks}):
+        places = [place - len(head) for place, depth in breaks if depth <= least]
+        parts = _filled(line[len(head) :], places, WIDTH - 4)
+        if all(len(part) <= WIDTH - 4 for part in parts):
+            break
+    first, *more = [f"{head}(", *parts] if head else parts
+    return [first, *[f"    {part}" for part in more], *tail]
+
+
+def _filled(text: str, places: list[int], width: int) -> list[str]:
+    """The text cut at some of these places, in parts as long as the width lets them be."""
+    parts, start = [], 0
+    for place, following in zip(places, [*places[1:], len(text)], strict=True):
+        if following - start > width and place > start:
+            parts.append(text[start:place].strip())
+            start = place
+    return [*parts, text[start:].strip()]
+
+
+def _breaks(line: str) -> list[tuple[int, int]]:
+    """Where a line may be broken, behind a comma or before an operator of a sum, and in how many brackets that is."""
+    found, depth, quote = [], 0, ""
+    for place, sign in enumerate(line):
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "'\"":
+            quote = sign
+        elif sign in "([{":
+            depth += 1
+        elif sign in ")]}":
+            depth -= 1
+        elif line.startswith((", ", " + ", " - "), place):
+            found.append((place + (sign == ","), depth))
+    return found

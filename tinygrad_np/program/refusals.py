@@ -31,6 +31,11 @@ _SHAPING_OF: dict[Any, str] = {
 }  # fmt: skip
 """Arguments that do so for one function alone."""
 
+_UNTOLD: dict[Any, tuple[str, ...]] = {
+    np.bincount: ("x", "weights", "minlength"), np.concatenate: ("arrays", "axis", "out"), np.dot: ("a", "b", "out"),
+}  # fmt: skip
+"""Arguments of functions in C, which NumPy before 2.4 does not tell."""
+
 LENGTH = (
     "was given to {}, the shape of whose result depends on values",
     "Choose with np.where, which keeps the shape, or call it outside, and give what it returns as an argument.",
@@ -53,10 +58,15 @@ _PICKED = (
     "Make the array a Tensor or an argument: Tensor(array)[index] in the place of array[index], tg.one_hot(labels, n) "
     "in the place of np.eye(n)[labels].",
 )
-GENERAL = (
-    "Return the value and look at it outside, choose with np.where, pass what is random as an argument, write new "
-    "values as a new array."
+TRUTH = (
+    "was asked whether it is true (by an if, a while, an assert, a comparison)",
+    "Choose with np.where, np.maximum or np.logical_and, which give arrays, or return the value and branch outside.",
 )
+ARRAY = (
+    "was printed, or given to what needs its numbers",
+    "Return the value and look at it outside; join values with np.stack or np.concatenate, not np.array.",
+)
+GENERAL = "Return the value and look at it outside; compute with NumPy's functions, which give new arrays."
 
 
 def is_shaped_by_values(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
@@ -84,7 +94,7 @@ def parameters_of(function: Any) -> tuple[str, ...]:
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:
-        return ()
+        return _UNTOLD.get(function, ())
     any_number = next((one.name for one in parameters if one.kind is one.VAR_POSITIONAL), None)
     names = [one.name for one in parameters]
     return tuple(names[: names.index(any_number)] if any_number else names)
@@ -106,7 +116,7 @@ def parts_of(index: Any) -> Iterator[tuple[Any, bool]]:
         yield index, False
 
 
-def of_the_running_line(otherwise: str) -> tuple[str, str]:
+def of_the_running_line(otherwise: str, advice: str = GENERAL) -> tuple[str, str]:
     """What was done with a value that had to tell its numbers, and what to do: seen in the user's line that runs."""
     frame = user_frame()
     code, place = frame.f_code, frame.f_lasti
@@ -115,4 +125,4 @@ def of_the_running_line(otherwise: str) -> tuple[str, str]:
         return _STORED
     if running is not None and (running.opname == "BINARY_SUBSCR" or running.argrepr == "[]"):
         return _PICKED
-    return otherwise, GENERAL
+    return otherwise, advice

@@ -8,20 +8,25 @@ would bake one call's value into the program.
 
 from __future__ import annotations
 
+import sys
 import types
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..errors import CaptureError, ShapeError
+from ..errors import CaptureError, ShapeError, describe
 from ..graph import user_place
 from ..primitive import NUMPY, Primitive
 from ..tensor import Tensor
 from .ir import Variable
-from .refusals import GENERAL, LENGTH, is_shaped_by_values, of_the_running_line, parameters_of
+from .refusals import ARRAY, GENERAL, LENGTH, TRUTH, is_shaped_by_values, of_the_running_line, parameters_of
 
 if TYPE_CHECKING:
     from .capture import Tracer
+
+
+_NOT_THE_USERS = (str(Path(__file__).parents[1]), str(Path(np.__file__).parent))
 
 
 class Memory:
@@ -75,7 +80,18 @@ class Traced:
     @property
     def base(self) -> Any:
         """Whose memory this is: not its own, for all that others know."""
-        return self.value
+        if _is_asked_by_others(sys._getframe(1)):
+            self._refuse("was asked for its base")
+        return self
+
+    @property
+    def __class__(self) -> Any:
+        """What isinstance() goes by besides the type: to the user this is what it stands for."""
+        return type(self.value) if _is_asked_by_others(sys._getframe(1)) else Traced
+
+    @__class__.setter
+    def __class__(self, kind: Any) -> NoReturn:
+        self._refuse("was to be of another class")
 
     # NumPy's protocols.
 
@@ -184,7 +200,9 @@ class Traced:
         return self.tracer.apply("astype", _astype, (self, np.dtype(dtype)), {})
 
     def copy(self, order: str = "C") -> Any:
-        """The same values; an array, even of a single number."""
+        """The same values; an array, even of a single number, but for the user of one that is no array."""
+        if not isinstance(self.value, np.ndarray) and _is_asked_by_others(sys._getframe(1)):
+            return self
         return self.tracer.apply("copy", np.copy, (self,), {})
 
     def flatten(self, order: str = "C") -> Any:
@@ -227,37 +245,48 @@ class Traced:
         return self
 
     def _refuse(self, what: str, advice: str = GENERAL) -> NoReturn:
+        self.tracer.name_locals()
+        name = self._variable.name
+        called = describe(self.shape, self.dtype, name) if name else f"a value {self.shape} {self.dtype}"
         error = CaptureError(
-            f"a value of a compiled function {what}, {user_place()}: the program that is being captured has to hold "
+            f"{called} of a compiled function {what}, {user_place()}: the program that is being captured has to hold "
             f"for other values too. {advice}"
         )
         error.whole = self.tracer.apply_whole
         raise error
 
     def __bool__(self) -> bool:
-        self._refuse("was asked whether it is true (by an if, an assert, a comparison)")
+        self._refuse(*TRUTH)
 
     def __float__(self) -> float:
         self._refuse(*of_the_running_line("was read as a number"))
 
+    def __round__(self, digits: int | None = None) -> Any:
+        self._refuse("was rounded to a Python number", "Round with np.round, or return the value and round it outside.")
+
     __int__ = __index__ = __complex__ = item = tolist = __float__
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        self._refuse(*of_the_running_line("was printed, or given to what needs its numbers"))
+        self._refuse(*of_the_running_line(*ARRAY))
 
     def __repr__(self) -> str:
-        self._refuse("was printed")
+        self._refuse("was printed", "Return the value and print it outside.")
 
     __str__ = __repr__
 
     def __format__(self, spec: str) -> str:
-        self._refuse("was printed")
+        self._refuse("was printed", "Return the value and print it outside.")
 
     def __reduce__(self) -> Any:
         self._refuse("was to be copied or pickled")
 
     def __hash__(self) -> int:
         self._refuse("was looked up in a dict or a set")
+
+
+def _is_asked_by_others(frame: types.FrameType) -> bool:
+    file = frame.f_code.co_filename
+    return frame.f_code is np.isscalar.__code__ or not file.startswith(_NOT_THE_USERS)
 
 
 def memory_of(result: Any, boxes: list[Traced]) -> Memory | None:
@@ -352,7 +381,7 @@ _METHODS: dict[Any, Any] = {
     np.reshape: lambda x, shape=None, order="C", **other: x.reshape(shape, order=order),
     np.transpose: lambda x, axes=None: x.transpose(axes),
     np.swapaxes: Traced.swapaxes,
-    np.copy: lambda x, order="K", subok=False: x.copy(),
+    np.copy: lambda x, order="K", subok=False: x.tracer.apply("copy", np.copy, (x,), {}),
     np.ravel: Traced.flatten,
 }
 """Functions of NumPy that are written in the one way of the method."""

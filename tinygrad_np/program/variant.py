@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import FORWARD_FAILURES, TinygradError, describe, forward_failure
 from ..exposure import Exposure
-from ..graph import clock
+from ..graph import clock, state
 from ..tensor import Tensor
 from ..tree import Rebuild
 from .capture import Captured, capture
@@ -27,7 +27,7 @@ from .entry import Entry
 from .fast import fast_source
 from .ir import Program, Variable
 from .passes import lowered, simplified
-from .plan import is_fresh, roots_of
+from .plan import VIEWS, is_fresh, roots_of
 from .readable import readable_source
 from .snapshot import Snapshot
 
@@ -67,6 +67,7 @@ class Variant:
         arguments, keywords = rebuild(leaves)
         self.is_plain = not keywords and all(type(argument) is np.ndarray for argument in arguments)
         self.count = len(arguments)
+        self.records = state.recording
         self.entry = Entry(self, [leaf for leaf in leaves if isinstance(leaf, Tensor | np.ndarray | np.generic)])
         self.entry_code = builtins.compile(self.entry.text, f"<call of {self.program.name}>", "exec")
         self.local = threading.local()
@@ -76,17 +77,25 @@ class Variant:
         try:
             enter = self.local.enter
         except AttributeError:
-            names: dict[str, Any] = {name: function for function, name in self.functions.items()}
-            exec(self.code, names)
-            entry = {**self.entry.names, "run": names[self.program.name]}
-            exec(self.entry_code, entry)
-            enter = self.local.enter = entry["enter"]
+            enter = self.local.enter = self._entered()
+        if self.functions:
+            # A rule of the user's may call this function again, which then needs buffers of its own.
+            del self.local.enter
         try:
-            return enter(*leaves)
+            result = enter(*leaves)
+            self.local.enter = enter
+            return result
         except TinygradError:
             raise
         except FORWARD_FAILURES as error:
             raise self._failure(error) from None
+
+    def _entered(self) -> Callable[..., Any]:
+        names: dict[str, Any] = {name: function for function, name in self.functions.items()}
+        exec(self.code, names)
+        entry = {**self.entry.names, "run": names[self.program.name]}
+        exec(self.entry_code, entry)
+        return entry["enter"]  # type: ignore[no-any-return]
 
     def _failure(self, error: Exception) -> Exception:
         """The error that the user reads where NumPy refused an operation: with its operands and the user's line."""
@@ -180,6 +189,10 @@ def _updates_last(program: Program, captured: Captured) -> tuple[Program, list[V
         for variable in equation.inputs:
             read.setdefault(roots.get(variable, variable), set()).add(equation.output)
     returned = {roots.get(variable, variable) for variable in program.outputs}
+    # What is neither new nor known to be a view may yet be one.
+    for equation in program.equations:
+        if equation.operation not in VIEWS and not is_fresh(equation):
+            returned.update(roots.get(variable, variable) for variable in equation.inputs)
     targets = [
         variable
         for variable, before in candidates.items()

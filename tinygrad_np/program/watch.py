@@ -4,15 +4,18 @@ A Tensor that was there before the capture must not give away its array, which w
 reads as an input of the program, and what is written to it (`p.data -= lr * p.grad`, `loss.backward()`,
 `p.zero_grad()`) stays within the capture until the program runs. While a capture runs, and in its thread alone, the
 three slots in which Tensors and nodes keep what changes are watched; at all other times they are what they were.
+So is what prints: a program prints nothing.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from ..errors import CaptureError, user_place
 from ..graph import Node
 from ..tensor import Tensor
 
@@ -59,6 +62,25 @@ class _WatchedSlot:
         self.slot.__set__(owner, value)
 
 
+class _WatchedOutput:
+    """Stands in for sys.stdout, and refuses what a function that is being captured prints."""
+
+    def __init__(self, output: Any) -> None:
+        self.output = output
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.output, name)
+
+    def write(self, text: str) -> Any:
+        """Write what another thread prints."""
+        if _thread.watcher is not None:
+            raise CaptureError(
+                f"a compiled function printed {text[:40]!r}, {user_place()}, which its program would not do in every "
+                "call: print outside, what it returns too."
+            )
+        return self.output.write(text)
+
+
 _SLOTS = ((Tensor, "_data"), (Node, "grad"), (Node, "exposure"))
 _originals = {(kind, name): kind.__dict__[name] for kind, name in _SLOTS}
 _lock = threading.Lock()
@@ -93,3 +115,7 @@ def _count(step: int) -> None:
             for kind, name in _SLOTS:
                 original = _originals[kind, name]
                 setattr(kind, name, _WatchedSlot(name, original) if _watching else original)
+            if _watching:
+                sys.stdout = _WatchedOutput(sys.stdout)
+            elif isinstance(sys.stdout, _WatchedOutput):
+                sys.stdout = sys.stdout.output

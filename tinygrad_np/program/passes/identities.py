@@ -133,6 +133,15 @@ def _negative(equation: Equation, edit: Edit) -> Any:
     return None
 
 
+def _of_the_positive(x: Variable, equation: Equation, edit: Edit) -> Any:
+    """What only moves the elements of x, done before their sign changes, where it may meet another."""
+    minus = edit.maker(x, "negative")
+    if minus is None or not edit.is_used_once(x):
+        return None
+    moved = edit.apply(equation.function, minus.arguments[0], *equation.arguments[1:])
+    return edit.apply(np.negative, moved)
+
+
 def _transpose(equation: Equation, edit: Edit) -> Any:
     x, *axes = equation.arguments
     if axes and axes[0] == tuple(range(x.ndim)):
@@ -167,7 +176,7 @@ def _reshape(equation: Equation, edit: Edit) -> Any:
         kept = tuple(1 if one in axis else length for one, length in enumerate(source.shape))
         if kept == shape and len(total.arguments) == 1 and total.keywords.keys() <= {"axis", "keepdims"}:
             return edit.apply(np.sum, source, axis=axis[0] if len(axis) == 1 else axis, keepdims=True)
-    return None
+    return _of_the_positive(x, equation, edit)
 
 
 def _axes(equation: Equation) -> tuple[int, ...]:
@@ -194,6 +203,8 @@ def _sum(equation: Equation, edit: Edit) -> Any:
     axis = plain.get("axis")
     if isinstance(axis, tuple) and len(axis) == 1:
         plain["axis"] = axis[0]
+    if isinstance(axis, tuple) and len(axis) == x.ndim:
+        del plain["axis"]
     return None if plain == dict(equation.keywords) else edit.apply(equation.function, x, **plain)
 
 
@@ -230,6 +241,33 @@ def _power(equation: Equation, edit: Edit) -> Any:
     ):
         return edit.apply(np.square, base)
     return None
+
+
+def _tensordot(equation: Equation, edit: Edit) -> Any:
+    """The product of matrices or vectors that it is."""
+    a, b, *axes = [*equation.arguments, *equation.keywords.values()]
+    of_a, of_b = axes[0] if axes and isinstance(axes[0], tuple) else ((), ())
+    if not isinstance(of_a, tuple) or not isinstance(of_b, tuple) or len(of_a) != 1 or len(of_b) != 1:
+        return None
+    if not (isinstance(a, Variable) and isinstance(b, Variable) and {a.ndim, b.ndim} <= {1, 2}):
+        return None
+    a = a if of_a[0] % a.ndim == a.ndim - 1 else edit.apply(np.transpose, a)
+    b = b if of_b[0] % b.ndim == 0 else edit.apply(np.transpose, b)
+    return edit.apply(np.dot, a, b)
+
+
+def _getitem(equation: Equation, edit: Edit) -> Any:
+    """A matrix times a vector that was made a column: np.dot(A, x[..., None])[..., 0]."""
+    if equation.arguments[1] != (Ellipsis, 0):
+        return None
+    product = edit.maker(equation.arguments[0], "dot") or edit.maker(equation.arguments[0], "matmul")
+    if product is None or not edit.is_used_once(product.output):
+        return None
+    a, column = product.arguments
+    made = edit.maker(column, "getitem")
+    if made is None or made.arguments[1] != (Ellipsis, None) or made.arguments[0].ndim != 1 or a.ndim != 2:
+        return None
+    return edit.apply(np.dot, a, made.arguments[0])
 
 
 def _nansum(equation: Equation, edit: Edit) -> Any:
@@ -272,14 +310,31 @@ def _either(equation: Equation, edit: Edit) -> Any:
 def _lazily(equation: Equation, edit: Edit) -> Any:
     """An operand that was repeated to a shape is as good as it was, if another brings the shape."""
     for place, argument in enumerate(equation.arguments):
-        repeated = edit.maker(argument, "broadcast_to")
-        if repeated is None or not edit.is_used_once(argument):
+        if not isinstance(argument, Variable) or not edit.is_used_once(argument):
+            continue
+        unrepeated = _unrepeated(argument, edit)
+        if unrepeated is None:
             continue
         arguments = [*equation.arguments]
-        arguments[place] = repeated.arguments[0]
+        arguments[place] = unrepeated
         shapes = [value.shape for value in arguments if isinstance(value, Variable)]
         if np.broadcast_shapes(*shapes) == equation.output.shape:
             return edit.apply(equation.function, *arguments)
+    return None
+
+
+def _unrepeated(value: Variable, edit: Edit) -> Any:
+    """What a value repeats: it was broadcast, or multiplied by ones, or it is a number as an array."""
+    repeated = edit.maker(value, "broadcast_to")
+    if repeated is not None:
+        return repeated.arguments[0]
+    number = edit.maker(value, "reshape")
+    if number is not None and value.shape == () == number.arguments[0].shape:
+        return number.arguments[0]
+    product = edit.maker(value, "multiply")
+    for one, other in (product.arguments, product.arguments[::-1]) if product is not None else ():
+        if edit.number(one) == 1 and isinstance(other, Variable) and other.dtype == value.dtype:
+            return other
     return None
 
 
@@ -294,6 +349,7 @@ _RULES: dict[str, Rule] = {
     "broadcast_to": _broadcast_to,
     "copy": _copy,
     "divide": _divide,
+    "getitem": _getitem,
     "logical_and": _either,
     "logical_or": _either,
     "mean": _mean,
@@ -305,6 +361,7 @@ _RULES: dict[str, Rule] = {
     "reshape": _reshape,
     "subtract": _subtract,
     "sum": _sum,
+    "tensordot": _tensordot,
     "transpose": _transpose,
     "where": _where,
 }

@@ -70,7 +70,8 @@ def parts_of(program: Program) -> dict[Variable, Piece]:
         if axis is not None and len(equation.arguments[0]) >= FEWEST:
             start = 0
             for part in equation.arguments[0]:
-                found.setdefault(part, Piece(equation.output, axis, start, part.shape[axis]))
+                if part.dtype == equation.output.dtype:
+                    found.setdefault(part, Piece(equation.output, axis, start, part.shape[axis]))
                 start += part.shape[axis]
     return found
 

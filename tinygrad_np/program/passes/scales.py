@@ -31,7 +31,7 @@ EXACT = {
     "transpose",
     "where",
 }
-"""Operations that do not round. The factor is not moved above them: where such values nearly cancel, its rounding shows."""
+"""Operations that do not round. A factor is not moved above them: its rounding would show where values cancel."""
 
 
 def hoisted_scales(program: Program) -> Program:
@@ -52,8 +52,8 @@ def _is_moderate(factor: float, product: Variable) -> bool:
     """Whether products with a factor keep away from where numbers overflow or lose digits, wherever they stand."""
     if product.dtype.kind != "f":
         return False
-    least = float(np.finfo(product.dtype).tiny) ** 0.25
-    return least < abs(factor) < 1 / least
+    least = float(np.finfo(product.dtype if product.dtype.itemsize <= 8 else np.float64).tiny) ** 0.25
+    return bool(least < abs(factor) < 1 / least)
 
 
 def _scaled(equation: Equation, factor: float) -> Any:

@@ -42,7 +42,7 @@ def stable_logarithms(program: Program) -> Program:
 def softmax_quotients(program: Program) -> Program:
     """The exponential of a log_softmax as a quotient of what it was computed from.
 
-    exp(x - log(s))  =  exp(x) / s        where exp(x) is known, and x is at most 0: a maximum was subtracted
+    exp(x - log(s))  =  exp(x) / s        where s is a sum of exp(x), and x is at most 0: a maximum was subtracted
     """
 
     def rule(equation: Equation, edit: Edit) -> Any:
@@ -54,10 +54,11 @@ def softmax_quotients(program: Program) -> Program:
         shifted = edit.maker(x, "subtract")
         if shifted is None or not any(edit.maker(shifted.arguments[1], name) for name in ("max", "where")):
             return None
-        for known in edit.equations:
-            if known.operation == "exp" and known.arguments[0] is x and known.output.dtype == equation.output.dtype:
-                return edit.apply(np.divide, known.output, logarithm.arguments[0])
-        return None
+        total = edit.maker(logarithm.arguments[0], "sum")
+        known = edit.maker(total.arguments[0], "exp") if total is not None else None
+        if total is None or known is None or known.arguments[0] is not x:
+            return None
+        return edit.apply(np.divide, known.output, total.output)
 
     return rewrite(program, rule)
 
