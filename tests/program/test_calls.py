@@ -190,3 +190,13 @@ def test_what_is_no_function_is_refused_at_once() -> None:
 def test_a_copy_compiles_anew() -> None:
     compiled = compile(np.tanh)
     np.testing.assert_array_equal(copy.copy(compiled)(x), np.tanh(x))
+
+
+def test_each_results_data_is_its_own() -> None:
+    w = Tensor(np.ones(3), requires_grad=True)
+    scaled = compile(lambda x: x * w)
+    for factor in (1.0, 2.0, 3.0):
+        result = scaled(factor * x)
+        np.testing.assert_array_equal(result.data, factor * x)
+        result.data[0] = 7
+        np.testing.assert_array_equal(scaled(factor * x).data, factor * x)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from sys import getrefcount
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,12 +128,10 @@ class Entry:
         """The node of a result that needs a gradient in the function, and has none outside."""
         variable = variant.captured.program.outputs[number]
         held = [one.tensor for one in variant.captured.reads if one.slot == "_data" and one.tensor.requires_grad]
-        if self.differentiable:
-            name, others = self._name(f"held_by_{place}", held), ", ".join(self.differentiable)
-            shape, dtype = variable.shape, self._name(f"dtype_of_{place}", variable.dtype)
-            self.names["without_graph"] = without_graph
-            return f"without_graph({shape}, {dtype}, [{others}, *{name}])"
-        return self._name(f"result_node_{place}", without_graph(variable.shape, variable.dtype, held) if held else None)
+        if not held and not self.differentiable:
+            return "None"
+        make = _WithoutGraph(variable.shape, variable.dtype, held, len(self.differentiable))
+        return f"{self._name(f'node_of_result_{place}', make)}({', '.join(self.differentiable)})"
 
     def _results(self, variant: Variant) -> list[str]:
         """The leaves of what is returned, arrays that nobody else holds."""
@@ -186,11 +185,20 @@ def _refuse(*_: Any) -> Any:
 _COMPILED = Primitive(lambda *values: values[0], name="a compiled function")
 
 
-def without_graph(shape: tuple[int, ...], dtype: Any, tensors: list[Any]) -> Node:
-    """The node of a result that depends on these Tensors, and through which no gradient can go."""
-    inputs = tuple(tensor._node for tensor in tensors if tensor.requires_grad)
-    rules = tuple((index, _refuse) for index in range(len(inputs)))
-    plan = Plan(_COMPILED, rules, False, lambda saved: saved, (None,), False)
-    node = Node(plan, inputs, {}, shape, dtype, user_frame(), True, NOT_KEPT)
-    node.saved = (None,)
-    return node
+class _WithoutGraph:
+    """Makes the node of a result that depends on some Tensors, and through which no gradient can go."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any, held: list[Any], count: int) -> None:
+        self.held = tuple(tensor._node for tensor in held)
+        rules = tuple((index, _refuse) for index in range(len(held) + count))
+        self.plan = Plan(_COMPILED, rules, False, lambda saved: saved, (None,), False)
+        self.shape, self.dtype = shape, dtype
+        frame = user_frame()
+        # No more than a node keeps of a frame: the line, and nothing alive.
+        self.line: Any = SimpleNamespace(f_code=frame.f_code, f_lasti=frame.f_lasti)
+
+    def __call__(self, *tensors: Any) -> Node:
+        inputs = (*self.held, *[tensor._node for tensor in tensors])
+        node = Node(self.plan, inputs, {}, self.shape, self.dtype, self.line, True, NOT_KEPT)
+        node.saved = (None,)
+        return node
