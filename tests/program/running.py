@@ -28,9 +28,7 @@ def results(program: Program, values: Sequence[Any]) -> list[Any]:
     known = {**program.constants, **dict(zip(program.inputs, values, strict=True))}
     for equation in program.equations:
         arguments, keywords = substituted((equation.arguments, dict(equation.keywords)), known)
-        assert all(variable in known for variable in equation.inputs), (
-            f"{equation} reads what is not known yet"
-        )
+        assert all(variable in known for variable in equation.inputs), f"{equation} reads what is not known yet"
         with np.errstate(all="ignore"):
             result = equation.function(*arguments, **keywords)
         made = (result,) if len(equation.outputs) == 1 else result or ()
@@ -46,11 +44,7 @@ def assert_same(before: Program, after: Program, *inputs: Any, tolerance: float 
     for expected, actual in zip(results(before, inputs), results(after, inputs), strict=True):
         expected, actual = np.asarray(expected), np.asarray(actual)
         assert (actual.shape, actual.dtype) == (expected.shape, expected.dtype)
-        size = (
-            np.max(np.abs(expected), initial=1.0, where=np.isfinite(expected))
-            if expected.dtype.kind == "f"
-            else 1
-        )
+        size = np.max(np.abs(expected), initial=1.0, where=np.isfinite(expected)) if expected.dtype.kind == "f" else 1
         np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance * size)
 
 

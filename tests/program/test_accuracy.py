@@ -1,4 +1,4 @@
-"""A compiled function is as accurate as the eager one: to the bit without algebra, and with it where numbers are rare."""
+"""A compiled function is as accurate as the eager one: to the bit without algebra, with it for rare numbers too."""
 
 from __future__ import annotations
 
@@ -117,12 +117,13 @@ def test_the_cross_entropy_of_a_sigmoid(entropy: Any, name: str) -> None:
         assert error(sigmoids[place, 0], a, np.float64, least=1e-300) <= 8
 
 
-@pytest.mark.parametrize(
-    "form", [lambda z, y: -y * np.log(tg.sigmoid(z)) - (1 - y) * np.log(1 - tg.sigmoid(z))]
-)
 @pytest.mark.parametrize("name", ["zeros", "between", "integer ones", "integer zeros"])
-def test_signs_of_labels_do_not_keep_terms_from_cancelling(form: Any, name: str) -> None:
-    compiled = compile(lambda z, y: tg.grad(lambda z: np.mean(form(z, y)))(z))
+def test_signs_of_labels_do_not_keep_terms_from_cancelling(name: str) -> None:
+    def loss(z: Any, y: Any) -> Any:
+        a = tg.sigmoid(z)
+        return np.mean(-y * np.log(a) - (1 - y) * np.log(1 - a))
+
+    compiled = compile(lambda z, y: tg.grad(lambda z: loss(z, y))(z))
     compiled(np.linspace(-1, 1, Z.size).reshape(-1, 1), LABELS[name])
     assert np.isfinite(compiled(Z.reshape(-1, 1), LABELS[name])).all()
 
@@ -194,11 +195,9 @@ def test_factors_that_are_moved_neither_overflow_nor_lose_digits(factor: float, 
         return factor * np.dot(scaled, w), factor * (0.5 * (factor * scaled)), scaled * factor * 2.0 / factor
 
     with np.errstate(all="ignore"):
-        results, expected = compile(f)(x, w), f(x, w)
-        for actual, same in zip(results, expected, strict=True):
-            np.testing.assert_array_equal(np.isfinite(actual) | ~np.isfinite(same), True)
-            known = np.isfinite(same) & (np.abs(same) > 1e-290)
-            np.testing.assert_allclose(
-                actual[known], same[known], rtol=1e-14, atol=1e-14 * np.abs(same[known]).max(initial=0)
-            )
-            np.testing.assert_array_equal(np.isnan(actual) & ~np.isnan(same), False)
+        made = zip(compile(f)(x, w), f(x, w), f(precise(x), precise(w)), strict=True)
+        for actual, expected, reference in made:
+            np.testing.assert_array_equal(np.isnan(actual[np.isnan(reference)]), True)
+            normal = (np.abs(reference) > 1e-290) & (np.abs(reference) < 1e300)
+            errors = [error(one[normal], reference[normal], np.float64) for one in (actual, expected)]
+            assert errors[0] <= 2 * errors[1] + 4 or not np.isfinite(errors[1])

@@ -313,9 +313,7 @@ def test_what_is_known_for_all_steps_is_added_first() -> None:
     program = captured(recurrence, P, W, b)
     early = early_terms(program)
     assert_same(program, early, P, W, b, tolerance=1e-13)
-    assert (
-        Counter(after(lambda p: batched(early_terms(p)), recurrence, P, W, b))["add"] == 5
-    )  # one for all, four alone
+    assert Counter(after(lambda p: batched(early_terms(p)), recurrence, P, W, b))["add"] == 5  # one for all, four alone
 
 
 @pytest.mark.parametrize(

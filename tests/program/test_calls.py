@@ -67,7 +67,9 @@ def test_a_method_is_bound_to_its_instance() -> None:
     assert "plain" in repr(Model.step)
 
 
-@pytest.mark.parametrize("f", [lambda x: x * 1, lambda x: x + 0, lambda x: np.negative(-x), lambda x: x**1, lambda x: x])
+@pytest.mark.parametrize(
+    "f", [lambda x: x * 1, lambda x: x + 0, lambda x: np.negative(-x), lambda x: x**1, lambda x: x]
+)
 def test_a_0_d_result_has_the_type_of_the_functions(f: Any) -> None:
     for value in (np.array(3.0), np.float64(3.0)):
         assert type(compile(f)(value)) is type(f(value))

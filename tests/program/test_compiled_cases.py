@@ -89,21 +89,15 @@ def test_both_sources_run_by_themselves(case: Case, shapes: Any) -> None:
 
 
 UNARY = [
-    case
-    for case in CASES
-    if len(case.inputs) == 1 and case.inputs[0].shape is None and case.inputs[0].kind == "float"
+    case for case in CASES if len(case.inputs) == 1 and case.inputs[0].shape is None and case.inputs[0].kind == "float"
 ]
-BINARY = [
-    case for case in CASES if len(case.inputs) == 2 and not case.is_shaped and case.inputs[1].kind == "float"
-]
+BINARY = [case for case in CASES if len(case.inputs) == 2 and not case.is_shaped and case.inputs[1].kind == "float"]
 
 
 def random_function(data: Any) -> tuple[Callable[..., Any], list[Case]]:
     """Rows of the table strung together at random: each takes the results of earlier ones, brought into its domain."""
     steps = data.draw(st.lists(st.sampled_from(UNARY + BINARY), min_size=2, max_size=6))
-    sources = [
-        data.draw(st.lists(st.integers(0, place), min_size=2, max_size=2)) for place in range(len(steps))
-    ]
+    sources = [data.draw(st.lists(st.integers(0, place), min_size=2, max_size=2)) for place in range(len(steps))]
 
     def function(x: Any) -> Any:
         values = [x]

@@ -1,4 +1,4 @@
-"""Recurrent networks drawn at random, compiled: what the passes join, stack and add up over the steps stays the same."""
+"""Recurrent networks drawn at random, compiled: what the passes join and add up over the steps stays the same."""
 
 from __future__ import annotations
 
@@ -77,9 +77,7 @@ class Network:
             "rows": (recipe.steps, INPUTS),
             "vectors": (recipe.steps, INPUTS),
         }
-        self.X = random.normal(
-            size=shapes.get(recipe.layout, (recipe.steps, *self.state_shape(INPUTS, count)))
-        )
+        self.X = random.normal(size=shapes.get(recipe.layout, (recipe.steps, *self.state_shape(INPUTS, count))))
         self.X = self.X.astype(recipe.dtype)
         self.start = random.normal(size=self.state_shape(HIDDEN, count)).astype(recipe.dtype)
         self.y = random.integers(0, 2, (recipe.steps, *self.state_shape(OUTPUTS, count)))
@@ -239,10 +237,7 @@ def training(network: Network, tensors: dict[str, Tensor]) -> Callable[..., Any]
 def test_training_is_as_accurate_as_eager_training(recipe: Recipe) -> None:
     network = Network(recipe, 0)
     ours, theirs, precisely = (
-        {
-            name: Tensor(kind(value / 4), requires_grad=True, name=name)
-            for name, value in network.parameters.items()
-        }
+        {name: Tensor(kind(value / 4), requires_grad=True, name=name) for name, value in network.parameters.items()}
         for kind in (np.copy, np.copy, precise)
     )
     compiled, eager, reference = (
@@ -261,9 +256,7 @@ def test_training_is_as_accurate_as_eager_training(recipe: Recipe) -> None:
         expected.append([value.numpy() for value in (precise_loss, *precisely.values())])
         made = [[losses[0].numpy(), *(tensor.numpy() for tensor in ours.values())]]
         given = {"X": other.X, "y": other.y, "start": other.start, **before}
-        made += [
-            results_of(text, given, compiled.constants) for text in (compiled.source, compiled.fast_source)
-        ]
+        made += [results_of(text, given, compiled.constants) for text in (compiled.source, compiled.fast_source)]
         for results in made:
             assert_as_accurate(results, *expected, recipe)
         assert all(tensor.grad is None for tensor in ours.values())
