@@ -182,9 +182,7 @@ def test_sums_are_no_less_accurate(shape: Any, order: Any, dtype: Any) -> None:
         assert error(actual, reference, dtype) <= 2 * error(expected, reference, dtype) + 6
 
 
-@pytest.mark.parametrize(
-    "factor", [1e-300, 1e-160, 1e-8, 0.1, 3.0, 1e8, 1e160, 1e300, 0.0, -0.0, np.inf, np.nan]
-)
+@pytest.mark.parametrize("factor", [1e-300, 1e-160, 1e-8, 0.1, 3.0, 1e8, 1e160, 1e300, 0.0, -0.0, np.inf, np.nan])
 @pytest.mark.parametrize("size", [1e-300, 1e-160, 1.0, 1e160, 1e300])
 def test_factors_that_are_moved_neither_overflow_nor_lose_digits(factor: float, size: float) -> None:
     random = np.random.default_rng(4)
