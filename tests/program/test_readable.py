@@ -188,3 +188,11 @@ def test_a_program_tells_the_number_that_a_constant_is() -> None:
     compiled(v)
     constants = [line.split() for line in str(compiled.captured).splitlines() if " constant" in line]
     assert [line[-1] for line in constants] == ["0.25", "constant"]
+
+
+def test_a_long_line_within_an_if_stays_within_it() -> None:
+    names = ", ".join(f"parameter_{number}" for number in range(12))
+    parts = wrapped_line(f"    return step_for_rare_values({names})")
+    assert len(parts) > 1
+    assert all(part.startswith("    ") and len(part) <= WIDTH for part in parts)
+    ast.parse("\n".join(["if True:", *parts]).replace("return ", ""))

@@ -118,21 +118,24 @@ def _stands_in_another(equation: Equation, formula: Symbol, uses: dict[Variable,
 
 def wrapped_line(line: str) -> list[str]:
     """A line of code as several, none longer than WIDTH if it can be helped, broken where it is least nested."""
-    breaks = _breaks(line)
+    code = line.lstrip()
+    indent = line[: len(line) - len(code)]
+    breaks = _breaks(code)
+    width = WIDTH - 4 - len(indent)
     if len(line) <= WIDTH or not breaks:
         return [line]
     head, tail = "", []
     if min(depth for _, depth in breaks) == 0:
-        head = line[: line.index(" = ") + 3] if " = " in line else "return "
+        head = code[: code.index(" = ") + 3] if " = " in code else "return "
         tail = [")"]
     parts: list[str] = []
     for least in sorted({depth for _, depth in breaks}):
         places = [place - len(head) for place, depth in breaks if depth <= least]
-        parts = _filled(line[len(head) :], places, WIDTH - 4)
-        if all(len(part) <= WIDTH - 4 for part in parts):
+        parts = _filled(code[len(head) :], places, width)
+        if all(len(part) <= width for part in parts):
             break
     first, *more = [f"{head}(", *parts] if head else parts
-    return [first, *[f"    {part}" for part in more], *tail]
+    return [indent + part for part in (first, *[f"    {part}" for part in more], *tail)]
 
 
 def _filled(text: str, places: list[int], width: int) -> list[str]:
