@@ -53,7 +53,7 @@ def test_exact_passes_keep_every_bit_of_a_row(case: Case, shapes: Any, dtype: An
 
 
 @pytest.mark.usefixtures("without_algebra")
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[])
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_exact_passes_keep_every_bit_of_random_programs(data: Any) -> None:
     function, _ = random_function(data)
@@ -126,6 +126,19 @@ def test_signs_of_labels_do_not_keep_terms_from_cancelling(name: str) -> None:
     compiled = compile(lambda z, y: tg.grad(lambda z: loss(z, y))(z))
     compiled(np.linspace(-1, 1, Z.size).reshape(-1, 1), LABELS[name])
     assert np.isfinite(compiled(Z.reshape(-1, 1), LABELS[name])).all()
+
+
+@pytest.mark.parametrize("labels", [Z > 0, (Z > 0).astype(int), (Z > 0).astype(float)])
+@pytest.mark.parametrize("reduced", [np.sum, np.mean, lambda losses: -0.3 * np.sum(losses)])
+def test_labels_that_the_function_closes_over_cancel_as_well(reduced: Any, labels: Any) -> None:
+    y = labels.reshape(-1, 1)
+    compiled = compile(lambda z: tg.grad(lambda z: reduced(written_out(z, y)))(z))
+    compiled(np.linspace(-1, 1, Z.size).reshape(-1, 1))
+    with np.errstate(over="ignore"):
+        slopes = compiled(Z.reshape(-1, 1))
+    scale = reduced(np.ones((Z.size, 1))) / Z.size
+    z = precise(Z).reshape(-1, 1)
+    np.testing.assert_allclose(slopes, scale * (1 / (1 + np.exp(-z)) - y), rtol=1e-14, atol=1e-15)
 
 
 @pytest.mark.parametrize("y", [0.0, 0.3, 1.0])

@@ -35,6 +35,7 @@ integers, unsigned, tiny = (
     (90 * np.tanh(x)).astype(np.int8),
 )
 long = np.tile(x, (400, 1))
+known = unsigned.astype(float)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,12 @@ def f32(number: float) -> Any:
         (cancelled, lambda x, y: -(x * 2 - y * 2) * 0.5, (x, w[0, 0] * x), ["subtract"]),
         (cancelled, lambda a, y: (y / a - (1 - y) / (1 - a)) * (a * (1 - a)), (x**2, x), ["subtract"]),
         (cancelled, lambda a, y: (y / a - (1 - y) / (1 - a)) * (a * (1 - a)), (x**2, unsigned), ["subtract"]),
+        (
+            cancelled,
+            lambda a: (0.5 * known / a - 0.5 * (1 - known) / (1 - a)) * (a * (1 - a)),
+            (x**2,),
+            ["subtract", "multiply"],
+        ),
         (
             hoisted_scales,
             lambda x, w: 0.1 * np.dot(np.tanh(x), w @ w.T),

@@ -55,6 +55,11 @@ class Entry:
         self.values: list[str] = []
         self.differentiable: list[str] = []
         parameters = [self._leaf(number, leaf) for number, leaf in enumerate(leaves)]
+        changed = [self._name(f"changed_{number}", held.tensor) for number, held in enumerate(variant.captured.updates)]
+        for name, leaf in zip(parameters, leaves, strict=True):
+            if isinstance(leaf, Tensor) and changed:
+                self.names["same"] = _same
+                self.lines.append(f"if {' or '.join(f'{name} is {one}' for one in changed)}: same({name})")
         self.given = self.values[:]
         for number, held in enumerate(variant.captured.reads):
             self._held(number, held)
@@ -143,7 +148,7 @@ class Entry:
                 continue
             value = f"results[{number}]"
             number += 1
-            known = variant.program.outputs[number - 1]
+            known = variant.lowered.outputs[number - 1]
             if is_zero_d:
                 value = f"array({value})"
             elif known.is_array and not known.ndim:
@@ -173,6 +178,13 @@ def writable(tensor: Any, in_place: bool, values: list[Any]) -> Any:
             "its memory with an argument; give the function a copy."
         )
     return array
+
+
+def _same(tensor: Any) -> None:
+    raise ChangedValueError(
+        f"{describe(tensor.shape, tensor.dtype, tensor.name)} was given to a compiled function that closes over it and "
+        "changes it; let the function use one of the two."
+    )
 
 
 def _refuse(*_: Any) -> Any:

@@ -54,6 +54,8 @@ class _Function:
         self.targets = targets
         self.instead = instead
         self.made_by = program.made_by()
+        made = [output for equation in program.equations for output in equation.outputs]
+        self.taken = {str(variable) for variable in [*program.inputs, *program.constants, *made]}
         self.constants = inlined_constants(program)
         self.places, self.buffers = planned(program)
         self.before: dict[str, str] = {}
@@ -94,9 +96,13 @@ class _Function:
         text = self.constants.get(variable)
         return text if text is not None and not variable.ndim else Symbol(str(variable))
 
+    def _free(self, name: str) -> str:
+        """A name that none of the user's is."""
+        return name if name not in self.taken else self._free(f"{name}_")
+
     def _short(self, function: str) -> str:
         """The name of something that is looked up once."""
-        name = function.removeprefix("np.").replace(".", "_") + "_"
+        name = self._free(function.removeprefix("np.").replace(".", "_") + "_")
         self.before.setdefault(name, function)
         return name
 
@@ -170,6 +176,7 @@ class _Function:
         name = "number_" + repr(float(value)).replace("-", "minus_").replace(".", "_").replace("+", "")
         if dtype == np.float32:
             name += "_single"
+        name = self._free(name)
         self.before.setdefault(name, f"np.array({float(value)!r}{', np.float32' if dtype == np.float32 else ''})")
         return name
 

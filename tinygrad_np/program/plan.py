@@ -106,6 +106,11 @@ class _Plan:
                 until = number if equation.operation in VIEWS or is_fresh(equation) else len(program.equations)
                 self.last_use[root] = max(until, self.last_use.get(root, 0))
         self.places: dict[Variable, Buffer] = {}
+        made = [output for equation in program.equations for output in equation.outputs]
+        users = [str(variable) for variable in [*program.inputs, *program.constants, *made]]
+        self.prefix = "buffer"
+        while any(name.startswith(self.prefix) for name in users):
+            self.prefix += "_"
         self.buffers: list[Buffer] = []
         self.free: list[Buffer] = []
 
@@ -136,7 +141,7 @@ class _Plan:
         if found is not None:
             self.free.remove(found)
             return found
-        self.buffers.append(Buffer(f"buffer{len(self.buffers) + 1}", *wanted))
+        self.buffers.append(Buffer(f"{self.prefix}{len(self.buffers) + 1}", *wanted))
         return self.buffers[-1]
 
     def _part(self, variable: Variable) -> Buffer:

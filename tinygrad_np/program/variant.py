@@ -41,8 +41,8 @@ class Variant:
     def __init__(self, f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild, assumes: bool = True) -> None:
         self.captured = captured = capture(f, leaves, rebuild, assumes)
         self.state = Snapshot(f, captured.static) if assumes else None
-        self.program, targets = _updates_last(simplified(captured.program), captured)
-        self.lowered = lowered(self.program)
+        self.program, _ = _updates_last(simplified(captured.program), captured)
+        self.lowered, targets = _updates_last(lowered(self.program), captured)
         assumed = any(equation.operation == "assume" for equation in self.program.equations)
         self.general = Variant(f, leaves, rebuild, assumes=False) if assumed else None
         self.parameters, self.constants = signature(self.program), constants_of(self.program)
@@ -56,9 +56,9 @@ class Variant:
         self.text = fast_source(self.lowered, self.parameters, targeted, self.functions)
         self.file = f"<compiled {self.program.name} {id(self)}>"
         self.code = builtins.compile(self.text, self.file, "exec")
-        owned = _owned(self.program)
+        owned = _owned(self.lowered)
         self.results = _results(captured, owned)
-        updated = list(zip(captured.updates, self.program.outputs[-len(captured.updates) or len(owned) :], strict=True))
+        updated = list(zip(captured.updates, self.lowered.outputs[-len(captured.updates) or len(owned) :], strict=True))
         self.updates = [
             (held.tensor, held.slot, held.in_place, is_own)
             for held, is_own in zip(captured.updates, owned[len(owned) - len(updated) :], strict=True)

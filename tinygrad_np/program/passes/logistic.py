@@ -90,14 +90,9 @@ def _cross_entropy(equation: Equation, made_by: dict[Variable, Equation], shared
                 factors.append((weight, exponent))
     if len(factors) != 2:
         return None
-    (y, minus_z), (rest, z) = factors if _is_rest_of(factors[1][0], factors[0][0], made_by) else factors[::-1]
+    (y, minus_z), (rest, z) = factors if _is_rest_of(factors[1][0], factors[0][0], edit) else factors[::-1]
     root = _unsigned(z, made_by)
-    if (
-        not _is_rest_of(rest, y, made_by)
-        or z is minus_z
-        or root not in shared
-        or _unsigned(minus_z, made_by) is not root
-    ):
+    if not _is_rest_of(rest, y, edit) or z is minus_z or root not in shared or _unsigned(minus_z, made_by) is not root:
         return None
     if z.shape != equation.output.shape or z.dtype != equation.output.dtype:
         return None
@@ -109,9 +104,9 @@ def _cross_entropy(equation: Equation, made_by: dict[Variable, Equation], shared
     return edit.apply(np.add, linear, _logarithm(root, edit))
 
 
-def _is_rest_of(rest: Variable, y: Variable, made_by: dict[Variable, Equation]) -> bool:
+def _is_rest_of(rest: Variable, y: Variable, edit: Edit) -> bool:
     """Whether this is 1 - y."""
-    maker = made_by.get(rest)
-    if maker is None or maker.operation != "subtract" or maker.arguments[1] is not y:
-        return False
-    return isinstance(maker.arguments[0], int | float) and maker.arguments[0] == 1
+    if rest in edit.constants and y in edit.constants:
+        return np.array_equal(edit.constants[rest], 1 - np.asarray(edit.constants[y]))
+    maker = edit.maker(rest, "subtract")
+    return maker is not None and maker.arguments[1] is y and edit.number(maker.arguments[0]) == 1

@@ -9,7 +9,8 @@ product; what cancels would otherwise be computed with an error, or as 0 times i
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,18 +26,65 @@ ARITHMETIC = {"add", "subtract", "multiply", "divide", "negative", "exp"}
 """Operations through which a NaN stays one."""
 
 
+class Part(NamedTuple):
+    """A constant as a number times another constant, or times 1 minus that."""
+
+    number: float
+    weight: Variable
+    value: Any
+    is_rest: bool
+
+    def polynomial(self) -> Polynomial:
+        """Written with the other constant."""
+        weight = frozenset([(self.weight, 1)])
+        return {ONE: self.number, weight: -self.number} if self.is_rest else {weight: self.number}
+
+
 def cancelled(program: Program) -> Program:
     """Elementwise products and sums multiplied out, where that leaves fewer operations."""
-    # From the results backward: the largest expressions first.
-    return rewrite(program, _rule)
+    found = _parts_of_numbers(program)
+
+    def rule(equation: Equation, edit: Edit) -> Any:
+        results = (_rule(equation, edit, parts) for parts in found)
+        return next((result for result in results if result is not None), None)
+
+    return rewrite(program, rule)
 
 
-def _rule(equation: Equation, edit: Edit) -> Any:
+def _parts_of_numbers(program: Program) -> list[dict[Variable, Part]]:
+    """Pairs of constants that add up to a number: where a function closes over labels y, c y and c (1 - y) are such.
+
+    Each of the two may be the one that the other is written with.
+    """
+    arrays = [
+        (variable, np.asarray(value))
+        for variable, value in program.constants.items()
+        if variable.size > 1 and variable.dtype.char in "fd"
+    ]
+    found: dict[Variable, Part] = {}
+    other: dict[Variable, Part] = {}
+    for (first, a), (second, b) in combinations(arrays, 2):
+        if (a.shape, a.dtype) != (b.shape, b.dtype) or first in found or second in found:
+            continue
+        with np.errstate(all="ignore"):
+            total = a + b
+        number = float(total.flat[0])
+        if not _is_normal(number, a.dtype) or (total != number).any():
+            continue
+        value, rest = a / number, b / number
+        if (value + rest == 1).all() and (number * value == a).all() and (number * rest == b).all():
+            weight, weight_of_rest = Variable(first.shape, first.dtype), Variable(first.shape, first.dtype)
+            found[first], found[second] = (Part(number, weight, value, is_rest) for is_rest in (False, True))
+            other[first], other[second] = (Part(number, weight_of_rest, rest, is_rest) for is_rest in (True, False))
+    return [found, other] if found else [found]
+
+
+def _rule(equation: Equation, edit: Edit, parts: dict[Variable, Part]) -> Any:
     output = equation.output
     if equation.operation not in ("multiply", "divide", "negative") or output.dtype.char not in "fd" or not output.ndim:
         return None
     spent: list[Equation] = [equation]
-    polynomial = _of_equation(equation, edit, spent)
+    polynomial = _of_equation(equation, edit, spent, parts)
     if polynomial is None:
         return None
     best = polynomial
@@ -44,8 +92,10 @@ def _rule(equation: Equation, edit: Edit) -> Any:
     # Multiplied out, a (1 - a) loses digits where a is near 1: only where terms cancel is it worth it.
     if 0 < len(expanded) <= len(polynomial) and _degree(expanded) < _degree(polynomial):
         best = expanded
-    if _cost(best) >= len(spent) or not _is_accurate(best, output) or not _are_seen(_leaves(spent, edit), best, edit):
+    leaves = _leaves(spent, edit) - parts.keys()
+    if _cost(best) >= len(spent) or not _is_accurate(best, output) or not _are_seen(leaves, best, edit):
         return None
+    edit.constants.update({part.weight: part.value for part in parts.values()})
     return _emitted(best, edit)
 
 
@@ -105,11 +155,13 @@ def _is_made_of(value: Variable, others: set[Variable], edit: Edit) -> bool:
     return maker is not None and maker.operation in ARITHMETIC and others.issuperset(maker.inputs)
 
 
-def _of_equation(equation: Equation, edit: Edit, spent: list[Equation]) -> Polynomial | None:
-    parts = [_of(argument, edit, spent) for argument in equation.arguments]
-    if any(part is None for part in parts):
+def _of_equation(
+    equation: Equation, edit: Edit, spent: list[Equation], parts: dict[Variable, Part]
+) -> Polynomial | None:
+    operands = [_of(argument, edit, spent, parts) for argument in equation.arguments]
+    if any(operand is None for operand in operands):
         return None
-    known: list[Polynomial] = parts  # type: ignore[assignment]
+    known: list[Polynomial] = operands  # type: ignore[assignment]
     if equation.operation == "negative":
         return _product(known[0], {ONE: -1.0})
     if equation.operation in ("add", "subtract"):
@@ -125,13 +177,15 @@ def _of_equation(equation: Equation, edit: Edit, spent: list[Equation]) -> Polyn
     return _product(known[0], known[1])
 
 
-def _of(value: Any, edit: Edit, spent: list[Equation]) -> Polynomial | None:
+def _of(value: Any, edit: Edit, spent: list[Equation], parts: dict[Variable, Part]) -> Polynomial | None:
     """The polynomial of an operand, through what is computed for it alone."""
     number = _number(value, edit)
     if number is not None:
         return {ONE: number}
     if not isinstance(value, Variable):
         return None
+    if value in parts:
+        return parts[value].polynomial()
     equation = edit.made_by.get(value)
     if (
         equation is not None
@@ -142,7 +196,7 @@ def _of(value: Any, edit: Edit, spent: list[Equation]) -> Polynomial | None:
     ):
         before = len(spent)
         spent.append(equation)
-        inner = _of_equation(equation, edit, spent)
+        inner = _of_equation(equation, edit, spent, parts)
         if inner is not None and len(inner) <= MOST:
             return inner
         del spent[before:]
