@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -63,3 +64,20 @@ def error(actual: Any, reference: Any, computed_in: Any, least: float = 0.0) -> 
 def precise(value: Any) -> Any:
     """Floating numbers in NumPy's highest precision; others as they are."""
     return value.astype(np.longdouble) if value.dtype.kind == "f" else value
+
+
+def assert_right_in_threads(call: Callable[[int], Any], expected: list[Any]) -> None:
+    """What `call(number)` gives is the expected array, 50 times over, in as many threads at once as there are."""
+    wrong = []
+
+    def work(number: int) -> None:
+        for _ in range(50):
+            if not np.array_equal(call(number), expected[number]):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(expected))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong

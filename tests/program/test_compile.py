@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-import threading
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tinygrad_np as tg
+from tests.program.running import assert_right_in_threads
 from tinygrad_np import Tensor
 from tinygrad_np.errors import CaptureError
 from tinygrad_np.program import Compiled, compile
@@ -259,19 +259,7 @@ def test_threads_have_buffers_of_their_own() -> None:
     compiled = compile(tg.value_and_grad(lambda x: np.sum(np.tanh(x) ** 2)))
     inputs = [np.full((200, 20), scale) for scale in (0.1, 0.5, 1.0, 2.0)]
     expected = [compiled(x)[1].copy() for x in inputs]
-    wrong = []
-
-    def work(number: int) -> None:
-        for _ in range(50):
-            if not np.array_equal(compiled(inputs[number])[1], expected[number]):
-                wrong.append(number)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    assert_right_in_threads(lambda number: compiled(inputs[number])[1], expected)
 
 
 def test_rare_values_run_the_general_program() -> None:

@@ -5,7 +5,6 @@ A row is a function that makes the step anew, with its Tensors and what else is 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 import tinygrad_np as tg
+from tests.program.running import assert_right_in_threads
 from tinygrad_np import Tensor
 from tinygrad_np.program import compile
 from tinygrad_np.tree import flatten
@@ -345,19 +345,7 @@ def test_threads_with_tensors_of_their_own() -> None:
     x = np.ones((50, 30))
     given = [Tensor(np.full((30, 20), scale)) for scale in (0.1, 0.2, 0.3, 0.4)]
     expected = [compiled(p, x) for p in given]
-    wrong = []
-
-    def work(number: int) -> None:
-        for _ in range(50):
-            if not np.array_equal(compiled(given[number], x), expected[number]):
-                wrong.append(number)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    assert_right_in_threads(lambda number: compiled(given[number], x), expected)
 
 
 @pytest.mark.parametrize("in_place", [True, False])

@@ -1,4 +1,4 @@
-"""Operations that change nothing, or that a simpler one does bit for bit: x * 1, x + 0, --x, the transposed twice."""
+"""Operations that change nothing, or that a simpler one does, to all bits but a zero's sign: x * 1, x + 0, --x."""
 
 from __future__ import annotations
 
