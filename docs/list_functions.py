@@ -76,18 +76,37 @@ def _stands_for(function: Any) -> Any:
 
 
 def primitive_tables(functions: dict[str, Any]) -> Iterator[str]:
-    """A table for each family of primitives."""
-    for family in ops.FAMILIES:
-        title = family.__name__.rsplit(".", 1)[1].replace("_", " ")
-        members = [member for member in vars(family).values() if isinstance(member, Primitive)]
-        members = [member for member in members if member.__module__ == family.__name__]
-        if not members:
-            continue
-        yield f"\n## {title.capitalize()}\n\n{first_sentence(family)}\n"
-        yield "| primitive | NumPy's names | what it is | gradient |\n| --- | --- | --- | --- |"
-        for member in members:
-            names = names_of(member, functions)
-            yield f"| `{member.name}` | {names} | {first_sentence(member)} | {gradients(member)} |"
+    """A chapter for each of NumPy's, and in it a table for each file of primitives."""
+    for chapter in ops.CHAPTERS:
+        yield f"\n## {title(chapter)}\n\n{first_sentence(chapter)}"
+        for file in chapter.FILES:
+            members = [member for member in vars(file).values() if isinstance(member, Primitive)]
+            members = [member for member in members if member.__module__ == file.__name__]
+            if not members:
+                continue
+            yield f"\n### {title(file)}\n\n{first_sentence(file)}\n"
+            yield "| primitive | NumPy's names | what it is | gradient |\n| --- | --- | --- | --- |"
+            for member in members:
+                names = names_of(member, functions)
+                yield f"| `{member.name}` | {names} | {first_sentence(member)} | {gradients(member)} |"
+
+
+TITLES = {"linalg": "Linear algebra", "signal": "Signals and images"}
+
+
+def title(module: Any) -> str:
+    """The heading of a chapter or a file."""
+    name = module.__name__.rsplit(".", 1)[1]
+    return TITLES.get(name, name.replace("_", " ").capitalize())
+
+
+def contents(parts: list[str]) -> Iterator[str]:
+    """The table of contents: a link to each heading."""
+    for line in "\n".join(parts).splitlines():
+        if line.startswith("##"):
+            level, heading = line.split(" ", 1)
+            anchor = "".join(sign for sign in heading.lower() if sign.isalnum() or sign in " -").replace(" ", "-")
+            yield f"{'  ' * (len(level) - 2)}- [{heading}](#{anchor})"
 
 
 def composed(functions: dict[str, Any]) -> Iterator[str]:
@@ -123,7 +142,6 @@ def page() -> str:
         f"`{name}`" for name, function in functions.items() if not is_data(function) and not _stands_for(function)
     ]
     parts = [
-        INTRODUCTION.format(version=VERSION),
         *own_names(),
         *primitive_tables(functions),
         *composed(functions),
@@ -132,7 +150,7 @@ def page() -> str:
         "\n## Without a gradient\n\nA Tensor is refused with a sentence, where the function takes arrays at all.\n",
         ", ".join(refused) + ".",
     ]
-    return "\n".join(parts) + "\n"
+    return "\n".join([INTRODUCTION.format(version=VERSION), *contents(parts), *parts]) + "\n"
 
 
 if __name__ == "__main__":

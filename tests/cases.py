@@ -127,7 +127,7 @@ CASES: list[Case] = [
     case("cbrt", np.cbrt, negative),
     case("hypot ratio", np.hypot, positive, negative),
     case("hypot", lambda a: np.hypot(a, 0.0), negative, label="hypot with 0"),
-    case("ratio", lambda a, b: tg.ops.arithmetic.ratio(a, b), real, negative),
+    case("ratio", lambda a, b: tg.ops.elementwise.arithmetic.ratio(a, b), real, negative),
     case("fmod", np.fmod, Domain(2.1, 2.9), Domain(0.95, 1.04)),
     case("fmod", np.fmod, Domain(-2.9, -2.1), Domain(0.95, 1.04), label="fmod of negatives"),
     case("remainder", np.mod, Domain(-2.9, -2.1), Domain(0.95, 1.04), label="remainder of negatives"),
@@ -171,7 +171,7 @@ CASES: list[Case] = [
     case("log10", np.log10, positive),
     case("log1p", np.log1p, unit),
     case("logaddexp lead", np.logaddexp, real, real),
-    case("lead", lambda a, b: tg.ops.exponential.lead(a, b), real, real),
+    case("lead", lambda a, b: tg.ops.elementwise.exponential.lead(a, b), real, real),
     case("logaddexp", lambda a: np.logaddexp(a, 0.5), real),
     case("logaddexp2", np.logaddexp2, real, real),
     # hyperbolic
@@ -200,9 +200,9 @@ CASES: list[Case] = [
     case("erf", tg.erf, real, reference=lambda x: np.vectorize(math.erf, otypes=[x.dtype])(x)),
     case("erfc", tg.erfc, real, reference=lambda x: np.vectorize(math.erfc, otypes=[x.dtype])(x)),
     case("sinc sinc_derivative", np.sinc, real),
-    case("sinc_derivative", lambda x: tg.ops.special.sinc_derivative(x, 3), real),
+    case("sinc_derivative", lambda x: tg.ops.elementwise.special.sinc_derivative(x, 3), real),
     case("i0 i0_derivative", np.i0, real),
-    case("i0_derivative", lambda x: tg.ops.special.i0_derivative(x, 2), real),
+    case("i0_derivative", lambda x: tg.ops.elementwise.special.i0_derivative(x, 2), real),
     # activation
     case("relu", tg.relu, positive, reference=lambda x: np.maximum(x, 0)),
     case("relu", tg.relu, negative, reference=lambda x: np.maximum(x, 0)),
@@ -272,7 +272,7 @@ CASES: list[Case] = [
         real(4),
         reference=lambda labels, x: np.eye(4, dtype=x.dtype)[labels] * x,
     ),
-    case("keep_mask", lambda x: tg.ops.masks.keep_mask(x, 0.4, random=7), real(3, 4)),
+    case("keep_mask", lambda x: tg.ops.elementwise.masks.keep_mask(x, 0.4, random=7), real(3, 4)),
     case("keep_mask where", lambda x: tg.dropout(x, 0.4, random=7), real(3, 4), label="dropout"),
     # comparison
     case("equal", lambda a, b: np.equal(a, b), real, real),
@@ -325,7 +325,7 @@ CASES: list[Case] = [
         label="piecewise",
     ),
     # checks
-    case("checked", lambda x: tg.ops.checks.checked(x, x > 9, "too much"), real, reference=lambda x: x),
+    case("checked", lambda x: tg.ops.arrays.checks.checked(x, x > 9, "too much"), real, reference=lambda x: x),
     # interpolation
     case(
         "where astype",
@@ -399,7 +399,13 @@ CASES: list[Case] = [
     case("cumsum", lambda x: np.cumsum(x, axis=-2), real(3, 2)),
     case("cumprod recurrence", np.cumprod, real),
     case("cumprod", lambda x: np.cumprod(np.where(x > 1, 0, x), 0), real(5, 2), label="cumprod with zeros"),
-    case("recurrence", lambda a, b: tg.ops.cumulative.recurrence(a, b), real(2, 4), real(2, 4), reference=scanned),
+    case(
+        "recurrence",
+        lambda a, b: tg.ops.reductions.cumulative.recurrence(a, b),
+        real(2, 4),
+        real(2, 4),
+        reference=scanned,
+    ),
     # ordering
     case("sort", np.sort, real(2, 3)),
     case("sort", lambda x: np.sort(x, axis=None), real(3, 2)),
@@ -633,7 +639,7 @@ CASES: list[Case] = [
         label="avg_pool1d",
     ),
     # shape
-    case("identity", lambda x: tg.ops.shape.identity(x), real, reference=lambda x: x),
+    case("identity", lambda x: tg.ops.arrays.shape.identity(x), real, reference=lambda x: x),
     case("reshape", lambda x: x.reshape(3, -1), real(2, 3)),
     case("reshape", lambda x: np.reshape(x, (6,)), real(2, 3)),
     case("transpose", np.transpose, real(2, 3)),
@@ -662,7 +668,7 @@ CASES: list[Case] = [
     case("broadcast_to astype getitem", lambda x: np.full_like(x, x[0]), real(2, 3), label="full_like"),
     case(
         "expand",
-        lambda x: tg.ops.shape.expand(x, np.ones((2, 3))),
+        lambda x: tg.ops.arrays.shape.expand(x, np.ones((2, 3))),
         real(3),
         reference=lambda x: np.broadcast_to(x, (2, 3)),
     ),
@@ -787,7 +793,7 @@ CASES: list[Case] = [
     case("patches overlapped", lambda x: sliding_window_view(x, 3), real(5)),
     case(
         "overlapped patches",
-        lambda w: tg.ops.patches.overlapped(w, shape=(4,), stride=(1,), dilation=(1,)),
+        lambda w: tg.ops.signal.patches.overlapped(w, shape=(4,), stride=(1,), dilation=(1,)),
         real(2, 3),
         reference=lambda w: np.pad(w[0], (0, 1)) + np.pad(w[1], (1, 0)),
     ),

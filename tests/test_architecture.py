@@ -28,6 +28,9 @@ FLOORS = [
     {"nn", "optim"},
     {"__init__"},
 ]
+CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal"]
+"""The chapters of ops/: a file imports from those before its own alone."""
+
 LONGEST = 400
 """Lines of a file; tensor.py, which is a class with all the operators, may have half as many again."""
 
@@ -65,6 +68,15 @@ def test_imports_point_downward(module: Path) -> None:
     here = part(module)
     for name in imported_parts(module) - {here}:
         assert floor(name) < floor(here), f"{module.relative_to(PACKAGE)} imports {name}, which is not below it"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_chapters_of_ops_import_earlier_chapters_alone(chapter: str) -> None:
+    for module in (PACKAGE / "ops" / chapter).glob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level == 2 and node.module:
+                other = node.module.split(".")[0]
+                assert CHAPTERS.index(other) < CHAPTERS.index(chapter), f"{module.name} imports {other}"
 
 
 @pytest.mark.parametrize("module", modules(), ids=lambda module: str(module.relative_to(PACKAGE)))

@@ -14,7 +14,9 @@ from .check import compare_gradients, gradcheck
 from .draw import draw_graph
 from .errors import TinygradError
 from .graph import no_grad
-from .ops.activation import (
+from .ops.arrays.picking import embedding
+from .ops.arrays.updates import index_add, index_update
+from .ops.elementwise.activation import (
     elu,
     gelu,
     hard_sigmoid,
@@ -28,13 +30,11 @@ from .ops.activation import (
     softplus,
     softsign,
 )
-from .ops.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
-from .ops.masks import dropout, one_hot
-from .ops.picking import embedding
-from .ops.pooling import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
-from .ops.softmax import log_softmax, logsumexp, softmax
-from .ops.special import erf, erfc
-from .ops.updates import index_add, index_update
+from .ops.elementwise.masks import dropout, one_hot
+from .ops.elementwise.special import erf, erfc
+from .ops.reductions.softmax import log_softmax, logsumexp, softmax
+from .ops.signal.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
+from .ops.signal.pooling import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from .primitive import primitive
 from .program import compile
 from .tensor import Tensor

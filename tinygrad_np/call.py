@@ -19,7 +19,7 @@ import numpy as np
 from .engine import backward_steps
 from .errors import DTypeError, GradientShapeError, NonScalarError, ShapeError, describe
 from .graph import NOT_KEPT, Node, between, enable_grad, state, user_place
-from .ops.shape import identity
+from .ops.arrays.shape import identity
 from .tensor import Tensor, leaf_of, make_tensor, own_array, own_gradient, record
 from .tree import Rebuild, flatten
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import ops
 from .methods import Methods
+from .ops.elementwise import arithmetic, comparison
+from .ops.linalg import products
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -24,99 +25,99 @@ class Operators(Methods):
     """Runs a primitive and records it; Tensor has it."""
 
     def __add__(self, other: Any) -> Self:
-        return self.__primitive__(ops.arithmetic.add, (self, other))
+        return self.__primitive__(arithmetic.add, (self, other))
 
     def __radd__(self, other: Any) -> Self:
-        return self.__primitive__(ops.arithmetic.add, (other, self))
+        return self.__primitive__(arithmetic.add, (other, self))
 
     def __sub__(self, other: Any) -> Self:
-        return self.__primitive__(ops.arithmetic.subtract, (self, other))
+        return self.__primitive__(arithmetic.subtract, (self, other))
 
     def __rsub__(self, other: Any) -> Self:
-        return self.__primitive__(ops.arithmetic.subtract, (other, self))
+        return self.__primitive__(arithmetic.subtract, (other, self))
 
     def __mul__(self, other: Any) -> Self:
-        return self.__primitive__(ops.arithmetic.multiply, (self, other))
+        return self.__primitive__(arithmetic.multiply, (self, other))
 
     def __rmul__(self, other: Any) -> Self:
-        return self.__primitive__(ops.arithmetic.multiply, (other, self))
+        return self.__primitive__(arithmetic.multiply, (other, self))
 
     def __truediv__(self, other: Any) -> Self:
-        return self.__primitive__(ops.arithmetic.divide, (self, other))
+        return self.__primitive__(arithmetic.divide, (self, other))
 
     def __rtruediv__(self, other: Any) -> Self:
-        return self.__primitive__(ops.arithmetic.divide, (other, self))
+        return self.__primitive__(arithmetic.divide, (other, self))
 
     def __floordiv__(self, other: Any) -> Self:
-        return self.__primitive__(ops.arithmetic.floor_divide, (self, other))
+        return self.__primitive__(arithmetic.floor_divide, (self, other))
 
     def __rfloordiv__(self, other: Any) -> Self:
-        return self.__primitive__(ops.arithmetic.floor_divide, (other, self))
+        return self.__primitive__(arithmetic.floor_divide, (other, self))
 
     def __mod__(self, other: Any) -> Self:
-        return self.__primitive__(ops.arithmetic.remainder, (self, other))
+        return self.__primitive__(arithmetic.remainder, (self, other))
 
     def __rmod__(self, other: Any) -> Self:
-        return self.__primitive__(ops.arithmetic.remainder, (other, self))
+        return self.__primitive__(arithmetic.remainder, (other, self))
 
     def __pow__(self, other: Any) -> Self:
-        return self.__primitive__(ops.arithmetic.power, (self, other))
+        return self.__primitive__(arithmetic.power, (self, other))
 
     def __rpow__(self, other: Any) -> Self:
-        return self.__primitive__(ops.arithmetic.power, (other, self))
+        return self.__primitive__(arithmetic.power, (other, self))
 
     def __matmul__(self, other: Any) -> Self:
-        return self.__primitive__(ops.linear_algebra.matmul, (self, other))
+        return self.__primitive__(products.matmul, (self, other))
 
     def __rmatmul__(self, other: Any) -> Self:
-        return self.__primitive__(ops.linear_algebra.matmul, (other, self))
+        return self.__primitive__(products.matmul, (other, self))
 
     def __neg__(self) -> Self:
-        return self.__primitive__(ops.arithmetic.negative, (self,))
+        return self.__primitive__(arithmetic.negative, (self,))
 
     def __pos__(self) -> Self:
-        return self.__primitive__(ops.arithmetic.positive, (self,))
+        return self.__primitive__(arithmetic.positive, (self,))
 
     def __abs__(self) -> Self:
-        return self.__primitive__(ops.arithmetic.absolute, (self,))
+        return self.__primitive__(arithmetic.absolute, (self,))
 
     def __invert__(self) -> Self:
-        return self.__primitive__(ops.comparison.invert, (self,))
+        return self.__primitive__(comparison.invert, (self,))
 
     def __and__(self, other: Any) -> Self:
-        return self.__primitive__(ops.comparison.bitwise_and, (self, other))
+        return self.__primitive__(comparison.bitwise_and, (self, other))
 
     def __rand__(self, other: Any) -> Self:
-        return self.__primitive__(ops.comparison.bitwise_and, (other, self))
+        return self.__primitive__(comparison.bitwise_and, (other, self))
 
     def __or__(self, other: Any) -> Self:
-        return self.__primitive__(ops.comparison.bitwise_or, (self, other))
+        return self.__primitive__(comparison.bitwise_or, (self, other))
 
     def __ror__(self, other: Any) -> Self:
-        return self.__primitive__(ops.comparison.bitwise_or, (other, self))
+        return self.__primitive__(comparison.bitwise_or, (other, self))
 
     def __xor__(self, other: Any) -> Self:
-        return self.__primitive__(ops.comparison.bitwise_xor, (self, other))
+        return self.__primitive__(comparison.bitwise_xor, (self, other))
 
     def __rxor__(self, other: Any) -> Self:
-        return self.__primitive__(ops.comparison.bitwise_xor, (other, self))
+        return self.__primitive__(comparison.bitwise_xor, (other, self))
 
     def __eq__(self, other: Any) -> Self:  # type: ignore[override]
-        return self.__primitive__(ops.comparison.equal, (self, other))
+        return self.__primitive__(comparison.equal, (self, other))
 
     def __ne__(self, other: Any) -> Self:  # type: ignore[override]
-        return self.__primitive__(ops.comparison.not_equal, (self, other))
+        return self.__primitive__(comparison.not_equal, (self, other))
 
     def __lt__(self, other: Any) -> Self:
-        return self.__primitive__(ops.comparison.less, (self, other))
+        return self.__primitive__(comparison.less, (self, other))
 
     def __le__(self, other: Any) -> Self:
-        return self.__primitive__(ops.comparison.less_equal, (self, other))
+        return self.__primitive__(comparison.less_equal, (self, other))
 
     def __gt__(self, other: Any) -> Self:
-        return self.__primitive__(ops.comparison.greater, (self, other))
+        return self.__primitive__(comparison.greater, (self, other))
 
     def __ge__(self, other: Any) -> Self:
-        return self.__primitive__(ops.comparison.greater_equal, (self, other))
+        return self.__primitive__(comparison.greater_equal, (self, other))
 
     __hash__ = object.__hash__

@@ -235,7 +235,10 @@ def implements(*functions: Any) -> Callable[[Implementation], Implementation]:
     """Say which of NumPy's functions a primitive, or a function composed of primitives, stands for on Tensors."""
 
     def keep(ours: Implementation) -> Implementation:
-        NUMPY.update(dict.fromkeys(functions, ours))
+        for function in functions:
+            if function in NUMPY:
+                raise ValueError(f"{function} is implemented already, by {NUMPY[function]}")
+            NUMPY[function] = ours
         return ours
 
     return keep

@@ -17,7 +17,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from . import ops
 from .dispatch import array_function, array_ufunc
 from .engine import backward_steps
 from .errors import (
@@ -38,6 +37,7 @@ from .errors import (
 from .exposure import ALONE, ALONE_IN_SETTER, Exposure
 from .graph import NOT_KEPT, Node, clock, state, user_frame, user_place
 from .operators import Operators
+from .ops.arrays import indexing
 from .primitive import Primitive
 
 NO_PARAMETERS: dict[str, Any] = {}
@@ -150,17 +150,17 @@ class Tensor(Operators):
     @property
     def shape(self) -> tuple[int, ...]:
         """The lengths of the axes."""
-        return self._data.shape  # type: ignore[no-any-return]
+        return self._data.shape
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self._data.ndim  # type: ignore[no-any-return]
+        return self._data.ndim
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self._data.size  # type: ignore[no-any-return]
+        return self._data.size
 
     @property
     def dtype(self) -> Any:
@@ -340,7 +340,7 @@ class Tensor(Operators):
         return np.array(self._data, dtype=dtype)
 
     def __getitem__(self, index: Any) -> Tensor:
-        return record(ops.indexing.getitem, (self,), {"index": ops.indexing.plain_index(index)})
+        return record(indexing.getitem, (self,), {"index": indexing.plain_index(index)})
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise AssignmentError(

@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_np as tg
 from tinygrad_np import Tensor, TinygradError
-from tinygrad_np.ops.special import i0_derivative, sinc_derivative
+from tinygrad_np.ops.elementwise.special import i0_derivative, sinc_derivative
 from tinygrad_np.primitive import NUMPY
 
 slope = tg.elementwise_grad

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..graph import Node
-from ..ops import activation, exponential, hyperbolic
+from ..ops.elementwise import activation, exponential, hyperbolic
 from ..primitive import Primitive
 from .passage import Compared, Passage, described, implied_errors
 from .shapes import wrong_shape

@@ -1,6 +1,6 @@
-"""The primitives, by family; a gradient stands beside its forward. Plain NumPy: nothing here knows a Tensor.
+"""The primitives, in the chapters of NumPy's reference; a gradient stands beside its forward.
 
-`PRIMITIVES` is the table of them all, by name.
+Plain NumPy: nothing here knows a Tensor. `PRIMITIVES` is the table of them all, by name.
 """
 
 from __future__ import annotations
@@ -8,114 +8,16 @@ from __future__ import annotations
 import numpy as np
 
 from ..primitive import NUMPY, Primitive
-from . import (
-    activation,
-    arithmetic,
-    branches,
-    checks,
-    comparison,
-    convolution,
-    correlation,
-    cumulative,
-    decomposition,
-    determinant,
-    differences,
-    einstein,
-    exponential,
-    fourier,
-    grids,
-    hyperbolic,
-    indexing,
-    integers,
-    interpolation,
-    joining,
-    linear_algebra,
-    linear_systems,
-    mapping,
-    masks,
-    matrices,
-    matrix_products,
-    missing,
-    norm,
-    ordering,
-    packing,
-    padding,
-    patches,
-    picking,
-    pooling,
-    products,
-    real_parts,
-    rearranging,
-    reduction,
-    reduction_options,
-    rounding,
-    selection,
-    sets,
-    shape,
-    softmax,
-    special,
-    splitting,
-    statistics,
-    trigonometry,
-    updates,
-    windows,
-)
+from . import arrays, elementwise, linalg, reductions, signal
 
-FAMILIES = (
-    checks,
-    arithmetic,
-    rounding,
-    real_parts,
-    exponential,
-    hyperbolic,
-    trigonometry,
-    special,
-    activation,
-    softmax,
-    masks,
-    comparison,
-    integers,
-    selection,
-    interpolation,
-    branches,
-    reduction,
-    reduction_options,
-    cumulative,
-    statistics,
-    missing,
-    ordering,
-    sets,
-    differences,
-    correlation,
-    linear_algebra,
-    linear_systems,
-    determinant,
-    packing,
-    decomposition,
-    norm,
-    matrix_products,
-    fourier,
-    convolution,
-    pooling,
-    shape,
-    joining,
-    indexing,
-    picking,
-    updates,
-    splitting,
-    rearranging,
-    padding,
-    patches,
-    windows,
-    matrices,
-    products,
-    einstein,
-    grids,
-    mapping,
-)
+CHAPTERS = (elementwise, reductions, arrays, linalg, signal)
 
 PRIMITIVES: dict[str, Primitive] = {
-    member.name: member for family in FAMILIES for member in vars(family).values() if isinstance(member, Primitive)
+    member.name: member
+    for chapter in CHAPTERS
+    for file in chapter.FILES
+    for member in vars(file).values()
+    if isinstance(member, Primitive)
 }
 
 for _name, _primitive in PRIMITIVES.items():

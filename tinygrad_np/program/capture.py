@@ -21,9 +21,9 @@ import numpy as np
 
 from ..errors import CaptureError
 from ..graph import NOT_KEPT, Node, state, user_place
-from ..ops.decomposition import packed_eig
-from ..ops.indexing import getitem
-from ..ops.linear_systems import residuals
+from ..ops.arrays.indexing import getitem
+from ..ops.linalg.decomposition import packed_eig
+from ..ops.linalg.linear_systems import residuals
 from ..tensor import Tensor, leaf_of, make_tensor
 from ..tree import Rebuild, flatten
 from .arguments import Containers, is_plain
@@ -272,7 +272,7 @@ class Tracer(Changes):
         return chosen if same else self.apply("broadcast_to", np.broadcast_to, (chosen, result.shape), {})
 
     def _negated(self, condition: Traced) -> Traced:
-        return self.apply("logical_not", np.logical_not, (condition,), {})  # type: ignore[no-any-return]
+        return self.apply("logical_not", np.logical_not, (condition,), {})
 
     def pick(self, x: Any, index: Any) -> Any:
         """x[index]: what the index picks may depend on values, how many elements may not."""

@@ -95,7 +95,7 @@ class Variant:
         exec(self.code, names)
         entry = {**self.entry.names, "run": names[self.program.name]}
         exec(self.entry_code, entry)
-        return entry["enter"]  # type: ignore[no-any-return]
+        return entry["enter"]
 
     def _failure(self, error: Exception) -> Exception:
         """The error that the user reads where NumPy refused an operation: with its operands and the user's line."""

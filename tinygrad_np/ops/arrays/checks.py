@@ -1,0 +1,25 @@
+"""Checks of values: an error where they are such that there is no result."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...primitive import primitive
+
+
+@primitive
+def checked(x, wrong, /, sentence: str, error: type[Exception] = ValueError):
+    """x, if nothing is wrong with it: else an error with this sentence. A program that is compiled checks it too."""
+    if np.any(wrong):
+        raise error(sentence)
+    return x
+
+
+@checked.vjp(0)
+def _(g, y, x, wrong, sentence: str, error: type[Exception] = ValueError):
+    return g
+
+
+def is_known(condition) -> bool:
+    """Whether a truth can be checked: that of a lazy array is not looked at."""
+    return isinstance(condition, np.bool) or hasattr(condition, "__primitive__")

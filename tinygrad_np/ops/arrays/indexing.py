@@ -1,0 +1,94 @@
+"""Elements picked by an index, and the same backward: added up where they were picked."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ...primitive import primitive
+
+
+def plain_index(index):
+    """The index that is remembered: arrays of its own in place of lists, Tensors and arrays that may yet change."""
+    return tuple(_plain_part(part) for part in index) if isinstance(index, tuple) else _plain_part(index)
+
+
+def _plain_part(part):
+    if part is None or part is Ellipsis or isinstance(part, int | np.bool):
+        return part
+    if isinstance(part, slice):
+        return slice(*(_plain_part(bound) for bound in (part.start, part.stop, part.step)))
+    if hasattr(part, "__primitive__"):
+        part = part.numpy()
+        if hasattr(part, "__primitive__"):
+            return part  # It writes down what is done with it, and tells no values.
+    try:
+        array = np.array(part)
+    except ValueError:
+        return part  # NumPy says what is wrong with it as soon as it is used.
+    if array.size == 0 and isinstance(part, list | tuple):
+        return array.astype(np.intp)
+    # A single whole number picks without copying.
+    return int(array) if array.ndim == 0 and array.dtype.kind in "iu" else array
+
+
+def picks_once(index) -> bool:
+    """Whether an index can't pick an element twice, as only arrays of whole numbers can."""
+    return not any(getattr(part, "ndim", 0) and part.dtype != bool for part in _parts(index))
+
+
+def _parts(index) -> tuple[Any, ...]:
+    return index if isinstance(index, tuple) else (index,)
+
+
+def add_at(result, index, x) -> None:
+    """Add x into an array of ours at the index, as often as the index picks an element."""
+    if picks_once(index):
+        result[index] += x
+    elif isinstance(index, np.ndarray) and x.size > _MANY:
+        # np.add.at is several times faster with one index into one axis: rows begin at multiples of their length.
+        length = math.prod(result.shape[1:])
+        places = np.add.outer(index.reshape(-1) % result.shape[0] * length, np.arange(length))
+        np.add.at(result.reshape(-1), places.reshape(-1), x.reshape(-1))
+    else:
+        np.add.at(result, index, x)
+
+
+_MANY = 4096
+"""From how many elements on it pays to say of each where it goes."""
+
+
+@primitive
+def getitem(x, /, index):
+    """x[index], basic or fancy."""
+    return x[index]
+
+
+@getitem.vjp
+def _(g, y, x, index):
+    return scatter(g, index=index, shape=x.shape)
+
+
+@primitive
+def scatter(x, /, index, shape: tuple[int, ...]):
+    """Zeros of this shape, to which x is added at the index; what is picked twice is added twice."""
+    if isinstance(x, np.ndarray | np.generic):
+        # Large zeros of NumPy take no time until they are touched.
+        result = np.zeros(shape, x.dtype)
+    else:
+        # An array of another library makes its own, which may not know what to do with new axes.
+        result = np.zeros_like(x, shape=shape)
+        index = tuple(part for part in _parts(index) if part is not None)
+        x = x.reshape(result[index].shape)
+    if picks_once(index):
+        result[index] = x
+    else:
+        add_at(result, index, x)
+    return result
+
+
+@scatter.vjp
+def _(g, y, x, index, shape: tuple[int, ...]):
+    return g[index]

@@ -1,0 +1,127 @@
+"""NumPy's functions that leave out what is NaN: the gradient of a NaN is 0."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...primitive import implements, primitive
+from . import cumulative, reduction_options, statistics
+from .reduction import Axis, with_axes
+from .reduction_options import count
+
+
+def is_number(x):
+    """Where the elements are not NaN."""
+    return np.logical_not(np.isnan(x))
+
+
+def without_nan(x, otherwise: float):
+    """The elements, and in the place of each NaN what changes nothing."""
+    return np.where(np.isnan(x), otherwise, x) if x.dtype.kind == "f" else x
+
+
+@primitive(name="nansum")
+def sum_of_numbers(x, /, axis: Axis = None, keepdims: bool = False):
+    """The sum of what is not NaN."""
+    total = x.sum(axis=axis, keepdims=keepdims)
+    # Where the plain sum is a number nothing is NaN, and it took an eighth of np.nansum's time.
+    if isinstance(total, np.ndarray | np.generic) and not np.isnan(total).any():
+        return total
+    return np.nansum(x, axis=axis, keepdims=keepdims)
+
+
+@sum_of_numbers.vjp
+def _(g, y, x, axis: Axis = None, keepdims: bool = False):
+    return np.where(np.isnan(x), 0, with_axes(g, x.shape, axis))
+
+
+@sum_of_numbers.selects(0)
+def _(x, axis: Axis = None, keepdims: bool = False):
+    return is_number(x)
+
+
+@implements(np.nansum)
+def nansum(x, axis: Axis = None, dtype=None, keepdims: bool = False, initial=None, where=True):
+    """The sum of what is not NaN, with NumPy's keywords."""
+    if dtype is None and initial is None and where is True:
+        return sum_of_numbers(x, axis=axis, keepdims=keepdims)
+    return reduction_options.sum(without_nan(x, 0), axis, dtype, keepdims, initial, where)
+
+
+@implements(np.nanprod)
+def nanprod(x, axis: Axis = None, dtype=None, keepdims: bool = False, initial=None, where=True):
+    """The product of what is not NaN."""
+    return reduction_options.prod(without_nan(x, 1), axis, dtype, keepdims, initial, where)
+
+
+@implements(np.nanmax)
+def nanmax(x, axis: Axis = None, keepdims: bool = False, initial=None, where=True):
+    """The largest element that is not NaN; NaN if there is none."""
+    result = reduction_options.max(without_nan(x, -np.inf), axis, keepdims, initial, where)
+    return _nan_if_all_are(x, result, axis, keepdims, initial)
+
+
+@implements(np.nanmin)
+def nanmin(x, axis: Axis = None, keepdims: bool = False, initial=None, where=True):
+    """The smallest element that is not NaN; NaN if there is none."""
+    result = reduction_options.min(without_nan(x, np.inf), axis, keepdims, initial, where)
+    return _nan_if_all_are(x, result, axis, keepdims, initial)
+
+
+def _nan_if_all_are(x, result, axis: Axis, keepdims: bool, initial):
+    if initial is not None or x.dtype.kind != "f":
+        return result
+    return np.where(np.all(np.isnan(x), axis=axis, keepdims=keepdims), np.nan, result)
+
+
+@implements(np.nanmean)
+def nanmean(x, axis: Axis = None, dtype=None, keepdims: bool = False, *, where=True):
+    """The mean of what is not NaN."""
+    return reduction_options.mean(x, axis, dtype, keepdims, where=np.logical_and(is_number(x), where))
+
+
+@implements(np.nanvar)
+def nanvar(
+    x,
+    axis: Axis = None,
+    dtype=None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where=True,
+    mean=None,
+    correction: float | None = None,
+):
+    """The variance of what is not NaN; NaN if that is `ddof` elements or fewer."""
+    where = np.logical_and(is_number(x), where)
+    variance = statistics.var(x, axis, dtype, ddof, keepdims, where=where, mean=mean, correction=correction)
+    enough = count(x, axis, keepdims, where) > (ddof if correction is None else correction)
+    return np.where(enough, variance, np.nan)
+
+
+@implements(np.nanstd)
+def nanstd(
+    x,
+    axis: Axis = None,
+    dtype=None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where=True,
+    mean=None,
+    correction: float | None = None,
+):
+    """The standard deviation of what is not NaN; where it is 0 its slope is 0."""
+    return statistics.root(nanvar(x, axis, dtype, ddof, keepdims, where=where, mean=mean, correction=correction))
+
+
+@implements(np.nancumsum)
+def nancumsum(x, axis: int | None = None, dtype=None):
+    """The cumulative sum of what is not NaN."""
+    return cumulative.cumsum(without_nan(x, 0), axis, dtype)
+
+
+@implements(np.nancumprod)
+def nancumprod(x, axis: int | None = None, dtype=None):
+    """The cumulative product of what is not NaN."""
+    return cumulative.cumprod(without_nan(x, 1), axis, dtype)
