@@ -18,9 +18,11 @@ import numpy as np
 
 from .engine import backward_steps
 from .errors import DTypeError, GradientShapeError, NonScalarError, ShapeError, describe
-from .graph import NOT_KEPT, Node, between, enable_grad, state, user_place
+from .frames import user_place
+from .graph import NOT_KEPT, Node, between, enable_grad, state
 from .ops.arrays.shape import identity
-from .tensor import Tensor, leaf_of, make_tensor, own_array, own_gradient, record
+from .record import leaf_of, make_tensor, own_array, own_gradient, record
+from .tensor import Tensor
 from .tree import Rebuild, flatten
 
 Function = Callable[..., Any]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .errors import FORWARD_FAILURES, CaptureError, NoGradientError, TinygradError, describe, forward_failure, listed
-from .graph import user_place
+from .frames import user_place
 from .primitive import NUMPY, Primitive
 
 DATA: set[Any] = {

@@ -13,17 +13,10 @@ tinygrad_np.errors.ShapeError: matmul of W (1, 2) float64 and W (1, 2) float64 f
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
-
-_OUR_FILES = frozenset(map(str, Path(__file__).parent.rglob("*.py")))
-_NUMPY = str(Path(np.__file__).parent)
 
 
 class TinygradError(Exception):
@@ -122,25 +115,6 @@ class UnknownFormatError(TinygradError, ValueError):
 
 class MissingDependencyError(TinygradError, ImportError):
     """A package that this feature needs is not installed."""
-
-
-def user_frame(depth: int = 0) -> FrameType:
-    """The innermost frame that is not this package's, the line of the user's code that is running.
-
-    `depth` is the number of callers that are known to be ours: starting behind them saves making frames of them.
-    """
-    frame = sys._getframe(depth + 1)
-    while frame.f_code.co_filename in _OUR_FILES and frame.f_back is not None:
-        frame = frame.f_back
-    return frame
-
-
-def user_place() -> str:
-    """File and line of the user's code that is running, as a sentence says it."""
-    frame = user_frame()
-    while frame.f_code.co_filename.startswith(_NUMPY) and frame.f_back is not None:
-        frame = frame.f_back
-    return f"{os.path.basename(frame.f_code.co_filename)} line {frame.f_lineno}"
 
 
 def describe(shape: tuple[int, ...], dtype: object, name: str | None = None) -> str:

@@ -19,8 +19,6 @@ from operator import attrgetter
 from types import CodeType, FrameType
 from typing import Any
 
-from .errors import user_frame as user_frame
-from .errors import user_place as user_place
 from .exposure import Exposure
 from .primitive import Plan
 

@@ -7,7 +7,8 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from .errors import NoGradientError, user_place
+from .errors import NoGradientError
+from .frames import user_place
 from .ops.arrays import shape as shapes
 from .ops.elementwise import activation, arithmetic, exponential, hyperbolic, real_parts, rounding, selection
 from .ops.linalg import products

@@ -24,7 +24,8 @@ import numpy as np
 
 from .call import Call, fitting, floating_outputs, gradients_of, owned, scalar, together, unshared
 from .graph import enable_grad
-from .tensor import Tensor, leaf_of
+from .record import leaf_of
+from .tensor import Tensor
 from .tree import flatten, map_tree
 
 Function = Callable[..., Any]

@@ -25,7 +25,8 @@ from ..errors import (
     describe,
     listed,
 )
-from ..graph import Node, ancestors, user_place
+from ..frames import user_place
+from ..graph import Node, ancestors
 from ..tensor import Tensor
 from .diagnosis import Finding, diagnose
 from .noise import rounding_noise

@@ -20,7 +20,8 @@ import numpy as np
 
 from ..errors import DTypeError, listed
 from ..formula import formula
-from ..graph import Node, user_place
+from ..frames import user_place
+from ..graph import Node
 from ..primitive import Primitive
 from ..tensor import Tensor
 from ..tree import flatten

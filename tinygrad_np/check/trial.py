@@ -9,7 +9,8 @@ import numpy as np
 
 from ..engine import backward_steps
 from ..graph import Node, ancestors, between, enable_grad
-from ..tensor import Tensor, leaf_of, make_tensor, own_array
+from ..record import leaf_of, make_tensor, own_array
+from ..tensor import Tensor
 from .extrapolation import SAFETY
 from .noise import SAMPLES, rounding_noise
 from .numeric import KINK, UNEVEN, numeric_slopes

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DTypeError, MissingDependencyError, UnknownFormatError
-from ..graph import user_place
+from ..frames import user_place
 from ..tensor import Tensor
 from .dot import to_dot
 from .page import inline, to_page

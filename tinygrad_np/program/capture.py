@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import CaptureError
-from ..graph import NOT_KEPT, Node, state, user_place
+from ..frames import user_place
+from ..graph import NOT_KEPT, Node, state
 from ..ops.arrays.indexing import getitem
 from ..ops.linalg.decomposition import packed_eig
 from ..ops.linalg.linear_systems import residuals
-from ..tensor import Tensor, leaf_of, make_tensor
+from ..record import leaf_of, make_tensor
+from ..tensor import Tensor
 from ..tree import Rebuild, flatten
 from .arguments import Containers, is_plain
 from .assumptions import assume, is_users_choice
@@ -59,11 +61,6 @@ class Captured:
     results: list[tuple[str, Any]]
     rebuild: Rebuild
     static: list[Any]
-
-    def leaves_with(self, arrays: list[Any]) -> list[Any]:
-        """All leaves of the arguments: these arrays, and the static values between them."""
-        source = iter(arrays)
-        return [next(source) if leaf is _GIVEN else leaf for leaf in self.static]
 
 
 _GIVEN = object()

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import CaptureError
-from ..graph import NOT_KEPT, user_place
+from ..frames import user_place
+from ..graph import NOT_KEPT
 from .names import Held, Names, slot_of
 from .traced import Memory, Traced
 

@@ -22,9 +22,11 @@ import numpy as np
 
 from ..errors import ChangedValueError, NoGradientError, describe
 from ..exposure import ALONE
-from ..graph import NOT_KEPT, Node, user_frame
+from ..frames import user_frame
+from ..graph import NOT_KEPT, Node
 from ..primitive import Plan, Primitive
-from ..tensor import Tensor, make_tensor
+from ..record import make_tensor
+from ..tensor import Tensor
 from .names import Held
 
 if TYPE_CHECKING:

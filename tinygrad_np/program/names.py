@@ -5,6 +5,7 @@ While a function is captured, its frames tell what it calls its values, and whic
 
 from __future__ import annotations
 
+import inspect
 import keyword
 import sys
 from pathlib import Path
@@ -178,7 +179,7 @@ def _is_activation(node: Node) -> bool:
 
 def slot_of(name: str, owner: Any) -> Any:
     """What a slot really holds, watched or not."""
-    descriptor = type(owner).__dict__[name]
+    descriptor = inspect.getattr_static(type(owner), name)
     return getattr(descriptor, "slot", descriptor).__get__(owner)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import user_frame
+from ..frames import user_frame
 from ..tree import flatten
 
 _SHAPED_BY_ALL = {

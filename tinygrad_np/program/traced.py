@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from ..errors import CaptureError, ShapeError, describe
-from ..graph import user_place
+from ..frames import user_place
 from ..primitive import NUMPY, Primitive
 from ..tensor import Tensor
 from .ir import Variable

@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from ..errors import CaptureError, user_place
+from ..errors import CaptureError
+from ..frames import user_place
 from ..graph import Node
-from ..tensor import Tensor
+from ..record import Recorded
 
 
 class Watcher(Protocol):
@@ -81,7 +82,7 @@ class _WatchedOutput:
         return self.output.write(text)
 
 
-_SLOTS = ((Tensor, "_data"), (Node, "grad"), (Node, "exposure"))
+_SLOTS = ((Recorded, "_data"), (Node, "grad"), (Node, "exposure"))
 _originals = {(kind, name): kind.__dict__[name] for kind, name in _SLOTS}
 _lock = threading.Lock()
 _watching = 0

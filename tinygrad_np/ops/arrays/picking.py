@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ...errors import IndexingError, described, user_place
+from ...errors import IndexingError, described
+from ...frames import user_place
 from ...primitive import implements
 from .indexing import getitem, plain_index
 from .shape import array_of

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ShapeError, described, user_place
+from ...errors import ShapeError, described
+from ...frames import user_place
 from ...primitive import primitive
 from ..arrays.shape import array_of
 from .patches import Each, Lengths, for_each_axis, overlapped, patches

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ...errors import ShapeError, user_place
+from ...errors import ShapeError
+from ...frames import user_place
 from ...primitive import implements, primitive
 
 Lengths = tuple[int, ...]

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from ...errors import ShapeError, described, user_place
+from ...errors import ShapeError, described
+from ...frames import user_place
 from ..arrays.shape import array_of
 from .patches import Each, for_each_axis, patches
 
