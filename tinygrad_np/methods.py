@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -30,13 +30,16 @@ class Methods:
     __pandas_priority__ = 5000
     """Above a Series (3000) and a DataFrame (4000), which then leave `s * t` to the Tensor."""
 
-    def __getattr__(self, name: str) -> Any:
-        """Refuse what a Tensor does not have; of what arrays have and of NumPy's functions, say what to write."""
-        advice = ATTRIBUTES.get(name) or (f"write {function}(t)" if (function := function_named(name)) else None)
-        if advice is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-        described = describe(self.shape, self.dtype, self.name)
-        raise MissingAttributeError(f"{described} has no .{name}, {user_place()}; {advice}.", name=name, obj=self)
+    if not TYPE_CHECKING:  # To a type checker, a class with it would have every attribute.
+
+        def __getattr__(self, name: str) -> Any:
+            """Refuse what a Tensor does not have; of what arrays have and of NumPy's functions, say what to write."""
+            advice = ATTRIBUTES.get(name) or (f"write {function}(t)" if (function := function_named(name)) else None)
+            if advice is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            raise MissingAttributeError(
+                f"{_described(self)} has no .{name}, {user_place()}; {advice}.", name=name, obj=self
+            )
 
     @property
     def T(self: Same) -> Same:
@@ -261,9 +264,8 @@ class Methods:
         _in_memory("astype", order)
         with suppress(TypeError):  # What is not a dtype is refused by the operation, in a sentence.
             dtype = np.dtype(dtype)
-            if casting != "unsafe" and not np.can_cast(self.dtype, dtype, casting):
-                described = describe(self.shape, self.dtype, self.name)
-                raise DTypeError(f"{described} can't become {dtype} by casting={casting!r}, {user_place()}.")
+            if casting != "unsafe" and not np.can_cast(_np.result_type(self), dtype, casting):
+                raise DTypeError(f"{_described(self)} can't become {dtype} by casting={casting!r}, {user_place()}.")
         return shapes.astype(self, dtype=dtype)
 
     def copy(self: Same, order: str = "C") -> Same:
@@ -292,17 +294,17 @@ class Methods:
         return _np.trace(self, offset, axis1, axis2, dtype, out)
 
     @property
-    def itemsize(self) -> int:
+    def itemsize(self: Any) -> int:
         """The bytes of an element."""
         return int(self.dtype.itemsize)
 
     @property
-    def nbytes(self) -> int:
+    def nbytes(self: Any) -> int:
         """The bytes of all elements."""
         return int(self.size * self.dtype.itemsize)
 
     @property
-    def _mask(self) -> Any:
+    def _mask(self: Any) -> Any:
         """What np.ma asks for; of what needs a gradient it would go on with the values alone."""
         if not self.requires_grad:
             raise AttributeError("a Tensor has no mask")
@@ -314,6 +316,10 @@ class Methods:
     def nonzero(self) -> tuple[Any, ...]:
         """The indices of the elements that are not 0, an array for each axis."""
         return _np.nonzero(self)
+
+
+def _described(tensor: Any) -> str:
+    return describe(tensor.shape, tensor.dtype, tensor.name)
 
 
 def _in_memory(method: str, order: str) -> None:

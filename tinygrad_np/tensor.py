@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .advice import instead_of_array, instead_of_copy
 from .dispatch import array_function, array_ufunc
@@ -328,7 +329,8 @@ class Tensor(Recorded, Operators):
     __array_ufunc__ = array_ufunc
     __array_function__ = array_function
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+    # NumPy's stubs know no Tensors; of arrays of objects they say Any, so that X @ W does not pass for a plain array.
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.object_]:
         if self.requires_grad:
             raise NoGradientError(
                 f"{self._described()} would become a plain array, {user_place()}, and its gradient would be lost "
