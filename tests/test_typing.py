@@ -70,7 +70,7 @@ reveal_type(tg.dropout(W1, 0.5))
 reveal_type(W1.sum(0, keepdims=True).T.reshape(3, 1)[0])
 reveal_type(W1 @ np.ones(3) - 1)
 reveal_type(2 * W1 < 1)
-reveal_type(list(W1))
+reveal_type(list(W1)[0])
 '''
 
 
@@ -104,15 +104,15 @@ def errors(lines: list[str]) -> list[str]:
 
 def test_a_users_script_is_clean_and_its_tensors_are_known(said: dict[str, list[str]]) -> None:
     assert not errors(said["network"])
-    revealed = [match[1] for line in said["network"] if (match := re.search('Revealed type is "(.*)"', line))]
-    assert len(revealed) == SCRIPT.count("reveal_type")
-    assert revealed == ["tinygrad_np.tensor.Tensor"] * (len(revealed) - 1) + [
-        "builtins.list[tinygrad_np.tensor.Tensor]"
+    revealed = [
+        match[1].split(".", 1)[1] for line in said["network"] if (match := re.search('Revealed type is "(.*)"', line))
     ]
+    assert len(revealed) == SCRIPT.count("reveal_type")
+    assert set(revealed) == {"tensor.Tensor"}
 
 
 def test_mistakes_of_a_script_are_seen(said: dict[str, list[str]]) -> None:
-    assert len(errors(said["mistaken"])) == 3
+    assert len({line.split(":")[1] for line in errors(said["mistaken"])}) == 3
 
 
 def test_every_public_function_of_arrays_is_an_operation_to_type_checkers(said: dict[str, list[str]]) -> None:

@@ -100,31 +100,47 @@ class Methods:
         return softmax.logsumexp(self, axis=axis, keepdims=keepdims)
 
     def sum(
-        self: Same, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, **options: Any
+        self: Same,
+        axis: Axis = None,
+        dtype: Any = None,
+        out: None = None,
+        keepdims: bool = False,
+        *more: Any,
+        **options: Any,
     ) -> Same:
         """The sum of the elements, along an axis, several, or all; `options` are np.sum's: initial, where."""
-        if options or dtype is not None or out is not None:
-            return _np.sum(self, axis, dtype, out, keepdims, **options)
+        if more or options or dtype is not None or out is not None:
+            return _np.sum(self, axis, dtype, out, keepdims, *more, **options)
         return reduction.sum(self, axis=axis, keepdims=keepdims)
 
     def mean(
-        self: Same, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, **options: Any
+        self: Same,
+        axis: Axis = None,
+        dtype: Any = None,
+        out: None = None,
+        keepdims: bool = False,
+        *more: Any,
+        **options: Any,
     ) -> Same:
         """The mean of the elements; `options` are np.mean's: where."""
-        if options or dtype is not None or out is not None:
-            return _np.mean(self, axis, dtype, out, keepdims, **options)
+        if more or options or dtype is not None or out is not None:
+            return _np.mean(self, axis, dtype, out, keepdims, *more, **options)
         return reduction.mean(self, axis=axis, keepdims=keepdims)
 
-    def max(self: Same, axis: Axis = None, out: None = None, keepdims: bool = False, **options: Any) -> Same:
+    def max(
+        self: Same, axis: Axis = None, out: None = None, keepdims: bool = False, *more: Any, **options: Any
+    ) -> Same:
         """The largest element; several that tie share the gradient. `options` are np.max's: initial, where."""
-        if options or out is not None:
-            return _np.max(self, axis, out, keepdims, **options)
+        if more or options or out is not None:
+            return _np.max(self, axis, out, keepdims, *more, **options)
         return reduction.max(self, axis=axis, keepdims=keepdims)
 
-    def min(self: Same, axis: Axis = None, out: None = None, keepdims: bool = False, **options: Any) -> Same:
+    def min(
+        self: Same, axis: Axis = None, out: None = None, keepdims: bool = False, *more: Any, **options: Any
+    ) -> Same:
         """The smallest element; several that tie share the gradient. `options` are np.min's: initial, where."""
-        if options or out is not None:
-            return _np.min(self, axis, out, keepdims, **options)
+        if more or options or out is not None:
+            return _np.min(self, axis, out, keepdims, *more, **options)
         return reduction.min(self, axis=axis, keepdims=keepdims)
 
     def prod(self: Same, axis: Axis = None, *more: Any, **options: Any) -> Same:
@@ -237,9 +253,8 @@ class Methods:
 
     def transpose(self: Same, *axes: Any) -> Same:
         """The axes in another order, given as one tuple or one by one; without any, in reverse."""
-        order = axes[0] if len(axes) == 1 and np.ndim(axes[0]) else axes
-        # An array of axes is neither true nor false.
-        return shapes.transpose(self, None if order in ((), (None,)) else tuple(order))
+        order = tuple(axes[0]) if len(axes) == 1 and np.ndim(axes[0]) else axes
+        return shapes.transpose(self, None if order in ((), (None,)) else order)
 
     def swapaxes(self: Same, axis1: int, axis2: int) -> Same:
         """Two axes change places."""
@@ -264,8 +279,8 @@ class Methods:
         _in_memory("astype", order)
         with suppress(TypeError):  # What is not a dtype is refused by the operation, in a sentence.
             dtype = np.dtype(dtype)
-            if casting != "unsafe" and not np.can_cast(_np.result_type(self), dtype, casting):
-                raise DTypeError(f"{_described(self)} can't become {dtype} by casting={casting!r}, {user_place()}.")
+        if casting != "unsafe" and not np.can_cast(_np.result_type(self), dtype, casting):
+            raise DTypeError(f"{_described(self)} can't become {dtype} by casting={casting!r}, {user_place()}.")
         return shapes.astype(self, dtype=dtype)
 
     def copy(self: Same, order: str = "C") -> Same:
