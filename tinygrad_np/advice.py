@@ -152,6 +152,7 @@ _BETWEEN = {"numpy", "functools", "contextlib", "copy", "threading", "joblib"}
 
 _CALLED = {
     "dot": "write a @ t or np.dot(a, t): an array's own method knows no Tensor.",
+    "put": "make a new one with tg.index_update(a, index, t).",
     "full": "write t * np.ones(shape).",
     "arange": "write start + step * np.arange(n).",
     "normal": "draw from the standard distribution, and write mean + scale * rng.normal(size=shape).",
@@ -173,9 +174,23 @@ def instead_of_array() -> str:
     called = None if frame is None else called_method(frame)
     if called in _CALLED:
         return _CALLED[called]
-    if called is not None and hasattr(np.ndarray, called) and function_named(called):
+    if called is not None and _is_method(called):
         return f"write np.{called}(a, ...): an array's own method knows no Tensor."
     return "join tensors with np.stack or np.concatenate, or take t.numpy() where no gradient is wanted."
+
+
+def instead_of_writing() -> str:
+    """What to write where a Tensor should have been written into an array, by an operator or a method of its own."""
+    frame, _, names = _asked_by()
+    called = called_method(frame) if frame is not None and names else None
+    if called is not None and _is_method(called):
+        return f"write np.{called}(a, ...): an array's own method knows no Tensor."
+    return "leave out= out, and write a = a + t instead of a += t."
+
+
+def _is_method(name: str) -> bool:
+    """Whether a method of arrays is one of NumPy's functions too."""
+    return hasattr(np.ndarray, name) and function_named(name) is not None
 
 
 def instead_of_copy() -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .advice import LEAVE_OUT, SAVING, WRITING, full_name, instead_of
+from .advice import LEAVE_OUT, SAVING, WRITING, full_name, instead_of, instead_of_writing
 from .errors import FORWARD_FAILURES, CaptureError, NoGradientError, TinygradError, describe, forward_failure, listed
 from .frames import user_place
 from .primitive import NUMPY, Primitive
@@ -53,7 +53,7 @@ def _unusual_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: d
     if "out" in keywords:
         raise NoGradientError(
             f"{name} can't write {_named(inputs)} into an array (out=, or an operator like +=), {user_place()}: the "
-            "gradient would be lost silently; leave out= out, and write a = a + t instead of a += t."
+            f"gradient would be lost silently; {instead_of_writing()}"
         )
     if method == "outer" and ours is not None:
         first, second = inputs
