@@ -231,10 +231,12 @@ def called_method(frame: FrameType) -> str | None:
         return None
     call = before.pop()
     depth = 1 - dis.stack_effect(call.opcode, call.arg, jump=False)
+    # Below the arguments lies what is called: since Python 3.11 always with a place for the object beside it.
+    below = 2 if sys.version_info >= (3, 11) or call.opname == "CALL_METHOD" else 1
     for step in reversed(before):
         if step.opname in ("CACHE", "EXTENDED_ARG"):
             continue
-        if depth == 2 and step.opname in ("LOAD_METHOD", "LOAD_ATTR"):
+        if depth <= below and step.opname in ("LOAD_METHOD", "LOAD_ATTR"):
             return str(step.argval)
         depth -= dis.stack_effect(step.opcode, step.arg, jump=False)
         if depth <= 0:
