@@ -58,6 +58,12 @@ def test_what_nobody_has_is_pythons_own_error(t: Tensor) -> None:
     assert not isinstance(caught.value, tg.TinygradError)
 
 
+def test_a_shape_is_not_assigned_to(t: Tensor) -> None:
+    with pytest.raises(errors.AssignmentError, match=r"W \(2, 3\) float64 can't change its shape.*t\.reshape\(shape\)"):
+        t.shape = (3, 2)
+    assert t.shape == (2, 3)
+
+
 def test_sizes_in_bytes(t: Tensor) -> None:
     assert (t.itemsize, t.nbytes) == (8, 48)
     assert Tensor(VALUES, dtype=np.float32).nbytes == 24

@@ -147,6 +147,12 @@ class Tensor(Recorded, Operators):
         """The lengths of the axes."""
         return self._data.shape
 
+    @shape.setter
+    def shape(self, shape: Any) -> NoReturn:
+        raise AssignmentError(
+            f"{self._described()} can't change its shape, {user_place()}; write t = t.reshape(shape)."
+        )
+
     @property
     def ndim(self) -> int:
         """The number of axes."""
