@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from .frames import user_frame
-
 WRITING: set[Any] = {np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask}
 """NumPy's functions that write into an array."""
 
@@ -147,8 +145,8 @@ _LIBRARIES = {
 }
 """Libraries that make plain arrays of what they are given, with what to give them."""
 
-_BETWEEN = {"numpy", "functools", "contextlib", "copy", "threading", "joblib"}
-"""What may stand between such a library's frames and those of the user."""
+_BETWEEN = {__name__.split(".")[0], "numpy", "functools", "contextlib", "copy", "threading", "joblib"}
+"""What may stand between such a library's frames and those of the user: this package itself, too."""
 
 _CALLED = {
     "dot": "write a @ t or np.dot(a, t): an array's own method knows no Tensor.",
@@ -208,7 +206,7 @@ def instead_in_library(library: str, names: list[str]) -> str:
 
 def _asked_by() -> tuple[FrameType | None, str, list[str]]:
     """The user's frame, the library that it called ("" if none) and the functions that were called on the way."""
-    frame: FrameType | None = user_frame()
+    frame: FrameType | None = sys._getframe(1)
     library, names = "", list[str]()
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
@@ -216,7 +214,8 @@ def _asked_by() -> tuple[FrameType | None, str, list[str]]:
         if not inside and module.split(".")[0] not in _BETWEEN:
             break
         library = inside or library
-        names.insert(0, frame.f_code.co_name)
+        if not module.startswith(__package__):
+            names.insert(0, frame.f_code.co_name)
         frame = frame.f_back
     return frame, library, names
 
