@@ -17,7 +17,7 @@ from ..errors import listed
 from ..formula import formula
 from ..graph import Node
 from .mistakes import ON_THE_WAY, Scene, mistake
-from .passage import Compared, Passage, described, implied_errors
+from .passage import Compared, Passage, described
 from .tolerance import judge
 
 MANY = 6
@@ -89,7 +89,7 @@ def _told_apart(passage: Passage, compared: Sequence[Compared]) -> tuple[list[_M
             mistakes.append(_Mistake(one, what, way, causes))
         own = (one.manual - one.gradient if one.is_wrong and one.fits else 0) - implied
         if one.node.plan is not None and np.any(own != 0):
-            errors = implied_errors(one.node, own.astype(one.node.dtype))
+            errors = passage.implied_errors(one.node, own.astype(one.node.dtype))
             sources.append(_Source(one.name if one.is_wrong else None, errors))
     return mistakes, following
 

@@ -16,7 +16,7 @@ import numpy as np
 from ..graph import Node
 from ..ops.elementwise import activation, exponential, hyperbolic
 from ..primitive import Primitive
-from .passage import Compared, Passage, described, implied_errors
+from .passage import Compared, Passage, described
 from .shapes import wrong_shape
 
 _ACTIVATIONS = [
@@ -208,7 +208,7 @@ def _derivative_on_the_way(one: Compared, scene: Scene) -> str | None:
         g, y, x = passage.gradient(user), passage.values.get(user), passage.values.get(inputs[0])
         for words, candidate in [("", g), *_derivatives(user.operation, g, y, x)]:
             error = np.asarray(candidate) - passage.gradient(inputs[0])
-            implied = implied_errors(inputs[0], error).get(one.node)
+            implied = passage.implied_errors(inputs[0], error).get(one.node)
             if implied is not None and one.agrees(one.manual, one.gradient + implied):
                 operation = f"the derivative of {user.operation} ({user.place})"
                 return f"{ON_THE_WAY} {f'with {words} in place of' if words else 'without'} {operation}"

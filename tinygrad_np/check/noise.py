@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import backward_steps, pull
+from ..engine import Revise, backward_steps, pull
 from ..graph import Node
 from .passage import saved_values
 from .tolerance import ROUNDINGS, precision
@@ -24,7 +24,7 @@ SAMPLES = 4
 """How many disturbed passes run beside the true one: four will hardly all miss the same cancellation."""
 
 
-def rounding_noise(root: Node, seed: Any, wanted: set[Node]) -> dict[Node, Any]:
+def rounding_noise(root: Node, seed: Any, wanted: set[Node], revise: Revise | None = None) -> dict[Node, Any]:
     """The differences that rounding explains between two right gradients of each wanted node, element by element.
 
     The disturbed copies ride along on the stream of the true backward pass, which starts at `root` with `seed`.
@@ -34,7 +34,7 @@ def rounding_noise(root: Node, seed: Any, wanted: set[Node]) -> dict[Node, Any]:
     values = _Values(random)
     noise: dict[Node, Any] = {}
     with np.errstate(all="ignore"):
-        for node, upstream, contributions in backward_steps(root, seed):
+        for node, upstream, contributions in backward_steps(root, seed, revise=revise):
             copies = disturbed.pop(node)
             if node in wanted:
                 eps = precision(upstream.dtype)
@@ -44,13 +44,17 @@ def rounding_noise(root: Node, seed: Any, wanted: set[Node]) -> dict[Node, Any]:
                 continue
             values.note(node)
             lift = values.disturb if _is_activation(node) else None
-            pulled = [dict(pull(node, copy, lift)) for copy in copies]
+            sent = [pull(node, copy, lift) for copy in copies]
+            pulled = [
+                dict(each if revise is None else revise(node, copy, each))
+                for copy, each in zip(copies, sent, strict=True)
+            ]
             for index, contribution in contributions:
-                sent = [_disturbed(_finite(other[index], contribution), random) for other in pulled]
+                moved = [_disturbed(_finite(other[index], contribution), random) for other in pulled]
                 parent = node.inputs[index]
                 if parent in disturbed:
-                    sent = [before + more for before, more in zip(disturbed[parent], sent, strict=True)]
-                disturbed[parent] = sent
+                    moved = [before + more for before, more in zip(disturbed[parent], moved, strict=True)]
+                disturbed[parent] = moved
     return noise
 
 

@@ -1,0 +1,214 @@
+"""Whether gradients that were written by hand are what another choice of slopes at kinks and ties gives, and which.
+
+All gradients together have to come of one choice. The usual ones are tried first: at every tie the lower slope, the
+upper one, all to the first, to the last, shared. Then the gradients are solved for the choices, of each tie by itself:
+least squares within bounds, and since the backward pass is linear in each choice, but has products of those of
+different layers, by a few steps of Newton's method. What no choice explains has a mistake: what follows is then
+expected to come of that wrong gradient.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..engine import backward_steps
+from ..graph import Node
+from .kinks import SAME, Choice, Kink, kinks_of
+from .passage import Compared, Passage
+from .tolerance import judge
+
+MANY = 300
+"""More choices than this are not solved for one by one, but for each operation together."""
+
+COMBINATIONS = 64
+"""So many combinations of usual choices are tried."""
+
+STEPS = 6
+"""Of Newton's method; one is enough if no kink lies above another."""
+
+PIVOTS = 60
+"""How often the least squares change which choices are at a bound."""
+
+
+def choice_for(passage: Passage, compared: Sequence[Compared]) -> Choice | None:
+    """The choice at kinks and ties that explains the most of these gradients; None if there is no tie, or no need."""
+    kinks = kinks_of(passage.nodes)
+    if not kinks:
+        return None
+    with np.errstate(all="ignore"):
+        choice = _Search(passage, compared, kinks).choice
+    return None if choice is None else Choice(kinks, choice)
+
+
+class _Search:
+    """The search for a choice; `held` are the gradients that it has to explain, `instead` those that it can't."""
+
+    def __init__(self, passage: Passage, compared: Sequence[Compared], kinks: Sequence[Kink]) -> None:
+        self.passage = passage
+        self.kinks = kinks
+        self.wanted = {one.node for one in compared}
+        self.chosen, self.low, self.high = (
+            np.concatenate([getattr(kink, each) for kink in kinks]) for each in ("chosen", "low", "high")
+        )
+        self.held: list[Compared] = []
+        self.instead: dict[Node, Any] = {}
+        values = self.chosen
+        for one in compared:
+            if not one.fits or not np.isfinite(one.manual).all():
+                continue
+            found = self._explaining([*self.held, one], values)
+            if found is not None:
+                values = found
+                self.held.append(one)
+            elif one.node.plan is not None:
+                self.instead[one.node] = one.manual.astype(one.node.dtype)
+        self.choice = values if (np.abs(values - self.chosen) > SAME).any() else None
+
+    def _gradients(self, values: Any) -> dict[Node, Any]:
+        """The gradients that are compared, under these choices."""
+        revise = Choice(self.kinks, values, self.instead)
+        steps = backward_steps(self.passage.root, self.passage.seed, revise=revise)
+        return {node: np.asarray(upstream) for node, upstream, _ in steps if node in self.wanted}
+
+    def _explains(self, values: Any, held: Sequence[Compared]) -> bool:
+        gradients = self._gradients(values)
+        return all(one.agrees(one.manual, gradients.get(one.node, np.zeros(one.node.shape))) for one in held)
+
+    def _explaining(self, held: Sequence[Compared], values: Any) -> Any:
+        """Choices that explain all of these gradients, near these values if they do; None if there are none."""
+        if self._explains(values, held):
+            return values
+        if not self._reach(held):
+            return None
+        for usual in self._usual():
+            if self._explains(usual, held):
+                return usual
+        for start in (values, (self.low + self.high) / 2):
+            found = self._solved(held, start)
+            if found is not None:
+                return found
+        return None
+
+    def _reach(self, held: Sequence[Compared]) -> bool:
+        """Whether the choices change all elements that differ; if not, none of them explains these."""
+        random = np.random.default_rng(0)
+        here, there = (
+            self._gradients(self.low + random.uniform(0.1, 0.9, len(self.low)) * (self.high - self.low))
+            for _ in range(2)
+        )
+        for one in held:
+            nothing = np.zeros(one.node.shape)
+            first, second = here.get(one.node, nothing), there.get(one.node, nothing)
+            if (judge(one.manual, first, one.eps, one.noise).wrong & (first == second)).any():
+                return False
+        return True
+
+    def _usual(self) -> Iterator[Any]:
+        """The usual choices, the same for all ties of the same operation."""
+        kinds = list(dict.fromkeys(kink.node.operation for kink in self.kinks))
+        options = {
+            kind: range(1 + max(len(kink.usual) for kink in self.kinks if kink.node.operation == kind))
+            for kind in kinds
+        }
+        for numbers in itertools.islice(itertools.product(*options.values()), COMBINATIONS):
+            number = dict(zip(kinds, numbers, strict=True))
+            yield np.concatenate(
+                [[*kink.usual, kink.chosen][min(number[kink.node.operation], len(kink.usual))] for kink in self.kinks]
+            )
+
+    def _solved(self, held: Sequence[Compared], values: Any) -> Any:
+        """The choices, solved for by Newton's method from these values; None if that does not arrive."""
+        directions = self._directions(values)
+        for _ in range(STEPS):
+            here = self._flat(values, held)
+            slopes = np.stack([self._flat(values + one, held) - here for one in directions], axis=1)
+            missing = np.concatenate([np.asarray(one.manual, np.float64).ravel() for one in held]) - here
+            slopes[np.abs(slopes) < 1e-12 * np.abs(slopes).max(initial=0.0)] = 0
+            scale = np.abs(slopes).max(axis=1, initial=0.0)
+            rows = scale > 0
+            system, aim = slopes[rows] / scale[rows, None], missing[rows] / scale[rows]
+            more, rest = self._sums(values, directions)
+            if len(directions) == len(values):
+                low, high = self.low - values, self.high - values
+            else:
+                low, high = np.zeros(len(directions)), np.ones(len(directions))
+            step = _bounded(np.concatenate([system, more]), np.concatenate([aim, rest]), low, high) @ directions
+            values = values + step
+            if Choice(self.kinks, values).allows(SAME) and self._explains(values, held):
+                return values
+            if not (np.abs(step) > SAME).any():
+                return None
+        return None
+
+    def _flat(self, values: Any, held: Sequence[Compared]) -> Any:
+        gradients = self._gradients(values)
+        return np.concatenate(
+            [np.asarray(gradients.get(one.node, np.zeros(one.node.shape)), np.float64).ravel() for one in held]
+        )
+
+    def _directions(self, values: Any) -> Any:
+        """What the choices are changed along: each alone, or if they are many, to a usual one for a whole operation."""
+        if len(values) <= MANY:
+            return np.eye(len(values))
+        directions, start = [], 0
+        for kink in self.kinks:
+            part = slice(start, start + kink.size)
+            start += kink.size
+            for usual in (*kink.usual, kink.chosen):
+                direction = np.zeros(len(values))
+                direction[part] = usual - values[part]
+                if direction.any():
+                    directions.append(direction)
+        return np.array(directions).reshape(-1, len(values))
+
+    def _sums(self, values: Any, directions: Any) -> tuple[Any, Any]:
+        """Equations that keep what is to be shared out in whole shared out."""
+        rows, rest, start = [], [], 0
+        for kink in self.kinks:
+            for groups, totals in kink.sums:
+                row = np.zeros((len(totals), len(values)))
+                row[groups, start + np.arange(kink.size)] = 1
+                rows.append(row @ directions.T)
+                rest.append(totals - row @ values)
+            start += kink.size
+        empty = np.zeros((0, len(directions)))
+        return np.concatenate([empty, *rows]), np.concatenate([np.zeros(0), *rest])
+
+
+def _bounded(system: Any, aim: Any, low: Any, high: Any) -> Any:
+    """The least squares solution of system @ x = aim with low <= x <= high, by moving variables to and from bounds.
+
+    The active sets of P. B. Stark and R. L. Parker (Bounded-variable least squares, Computational Statistics 10, 1995),
+    several variables at a time.
+
+    >>> _bounded(np.eye(2), np.array([0.5, 3.0]), np.zeros(2), np.ones(2))
+    array([0.5, 1. ])
+    """
+    x = np.clip(np.zeros(len(low)), low, high)
+    free = high > low
+    best, least = x, np.inf
+    for _ in range(PIVOTS):
+        rest = aim - system @ x
+        wanted = x.copy()
+        wanted[free] += np.linalg.lstsq(system[:, free], rest, rcond=1e-10)[0]
+        below, above = wanted < low - SAME / 10, wanted > high + SAME / 10
+        x = np.clip(wanted, low, high)
+        rest = aim - system @ x
+        size = float(rest @ rest)
+        if size < least:
+            best, least = x, size
+        if (below | above).any():
+            free = free & ~(below | above)
+            continue
+        pull = system.T @ rest
+        tolerance = 1e-9 * (1 + np.abs(aim).max(initial=0.0))
+        inward = ((x <= low) & (pull > tolerance)) | ((x >= high) & (pull < -tolerance))
+        released = inward & ~free & (high > low)
+        if not released.any():
+            break
+        free = free | released
+    return best
