@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,10 @@ class _Search:
             if found is not None:
                 values = found
                 self.held.append(one)
-            elif one.node.plan is not None:
+                continue
+            found = self._but_for_a_factor(one, values)
+            values = values if found is None else found
+            if one.node.plan is not None:
                 self.instead[one.node] = one.manual.astype(one.node.dtype)
         self.choice = values if (np.abs(values - self.chosen) > SAME).any() else None
 
@@ -95,17 +99,33 @@ class _Search:
 
     def _reach(self, held: Sequence[Compared]) -> bool:
         """Whether the choices change all elements that differ; if not, none of them explains these."""
-        random = np.random.default_rng(0)
-        here, there = (
-            self._gradients(self.low + random.uniform(0.1, 0.9, len(self.low)) * (self.high - self.low))
-            for _ in range(2)
-        )
+        here, there = self._at_random()
         for one in held:
             nothing = np.zeros(one.node.shape)
             first, second = here.get(one.node, nothing), there.get(one.node, nothing)
             if (judge(one.manual, first, one.eps, one.noise).wrong & (first == second)).any():
                 return False
         return True
+
+    def _at_random(self) -> tuple[dict[Node, Any], dict[Node, Any]]:
+        """The gradients under two choices that have nothing to do with each other."""
+        random = np.random.default_rng(0)
+        parts = random.uniform(0.1, 0.9, (2, len(self.low)))
+        first, second = (self._gradients(self.low + part * (self.high - self.low)) for part in parts)
+        return first, second
+
+    def _but_for_a_factor(self, one: Compared, values: Any) -> Any:
+        """Choices that explain a gradient but for a factor, which is seen where no choice matters; or None."""
+        here, there = self._at_random()
+        nothing = np.zeros(one.node.shape)
+        first = np.asarray(here.get(one.node, nothing), np.float64)
+        fixed = (first == there.get(one.node, nothing)) & (first != 0)
+        if not fixed.any() or fixed.all():
+            return None
+        factor = float(np.sum(one.manual[fixed] * first[fixed]) / np.sum(first[fixed] ** 2))
+        if not np.isfinite(factor) or factor == 0:
+            return None
+        return self._explaining([*self.held, replace(one, manual=one.manual / factor)], values)
 
     def _usual(self) -> Iterator[Any]:
         """The usual choices, the same for all ties of the same operation."""
@@ -138,11 +158,18 @@ class _Search:
                 low, high = np.zeros(len(directions)), np.ones(len(directions))
             step = _bounded(np.concatenate([system, more]), np.concatenate([aim, rest]), low, high) @ directions
             values = values + step
-            if Choice(self.kinks, values).allows(SAME) and self._explains(values, held):
-                return values
+            for candidate in (self._tidied(values), values):
+                if Choice(self.kinks, candidate).allows(SAME) and self._explains(candidate, held):
+                    return candidate
             if not (np.abs(step) > SAME).any():
                 return None
         return None
+
+    def _tidied(self, values: Any) -> Any:
+        """The choices without the rounding of those that are at a bound, or as autograd's."""
+        for usual in (self.low, self.high, self.chosen):
+            values = np.where(np.abs(values - usual) <= SAME, usual, values)
+        return values
 
     def _flat(self, values: Any, held: Sequence[Compared]) -> Any:
         gradients = self._gradients(values)

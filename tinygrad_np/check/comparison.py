@@ -113,8 +113,9 @@ def _at_kink(passage: Passage, one: Compared, choice: Choice) -> str:
             if user not in above:
                 above.add(user)
                 waiting.append(user)
+    told = choice.told({node: passage.gradient(node) for node in above})
     return (
-        f"At a kink every slope between those of both sides is right. This is the gradient with {choice.told(above)}."
+        f"At a kink every slope between those of both sides is right. This is the gradient with {told}."
     )
 
 

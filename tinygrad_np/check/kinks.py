@@ -89,12 +89,12 @@ class Kink:
                 sent[flow.index] = (before + change).astype(before.dtype)
         return list(sent.items())
 
-    def told(self, choice: Any) -> list[str]:
-        """In words where the choice is not autograd's, and what the slopes are there."""
+    def told(self, choice: Any, upstream: Any) -> list[str]:
+        """In words where the choice is not autograd's, and what the slopes are there, if a gradient arrives at all."""
         words = []
         for flow in self.flows[:1]:
             theirs, ours = (flow.start + flow.factor * each[flow.which] for each in (choice, self.chosen))
-            differs = np.abs(theirs - ours) > SAME
+            differs = (np.abs(theirs - ours) > SAME) & (upstream.ravel()[flow.source] != 0)
             for pair in sorted({(_short(a), _short(b)) for a, b in zip(theirs[differs], ours[differs], strict=True)}):
                 here = [
                     flow.target[i] for i in np.flatnonzero(differs) if (_short(theirs[i]), _short(ours[i])) == pair
@@ -138,9 +138,14 @@ class Choice:
         """Whether all choices are within the bounds, but for rounding."""
         return all(kink.allows(part, tolerance) for kink, part in self._of_node.values())
 
-    def told(self, above: set[Node]) -> str:
-        """In words what was chosen in another way than autograd's at these nodes."""
-        words = [text for node, (kink, part) in self._of_node.items() if node in above for text in kink.told(part)]
+    def told(self, gradients: dict[Node, Any]) -> str:
+        """In words what was chosen in another way than autograd's at nodes at which these gradients arrive."""
+        words = [
+            text
+            for node, (kink, part) in self._of_node.items()
+            if node in gradients
+            for text in kink.told(part, gradients[node])
+        ]
         return listed(words)
 
 
