@@ -43,8 +43,9 @@ def backward_steps(
 
     With `nodes` the gradient flows through these alone (see graph.between). With `release` each node's saved values are
     freed as soon as it is done. With `lift` the rules are run on Tensors, and so record themselves for a derivative of
-    higher order. With `revise` the pass goes on with the contributions that it makes of those of each step. Raises FreedGraphError at a node that another backward pass has freed, ChangedValueError at one that
-    read a value which was changed since.
+    higher order. With `revise` the pass goes on with the contributions that it makes of those of each step. Raises
+    FreedGraphError at a node that another backward pass has freed, ChangedValueError at one that read a value which was
+    changed since.
     """
     wanted = None if nodes is None else set(nodes)
     gradients: dict[Node, Any] = {root: seed}
@@ -60,6 +61,7 @@ def backward_steps(
             masks.pop(node, None)
             yield node, upstream, ()
             continue
+        contributions: Sequence[tuple[int, Any]]
         if masks or node.plan.primitive.selections:
             contributions = _pull_selected(node, upstream, lift, wanted, masks, gradients)
         else:

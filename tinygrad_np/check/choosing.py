@@ -23,13 +23,16 @@ from .passage import Compared, Passage
 from .tolerance import judge
 
 MANY = 300
-"""More choices than this are not solved for one by one, but for each operation together."""
+"""More choices than this are not solved for one by one, but in groups."""
 
 COMBINATIONS = 64
 """So many combinations of usual choices are tried."""
 
 STEPS = 6
 """Of Newton's method; one is enough if no kink lies above another."""
+
+PASSES = 2000
+"""So many backward passes at most are spent on solving."""
 
 PIVOTS = 60
 """How often the least squares change which choices are at a bound."""
@@ -51,10 +54,11 @@ class _Search:
     def __init__(self, passage: Passage, compared: Sequence[Compared], kinks: Sequence[Kink]) -> None:
         self.passage = passage
         self.kinks = kinks
-        self.wanted = {one.node for one in compared}
+        self.wanted = {one.node for one in compared} | {kink.node for kink in kinks}
         self.chosen, self.low, self.high = (
             np.concatenate([getattr(kink, each) for kink in kinks]) for each in ("chosen", "low", "high")
         )
+        self.passes = 0
         self.held: list[Compared] = []
         self.instead: dict[Node, Any] = {}
         values = self.chosen
@@ -73,7 +77,7 @@ class _Search:
         self.choice = values if (np.abs(values - self.chosen) > SAME).any() else None
 
     def _gradients(self, values: Any) -> dict[Node, Any]:
-        """The gradients that are compared, under these choices."""
+        """The gradients that are compared, and those that arrive at the kinks, under these choices."""
         revise = Choice(self.kinks, values, self.instead)
         steps = backward_steps(self.passage.root, self.passage.seed, revise=revise)
         return {node: np.asarray(upstream) for node, upstream, _ in steps if node in self.wanted}
@@ -91,6 +95,9 @@ class _Search:
         for usual in self._usual():
             if self._explains(usual, held):
                 return usual
+        pinned = self._pinned(held, values)
+        if self._explains(pinned, held):
+            return pinned
         for start in (values, (self.low + self.high) / 2):
             found = self._solved(held, start)
             if found is not None:
@@ -142,8 +149,11 @@ class _Search:
 
     def _solved(self, held: Sequence[Compared], values: Any) -> Any:
         """The choices, solved for by Newton's method from these values; None if that does not arrive."""
-        directions = self._directions(values)
         for _ in range(STEPS):
+            directions, low, high = self._directions(values)
+            self.passes += len(directions)
+            if not len(directions) or self.passes > PASSES:
+                return None
             here = self._flat(values, held)
             slopes = np.stack([self._flat(values + one, held) - here for one in directions], axis=1)
             missing = np.concatenate([np.asarray(one.manual, np.float64).ravel() for one in held]) - here
@@ -152,10 +162,6 @@ class _Search:
             rows = scale > 0
             system, aim = slopes[rows] / scale[rows, None], missing[rows] / scale[rows]
             more, rest = self._sums(values, directions)
-            if len(directions) == len(values):
-                low, high = self.low - values, self.high - values
-            else:
-                low, high = np.zeros(len(directions)), np.ones(len(directions))
             step = _bounded(np.concatenate([system, more]), np.concatenate([aim, rest]), low, high) @ directions
             values = values + step
             for candidate in (self._tidied(values), values):
@@ -177,20 +183,50 @@ class _Search:
             [np.asarray(gradients.get(one.node, np.zeros(one.node.shape)), np.float64).ravel() for one in held]
         )
 
-    def _directions(self, values: Any) -> Any:
-        """What the choices are changed along: each alone, or if they are many, to a usual one for a whole operation."""
+    def _directions(self, values: Any) -> tuple[Any, Any, Any]:
+        """What the choices are moved along, and how far each way: each alone, or if they are many, in groups.
+
+        A group are the ties of a kink in one column at which the gradients that arrive have the same sign: what is
+        summed over them, as that of a bias, can be as much as with each alone.
+        """
         if len(values) <= MANY:
-            return np.eye(len(values))
-        directions, start = [], 0
+            return np.eye(len(values)), self.low - values, self.high - values
+        gradients = self._gradients(values)
+        groups, start = np.full(len(values), -1), 0
         for kink in self.kinks:
-            part = slice(start, start + kink.size)
+            flow = kink.flows[0]
+            if not kink.sums and kink.balls is None and kink.node in gradients:
+                upstream = gradients[kink.node].ravel()[flow.source]
+                columns = flow.source % (kink.node.shape[-1] if kink.node.shape else 1)
+                groups[start + flow.which] = groups.max() + 1 + 2 * columns + (upstream > 0)
             start += kink.size
-            for usual in (*kink.usual, kink.chosen):
-                direction = np.zeros(len(values))
-                direction[part] = usual - values[part]
-                if direction.any():
-                    directions.append(direction)
-        return np.array(directions).reshape(-1, len(values))
+        names = np.unique(groups[groups >= 0])
+        if not 0 < len(names) <= MANY:
+            return np.zeros((0, len(values))), np.zeros(0), np.zeros(0)
+        directions = (groups == names[:, None]).astype(float)
+        inside = directions > 0
+        low = np.where(inside, self.low - values, -np.inf).max(axis=1)
+        high = np.where(inside, self.high - values, np.inf).min(axis=1)
+        return directions, low, high
+
+    def _pinned(self, held: Sequence[Compared], values: Any) -> Any:
+        """The choices that gradients by hand right before a kink tell, element by element, one kink after another."""
+        values, start = values.copy(), len(values)
+        known = {one.node: one for one in held}
+        for kink in reversed(self.kinks):
+            start -= kink.size
+            for flow in kink.flows:
+                parent = kink.node.inputs[flow.place]
+                if parent not in known or flow.shape != parent.shape:
+                    continue
+                gradients = self._gradients(values)
+                upstream = flow.factor * gradients[kink.node].ravel()[flow.source]
+                missing = (known[parent].manual - gradients[parent]).ravel()[flow.target]
+                where = start + flow.which
+                more = np.where(upstream == 0, 0, missing / np.where(upstream == 0, 1, upstream))
+                values[where] = np.clip(values[where] + more, self.low[where], self.high[where])
+                break
+        return self._tidied(values)
 
     def _sums(self, values: Any, directions: Any) -> tuple[Any, Any]:
         """Equations that keep what is to be shared out in whole shared out."""

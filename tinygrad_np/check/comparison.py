@@ -89,9 +89,7 @@ def _rows(passage: Passage, compared: list[Compared]) -> list[Row]:
             for ours, theirs in zip(compared, chosen, strict=True)
             if ours.is_wrong and not theirs.is_wrong
         }
-        compared = [
-            theirs if ours.is_wrong else ours for ours, theirs in zip(compared, chosen, strict=True)
-        ]
+        compared = [theirs if ours.is_wrong else ours for ours, theirs in zip(compared, chosen, strict=True)]
         passage = other if at_kink else passage
     unproved = reasons(passage, [one for one in compared if one.name not in at_kink and is_unproved(one)])
     rows = []
@@ -114,9 +112,7 @@ def _at_kink(passage: Passage, one: Compared, choice: Choice) -> str:
                 above.add(user)
                 waiting.append(user)
     told = choice.told({node: passage.gradient(node) for node in above})
-    return (
-        f"At a kink every slope between those of both sides is right. This is the gradient with {told}."
-    )
+    return f"At a kink every slope between those of both sides is right. This is the gradient with {told}."
 
 
 def _root(loss: Any) -> Node:

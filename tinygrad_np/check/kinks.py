@@ -8,6 +8,7 @@ choice) times the upstream gradient.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -25,18 +26,21 @@ from ..primitive import Primitive
 PAIRS = 20_000
 """Ties of sorted elements are looked at up to this many pairs of an element and a place."""
 
+DIFFERENT = 3
+"""Of more different slopes at the ties of one operation the smallest and the largest are told."""
+
 SAME = 1e-6
 """Choices that differ by no more are the same."""
 
 
 class Flow(NamedTuple):
-    """What the choices send to one input: `start + factor * choice` times the upstream gradient.
+    """What the choices send to the input at this place: `start + factor * choice` times the upstream gradient.
 
-    The choice number `which` takes it at the place `source` of the result, and sends it to the place `target` of an
+    The choice of number `which` takes it at `source` in the result, and sends it to `target` in an
     array of this shape, which is the input's but for broadcasting.
     """
 
-    index: int
+    place: int
     which: Any
     source: Any
     target: Any
@@ -80,32 +84,34 @@ class Kink:
         sent = dict(contributions)
         upstream = np.asarray(upstream).ravel()
         for flow in self.flows:
-            if flow.index in sent:
+            if flow.place in sent:
                 moved = (flow.factor * (choice - self.chosen)[flow.which]).astype(upstream.dtype)
                 change = np.zeros(int(np.prod(flow.shape)), upstream.dtype)
                 np.add.at(change, flow.target, moved * upstream[flow.source])
-                before = sent[flow.index]
+                before = sent[flow.place]
                 change = unbroadcast(change.reshape(flow.shape), before.shape, self.node)
-                sent[flow.index] = (before + change).astype(before.dtype)
+                sent[flow.place] = (before + change).astype(before.dtype)
         return list(sent.items())
 
     def told(self, choice: Any, upstream: Any) -> list[str]:
         """In words where the choice is not autograd's, and what the slopes are there, if a gradient arrives at all."""
+        flow = self.flows[0]
+        theirs, ours = (flow.start + flow.factor * each[flow.which] for each in (choice, self.chosen))
+        differs = np.flatnonzero((np.abs(theirs - ours) > SAME) & (upstream.ravel()[flow.source] != 0))
+        if not len(differs):
+            return []
+        theirs, ours, targets = np.round(theirs[differs], 6), np.round(ours[differs], 6), flow.target[differs]
+        pairs = np.unique(np.stack([theirs, ours], axis=1), axis=0)
+        if len(pairs) > DIFFERENT:
+            pairs = np.array([[np.nan, np.nan]])
         words = []
-        for flow in self.flows[:1]:
-            theirs, ours = (flow.start + flow.factor * each[flow.which] for each in (choice, self.chosen))
-            differs = (np.abs(theirs - ours) > SAME) & (upstream.ravel()[flow.source] != 0)
-            for pair in sorted({(_short(a), _short(b)) for a, b in zip(theirs[differs], ours[differs], strict=True)}):
-                here = [
-                    flow.target[i] for i in np.flatnonzero(differs) if (_short(theirs[i]), _short(ours[i])) == pair
-                ]
-                places = [str(tuple(int(i) for i in np.unravel_index(at, flow.shape))) for at in here[:3]]
-                places += [f"{len(here) - 3} more"] if len(here) > 3 else []
-                at = f" at {listed(places)}" if flow.shape else ""
-                words.append(
-                    f"the slope {pair[0]} in {self.node.operation} ({self.node.place}){at}, where autograd takes "
-                    f"{pair[1]}"
-                )
+        for pair in pairs:
+            here = np.isnan(pair[0]) | ((theirs == pair[0]) & (ours == pair[1]))
+            places = [str(tuple(int(i) for i in np.unravel_index(at, flow.shape))) for at in targets[here][:3]]
+            places += [f"{here.sum() - 3} more"] if here.sum() > 3 else []
+            at = f" at {listed(places)}" if flow.shape else ""
+            slope, other = _range(theirs[here]), _range(ours[here])
+            words.append(f"{slope} in {self.node.operation} ({self.node.place}){at}, where autograd takes {other}")
         return words
 
 
@@ -117,7 +123,9 @@ class Choice:
     values: Any
     instead: dict[Node, Any] = field(default_factory=dict)
 
-    def __call__(self, node: Node, upstream: Any, contributions: Sequence[tuple[int, Any]]) -> Sequence[tuple[int, Any]]:
+    def __call__(
+        self, node: Node, upstream: Any, contributions: Sequence[tuple[int, Any]]
+    ) -> Sequence[tuple[int, Any]]:
         """The contributions of a node under this choice: what a backward pass takes to revise its steps."""
         if node in self.instead and node.plan is not None:
             upstream = self.instead[node]
@@ -161,8 +169,10 @@ def kinks_of(nodes: Sequence[Node]) -> list[Kink]:
     return found
 
 
-def _short(value: Any) -> str:
-    return f"{float(value) + 0.0:.4g}"
+def _range(slopes: Any) -> str:
+    """One slope, or the smallest and the largest of several, in words."""
+    low, high = (f"{float(value) + 0.0:.4g}" for value in (slopes.min(), slopes.max()))
+    return f"the slope {low}" if low == high else f"slopes from {low} to {high}"
 
 
 def _at_zero(low: float, high: float, chosen: float) -> Callable[..., Kink | None]:
@@ -248,10 +258,12 @@ def _sorted(node: Node, y: Any, x: Any) -> Kink | None:
     x, y = np.asarray(x), np.asarray(y)
     comes_from, goes_to = ordering.in_order(x, axis), ordering.in_order(y, axis)
     values = x.ravel()[comes_from]
-    source, target, chosen, outs, ins = [], [], [], [], []
+    source: list[int] = []
+    target: list[int] = []
+    chosen: list[float] = []
     for row, ordered in enumerate(values):
-        edges = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])).tolist() + [len(ordered)]
-        for start, end in zip(edges, edges[1:], strict=False):
+        edges = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])).tolist()
+        for start, end in itertools.pairwise([*edges, len(ordered)]):
             if end - start > 1:
                 for i, j in np.ndindex(end - start, end - start):
                     source.append(goes_to[row, start + i])
@@ -261,10 +273,10 @@ def _sorted(node: Node, y: Any, x: Any) -> Kink | None:
                     return None
     if not source:
         return None
-    outs, ins = (np.unique(each, return_inverse=True)[1] for each in (source, target))
     count = len(source)
-    sums = [(groups, np.ones(groups.max() + 1)) for groups in (outs, ins)]
-    shared = 1 / np.bincount(outs)[outs]
+    sides = [np.unique(each, return_inverse=True)[1] for each in (source, target)]
+    sums = [(groups, np.ones(int(groups.max()) + 1)) for groups in sides]
+    shared = 1 / np.bincount(sides[0])[sides[0]]
     flow = Flow(0, np.arange(count), np.array(source), np.array(target), x.shape)
     return Kink(node, np.zeros(count), np.ones(count), np.array(chosen), [flow], [shared], sums)
 

@@ -193,7 +193,7 @@ def _slopes(function: _Function, elements: Any, claims: Any, tolerance: float) -
         left = ladders[FIRST].elements
         settled, uneven = _are_settled(best, slopes[FIRST], None if claims is None else claims[left], tolerance)
         for place in np.flatnonzero(settled):
-            kind = _kink_or_not(function, ladders[FIRST], place, tolerance) if uneven[place] else CLEAR
+            kind = _kink_or_not(function, ladders[FIRST], int(place), tolerance) if uneven[place] else CLEAR
             yield int(left[place]), best.slope[place], SAFETY * best.error[place], kind
         for one in ladders:
             one.keep(~settled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -31,6 +32,7 @@ class Passage:
         self.gradients: dict[Node, Any] = {}
         self.uses: dict[Node, list[tuple[Node, Any]]] = {}
         self.values: dict[Node, Any] = {}
+        self._variants: dict[Any, dict[Node, Any]] = {}
         self._completed: dict[Node, int] = {root: 0}
         for step, (node, upstream, contributions) in enumerate(backward_steps(root, seed, revise=revise), start=1):
             self.gradients[node] = upstream
@@ -53,6 +55,31 @@ class Passage:
         """
         steps = backward_steps(start, error, revise=self.revise)
         return {node: np.asarray(upstream) for node, upstream, _ in steps}
+
+    def variant(
+        self, key: Any, derivatives: Mapping[Node, Sequence[Callable[[Any], Any]]], scale: bool = False
+    ) -> dict[Node, Any]:
+        """All gradients, if these nodes sent back what other derivatives, one for each input, make of the upstream
+        gradient; or with `scale`, of what they do send. They are kept under the key, for the next who asks.
+        """
+
+        def revise(node: Node, upstream: Any, sent: Sequence[tuple[int, Any]]) -> Sequence[tuple[int, Any]]:
+            sent = sent if self.revise is None else self.revise(node, upstream, sent)
+            if node not in derivatives:
+                return sent
+            others = derivatives[node]
+            return [
+                (
+                    index,
+                    np.asarray(others[min(index, len(others) - 1)](before if scale else upstream)).astype(before.dtype),
+                )
+                for index, before in sent
+            ]
+
+        if key not in self._variants:
+            steps = backward_steps(self.root, self.seed, revise=revise)
+            self._variants[key] = {node: np.asarray(upstream) for node, upstream, _ in steps}
+        return self._variants[key]
 
     def order(self, node: Node) -> tuple[float, int]:
         """A key to sort by: whose gradient is complete first comes first, which is who is nearest to the loss."""

@@ -110,7 +110,9 @@ class Trial:
         for place in self.arrays:
             first, second = (self.recording.pulled(place, direction) for _ in range(2))
             if not np.array_equal(first, second, equal_nan=True):
-                return "A gradient rule does not give the same gradient twice, though the function's values are the same."
+                return (
+                    "A gradient rule does not give the same gradient twice, though the function's values are the same."
+                )
         return None
 
     @property

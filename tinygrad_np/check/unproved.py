@@ -29,10 +29,11 @@ def reasons(passage: Passage, compared: Sequence[Compared]) -> dict[str, str]:
         groups.setdefault(_reason(passage, one.node), []).append(one.name)
     texts = {}
     for reason, names in groups.items():
-        one = len(names) == 1
+        several = len(names) > 1
+        proves, its = ("prove", "their") if several else ("proves", "its")
         text = (
-            f"{listed(names)} {'proves' if one else 'prove'} nothing here: {'its' if one else 'their'} right gradient "
-            f"is exactly 0, and any factor times 0 is the same{reason}."
+            f"{listed(names)} {proves} nothing here: {its} right gradient is exactly 0, and any factor times 0 is the "
+            f"same{reason}."
         )
         texts.update(dict.fromkeys(names, text))
     return texts
