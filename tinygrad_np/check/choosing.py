@@ -19,6 +19,7 @@ import numpy as np
 from ..engine import backward_steps
 from ..graph import Node
 from .kinks import SAME, Choice, Kink, kinks_of
+from .noise import rounding_noise
 from .passage import Compared, Passage
 from .tolerance import judge
 
@@ -58,6 +59,8 @@ class _Search:
         self.chosen, self.low, self.high = (
             np.concatenate([getattr(kink, each) for kink in kinks]) for each in ("chosen", "low", "high")
         )
+        middle = Choice(kinks, (self.low + self.high) / 2)
+        self.noise = rounding_noise(passage.root, passage.seed, self.wanted, middle)
         self.passes = 0
         self.held: list[Compared] = []
         self.instead: dict[Node, Any] = {}
@@ -82,19 +85,30 @@ class _Search:
         steps = backward_steps(self.passage.root, self.passage.seed, revise=revise)
         return {node: np.asarray(upstream) for node, upstream, _ in steps if node in self.wanted}
 
-    def _explains(self, values: Any, held: Sequence[Compared]) -> bool:
+    def _explains(self, values: Any, held: Sequence[Compared], noise: float = 1.0) -> bool:
+        """Whether these choices explain the gradients, allowing for this part of the noise."""
         gradients = self._gradients(values)
-        return all(one.agrees(one.manual, gradients.get(one.node, np.zeros(one.node.shape))) for one in held)
+        for one in held:
+            gradient = gradients.get(one.node, np.zeros(one.node.shape))
+            if judge(one.manual, gradient, one.eps, noise * self._noise(one)).wrong.any():
+                return False
+        return True
+
+    def _noise(self, one: Compared) -> Any:
+        """What rounding explains: with autograd's choice, or with one in the middle, which leaves no tie out."""
+        return np.maximum(one.noise, 2 * self.noise.get(one.node, 0.0))
 
     def _explaining(self, held: Sequence[Compared], values: Any) -> Any:
         """Choices that explain all of these gradients, near these values if they do; None if there are none."""
-        if self._explains(values, held):
+        if self._explains(values, held, 0.0):
             return values
         if not self._reach(held):
             return None
-        for usual in self._usual():
-            if self._explains(usual, held):
-                return usual
+        # In low precision much is noise: what agrees without it comes first.
+        for noise in (0.0, 1.0):
+            for usual in (values, *self._usual()):
+                if self._explains(usual, held, noise):
+                    return usual
         pinned = self._pinned(held, values)
         if self._explains(pinned, held):
             return pinned
@@ -110,7 +124,7 @@ class _Search:
         for one in held:
             nothing = np.zeros(one.node.shape)
             first, second = here.get(one.node, nothing), there.get(one.node, nothing)
-            if (judge(one.manual, first, one.eps, one.noise).wrong & (first == second)).any():
+            if (judge(one.manual, first, one.eps, self._noise(one)).wrong & (first == second)).any():
                 return False
         return True
 

@@ -33,7 +33,7 @@ from .diagnosis import diagnose
 from .kinks import Choice
 from .noise import rounding_noise
 from .passage import Compared, Passage, described
-from .report import AT_KINK, RIGHT, UNPROVED, WRONG, Report, Row
+from .report import AT_KINK, RIGHT, UNCHECKED, UNPROVED, WRONG, Report, Row
 from .tolerance import ROUNDINGS
 from .unproved import ADVICE, is_unproved, reasons
 
@@ -94,13 +94,32 @@ def _rows(passage: Passage, compared: list[Compared]) -> list[Row]:
     unproved = reasons(passage, [one for one in compared if one.name not in at_kink and is_unproved(one)])
     rows = []
     for one, finding in zip(compared, diagnose(passage, compared), strict=True):
-        if one.is_wrong:
+        if _is_beyond_autograd(one):
+            rows.append(_row(one, UNCHECKED, _not_a_number(one)))
+        elif one.is_wrong:
             rows.append(_row(one, WRONG, *finding))
         elif one.name in at_kink:
             rows.append(_row(one, AT_KINK, at_kink[one.name]))
         else:
             rows.append(_row(one, UNPROVED if one.name in unproved else RIGHT, unproved.get(one.name, "")))
     return rows
+
+
+def _is_beyond_autograd(one: Compared) -> bool:
+    """Whether a gradient differs only where autograd's own is not a number."""
+    if one.judgement is None or not one.is_wrong:
+        return False
+    differing = one.judgement.wrong
+    return bool((np.isnan(one.gradient) & np.isfinite(one.manual))[differing].all())
+
+
+def _not_a_number(one: Compared) -> str:
+    where = np.argwhere(np.isnan(one.gradient) & np.isfinite(one.manual))[0]
+    at = f" at {tuple(int(i) for i in where)}" if len(where) else ""
+    return (
+        f"{one.name} can't be checked: autograd's own gradient is nan{at}, as numbers on the way overflowed or were "
+        "divided by 0. Smaller inputs, or formulas that do not overflow, can be checked."
+    )
 
 
 def _at_kink(passage: Passage, one: Compared, choice: Choice) -> str:
@@ -225,7 +244,7 @@ def _array(name: str, value: Any) -> Any:
 
 def _with_noise(passage: Passage, compared: list[Compared]) -> list[Compared]:
     """How noisy the gradients are is found out only if some differ by more than a few roundings."""
-    if not any(one.is_beyond(ROUNDINGS * one.eps) for one in compared):
+    if not any(one.is_wrong or one.is_beyond(ROUNDINGS * one.eps) for one in compared):
         return compared
     noise = rounding_noise(passage.root, passage.seed, {one.node for one in compared}, passage.revise)
     compared = [replace(one, noise=noise.get(one.node, 0.0)) for one in compared]

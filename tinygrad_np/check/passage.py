@@ -139,7 +139,8 @@ class Compared:
             return False
         size = np.abs(expected).max(initial=0.0, where=np.isfinite(expected))
         growth = size / max(np.abs(self.gradient).max(initial=0.0), 1e-300)
-        noise = np.max(self.noise, initial=0.0) * max(1.0, growth)
+        noise = min(np.max(self.noise, initial=0.0) * max(1.0, growth), np.sqrt(self.eps) * size)
+        noise = max(noise, np.max(self.noise, initial=0.0))
         return not judge(values, expected, self.eps, noise).wrong.any()
 
     def is_beyond(self, relative: float) -> bool:
