@@ -131,7 +131,7 @@ class _Search:
     def _at_random(self) -> tuple[dict[Node, Any], dict[Node, Any]]:
         """The gradients under two choices that differ everywhere, and have nothing else to do with each other."""
         random = np.random.default_rng(0)
-        parts = random.uniform(0.1, 0.4, (2, len(self.low))) + [[0.0], [0.5]]
+        parts = random.uniform(0.1, 0.4, (2, len(self.low))) + np.array([[0.0], [0.5]])
         first, second = (self._gradients(self.low + part * (self.high - self.low)) for part in parts)
         return first, second
 
