@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import numpy as np
 
@@ -36,3 +38,14 @@ def user_place() -> str:
         while frame.f_code.co_filename in _OUR_FILES and frame.f_back is not None:
             frame = frame.f_back
     return f"{os.path.basename(frame.f_code.co_filename)} line {frame.f_lineno}"
+
+
+def user_variables() -> Iterator[tuple[str, Any]]:
+    """Names and values of the variables of the user's running code: the innermost function's first, globals last."""
+    innermost: FrameType | None = user_frame()
+    frame = innermost
+    while frame is not None:
+        yield from list(frame.f_locals.items())
+        frame = frame.f_back
+    if innermost is not None:
+        yield from list(innermost.f_globals.items())
