@@ -117,6 +117,10 @@ class UnknownFormatError(TinygradError, ValueError):
     """A file name whose ending is no format that a drawing can be saved in."""
 
 
+class DrawingError(TinygradError, RuntimeError):
+    """A picture that Graphviz could not draw."""
+
+
 class MissingDependencyError(TinygradError, ImportError):
     """A package that this feature needs is not installed."""
 

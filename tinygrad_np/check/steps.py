@@ -101,7 +101,7 @@ def variable_names() -> dict[int, str]:
     """The names of the variables that hold arrays, or leaves without a name, by the identity of what they hold."""
     names: dict[int, str] = {}
     for name, value in user_variables():
-        if name.startswith("_"):
+        if name.startswith("_") or not name.isidentifier():
             continue
         if isinstance(value, Tensor):
             if value._node is None or value._node.plan is None:
