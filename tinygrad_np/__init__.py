@@ -12,7 +12,7 @@ array([ 0.7269, -0.6397])
 from . import ops as ops
 from .check import compare_gradients, gradcheck
 from .check.steps import backward_steps
-from .draw import draw_graph
+from .draw import compare_graphs, draw_graph
 from .errors import TinygradError
 from .graph import no_grad
 from .ops.arrays.picking import embedding
@@ -48,6 +48,7 @@ __all__ = [
     "avg_pool2d",
     "backward_steps",
     "compare_gradients",
+    "compare_graphs",
     "compile",
     "conv1d",
     "conv2d",

@@ -5,29 +5,32 @@ A named value is the one of the same name; what has no name is the same if the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Any
-
-import numpy as np
 
 from ..errors import DTypeError
 from ..frames import user_place
 from ..tensor import Tensor
 from .drawing import Drawing, draw_graph
-from .snapshot import Snapshot, Vertex
-from .words import formula, number, one_line, shape_of
+from .snapshot import Vertex
+from .words import INFIX, gradient_words, one_line, shape_of
 
 NEW, GONE, CHANGED = "new", "gone", "changed"
+
+LONGEST_NAME = 60
+"""A value without a name is called by its operation alone if its operands would make that longer."""
+
+MOST_SAID = 200
+"""Letters of the note that a picture has on what is gone."""
 
 
 @dataclass(frozen=True)
 class GraphDifference:
     """What differs between two graphs; true if anything does.
 
-    Attributes: `new`, `gone` and `changed`, the lines that say so; `drawing` of the graph after, in which new and changed
-    values are marked.
+    Attributes: `new`, `gone` and `changed`, the lines that say so; `drawing` of the graph after, in which new and
+    changed values are marked.
     """
 
     new: tuple[str, ...]
@@ -64,26 +67,24 @@ def compare_graphs(before: Drawing | Tensor, after: Drawing | Tensor) -> GraphDi
     >>> print(tg.compare_graphs(before, (x * 3).named("y")))
     changed: y: x * x before, now x * 3; value 4 before, now 6
     """
-    old, new = _drawing(before), _drawing(after)
-    earlier, later = _keyed(old.snapshot), _keyed(new.snapshot)
+    old, new = _Keyed(_drawing(before)), _Keyed(_drawing(after))
     marks: dict[int, str] = {}
     changed = []
-    for key, vertex in later.items():
-        if key not in earlier:
-            marks[vertex.id] = NEW
-            continue
-        what = _changes(key, earlier[key], vertex, earlier, later)
+    for key, vertex in new.vertices.items():
+        what = _changes(key, old, new) if key in old.vertices else []
         if what:
-            marks[vertex.id] = CHANGED
             changed.append(f"{key}: {'; '.join(what)}")
-    vertices = tuple(replace(vertex, mark=marks.get(vertex.id)) for vertex in new.snapshot.vertices)
-    gone = tuple(_described(key, vertex) for key, vertex in earlier.items() if key not in later)
-    note = f"gone: {', '.join(key for key in earlier if key not in later)}" if gone else ""
+        if what or key not in old.vertices:
+            marks[vertex.id] = CHANGED if what else NEW
+    gone = [key for key in old.vertices if key not in new.vertices]
+    shown = new.drawing.snapshot
+    vertices = tuple(replace(vertex, mark=marks.get(vertex.id)) for vertex in shown.vertices)
+    note = f"gone: {', '.join(gone)}"[:MOST_SAID] if gone else shown.note
     return GraphDifference(
-        tuple(_described(key, vertex) for key, vertex in later.items() if key not in earlier),
-        gone,
+        tuple(new.described(key) for key in new.vertices if key not in old.vertices),
+        tuple(old.described(key) for key in gone),
         tuple(changed),
-        Drawing(replace(new.snapshot, vertices=vertices, note=note[:200]), new.story),
+        Drawing(replace(shown, vertices=vertices, note=note), new.drawing.story),
     )
 
 
@@ -97,60 +98,55 @@ def _drawing(given: Any) -> Drawing:
     )
 
 
-def _keyed(snapshot: Snapshot) -> dict[str, Vertex]:
-    """The vertices by their names, or by what made them; what comes more than once is numbered."""
-    names: dict[int, str] = {}
-    counts: dict[str, int] = {}
-    keyed: dict[str, Vertex] = {}
-    for vertex in snapshot.vertices:
-        key = one_line(vertex.name) if vertex.name else _written(vertex, names)
-        counts[key] = counts.get(key, 0) + 1
-        if counts[key] > 1:
-            key = f"{key} (no. {counts[key]})"
-        names[vertex.id] = key
-        keyed[key] = vertex
-    return keyed
+class _Keyed:
+    """The vertices of a drawing by their names, or by what made them; what comes more than once is numbered."""
+
+    def __init__(self, drawing: Drawing) -> None:
+        self.drawing = drawing
+        self.vertices: dict[str, Vertex] = {}
+        self.names: dict[int, str] = {}
+        counts: Counter[str] = Counter()
+        for vertex in drawing.snapshot.vertices:
+            key = one_line(vertex.name) if vertex.name else self.made(vertex)
+            counts[key] += 1
+            if counts[key] > 1:
+                key = f"{key} (no. {counts[key]})"
+            self.names[vertex.id] = key
+            self.vertices[key] = vertex
+
+    def made(self, vertex: Vertex) -> str:
+        """The operation and the names of its operands, as one writes it."""
+        if vertex.operation is None:
+            return vertex.kind
+        operands = [one if isinstance(one, str) else self.names.get(one, "…") for one in vertex.operands]
+        sign = INFIX.get(vertex.operation)
+        text = (
+            f" {sign} ".join(operands) if sign and len(operands) == 2 else f"{vertex.operation}({', '.join(operands)})"
+        )
+        return text if len(text) <= LONGEST_NAME else f"{vertex.operation}(…)"
+
+    def described(self, key: str) -> str:
+        """A value, its shape and what made it, as a line says it."""
+        vertex = self.vertices[key]
+        made = self.made(vertex)
+        return f"{key} {shape_of(vertex)}" + ("" if made == key else f" ({made})")
 
 
-LONGEST = 60
-
-
-def _written(vertex: Vertex, names: dict[int, str]) -> str:
-    if vertex.operation is None:
-        return f"{vertex.kind} {shape_of(vertex)}"
-    operands = [operand if isinstance(operand, str) else names.get(operand, "…") for operand in vertex.operands]
-    symbol = formula(replace(vertex, operands=tuple(range(len(operands)))))
-    text = f" {symbol} ".join(operands) if not symbol[0].isalnum() and len(operands) == 2 else ""
-    text = text or f"{vertex.operation}({', '.join(operands)})"
-    return text if len(text) <= LONGEST else f"{vertex.operation}(…)"
-
-
-def _changes(
-    key: str, old: Vertex, new: Vertex, earlier: dict[str, Vertex], later: dict[str, Vertex]
-) -> list[str]:
-    what = []
-    made = [_made(vertex, keyed) for vertex, keyed in ((old, earlier), (new, later))]
+def _changes(key: str, old: _Keyed, new: _Keyed) -> list[str]:
+    """What differs between two values of the same name, a clause each."""
+    one, other = old.vertices[key], new.vertices[key]
     pairs = [
-        ("", *made),
-        ("shape ", shape_of(old), shape_of(new)),
-        ("options ", _options(old), _options(new)),
+        ("", old.made(one), new.made(other)),
+        ("shape ", shape_of(one), shape_of(other)),
+        ("options ", _options(one), _options(other)),
     ]
-    what += [f"{word}{before} before, now {now}" for word, before, now in pairs if before != now]
-    for word, before, now in (("value", old.numbers, new.numbers), ("gradient", old.gradient, new.gradient)):
-        if before is not None and now is not None and before.differs(now):
-            what.append(f"{word} {before.words} before, now {now.words}")
+    what = [f"{word}{before} before, now {now}" for word, before, now in pairs if before != now]
+    for word, earlier, later in (("value", one.numbers, other.numbers), ("gradient", one.gradient, other.gradient)):
+        # As text, for NaN is not equal to itself.
+        if earlier is not None and later is not None and repr(earlier) != repr(later):
+            what.append(f"{word} {gradient_words(earlier)} before, now {gradient_words(later)}")
     return what
-
-
-def _made(vertex: Vertex, keyed: dict[str, Vertex]) -> str:
-    names = {one.id: key for key, one in keyed.items()}
-    return _written(vertex, names)
 
 
 def _options(vertex: Vertex) -> str:
     return ", ".join(f"{name}={value}" for name, value in vertex.parameters) or "none"
-
-
-def _described(key: str, vertex: Vertex) -> str:
-    made = formula(vertex) if vertex.operation else vertex.kind
-    return f"{key} {shape_of(vertex)} ({made})"

@@ -192,6 +192,8 @@ def _value_lines(vertex: Vertex) -> Iterator[str]:
         yield _small(f"grad {_typeset(gradient_words(vertex.gradient))}", INK)
     elif vertex.pending and vertex.kind == "parameter":
         yield _small("grad: not run yet")
+    if vertex.mark is not None:
+        yield f"<b>{_small(vertex.mark, INK)}</b>"
     if vertex.verdict is not None:
         yield f"<b>{_small(VERDICTS[vertex.verdict], INK)}</b>"
     for text in vertex.formulas:

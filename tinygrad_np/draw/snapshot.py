@@ -54,7 +54,7 @@ class Vertex:
     and `shares`, which part of its gradient that is; `formulas`, for each operand that of the contribution; `verdict`
     on the hand-written gradient; `members`, the ids of all values that are drawn here as one, `times` as many
     repetitions of a step, in each of which `inside` operations are folded; `loops`, a position among the operands and
-    the id of what arrives there from the step before.
+    the id of what arrives there from the step before; `mark`, what a comparison says of it.
     """
 
     id: int
@@ -82,6 +82,7 @@ class Vertex:
     times: int = 1
     inside: int = 0
     loops: tuple[tuple[int, int], ...] = ()
+    mark: str | None = None
 
 
 @dataclass(frozen=True)
