@@ -16,7 +16,7 @@ FLOORS = [
     {"formula"},
     {"ops"},
     {"graph"},
-    {"engine", "dispatch", "methods"},
+    {"engine", "dispatch", "methods", "operands"},
     {"operators", "record"},
     {"tensor"},
     {"tree"},

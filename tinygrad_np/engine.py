@@ -249,7 +249,8 @@ def _freed(node: Node) -> FreedGraphError:
 
 
 def _changed(value: Node, reader: Node) -> ChangedValueError:
+    name = value.name or getattr(value.exposure, "what", None)
     return ChangedValueError(
-        f"{describe(value.shape, value.dtype, value.name)} was changed after {reader.operation} ({reader.place}) had "
+        f"{describe(value.shape, value.dtype, name)} was changed after {reader.operation} ({reader.place}) had "
         "read it, so that the gradient would be wrong; change values after backward(), or compute the loss anew."
     )

@@ -22,6 +22,8 @@ class Exposure:
 
     __slots__ = ("array", "changed_at", "copy")
 
+    what = "a tensor"
+
     def __init__(self) -> None:
         self.array: Any = None
         self.copy: Any = None
@@ -57,11 +59,18 @@ class Exposure:
         return number < self.changed_at or self._changed()
 
     def _changed(self) -> bool:
-        return self.array is not None and self.copy is not None and not _same(self.array, self.copy)
+        return self.array is not None and self.copy is not None and not same_values(self.array, self.copy)
 
 
-def _same(a: Any, b: Any) -> bool:
-    return bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
+def same_values(a: Any, b: Any) -> bool:
+    """Whether two arrays have the same shape, dtype and bits: NaN is the same as NaN, 0.0 another than -0.0."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    bits = _BITS.get(a.dtype.itemsize)
+    return bool(np.array_equal(a.view(bits), b.view(bits)) if bits else np.array_equal(a, b, equal_nan=True))
+
+
+_BITS = {1: "u1", 2: "u2", 4: "u4", 8: "u8"}
 
 
 class _Holder:

@@ -14,12 +14,13 @@ import numpy as np
 from .errors import FORWARD_FAILURES, CaptureError, DTypeError, NoGradientError, described, forward_failure, listed
 from .frames import user_frame, user_place
 from .graph import NOT_KEPT, Node, clock, state
+from .operands import fixed, keep
 from .primitive import Primitive
 
 NO_PARAMETERS: dict[str, Any] = {}
 _float64 = np.dtype(np.float64)
 _NUMPY = (np.ndarray, np.generic)
-_PLAIN = frozenset({np.ndarray, float, int, bool, np.float64, np.float32, np.int64, np.bool})
+_NUMBERS = frozenset({float, int, bool, np.float64, np.float32, np.int64, np.bool})
 
 
 class Recorded:
@@ -51,7 +52,7 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
     """
     arrays = []
     nodes: list[Any] = []
-    mask, bit = 0, 1
+    mask, plain, bit = 0, 0, 1
     for value in inputs:
         if isinstance(value, Recorded):
             data = value._data
@@ -67,14 +68,18 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
                 nodes.append(node)
             arrays.append(data)
         else:
-            if type(value) not in _PLAIN:
+            if type(value) is np.ndarray:
+                plain += bit
+            elif type(value) not in _NUMBERS:
                 value = _operand(value)
+                plain += bit
             elif not primitive.elementwise:
                 # A number goes as itself where it sets no dtype, as an array where rules may ask it for a shape.
                 value = np.asarray(value)
             arrays.append(value)
             nodes.append(value)
         bit += bit
+    value = None
     try:
         result = primitive.forward(*arrays, **parameters) if parameters else primitive.forward(*arrays)
     except (*FORWARD_FAILURES, CaptureError) as error:
@@ -104,10 +109,17 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
         plan = primitive.plans.get(bit + mask) or primitive.plan(mask, len(nodes))
         if plan is None:
             raise _no_rule(primitive, inputs)
+        is_numpys = isinstance(result, _NUMPY)
+        if is_numpys:
+            # Until the backward pass, the user may change the arrays that it will read.
+            if plain & plan.values:
+                keep(arrays, nodes, plain & plan.values)
+            if parameters:
+                parameters = fixed(parameters)
         tensor._node = node = Node(plan, tuple(nodes), parameters, result.shape, dtype, user_frame(2), True, NOT_KEPT)
         if not node.shape:
             node.value = result
-        if type(result) in _PLAIN or isinstance(result, _NUMPY):
+        if is_numpys:
             node.saved = plan.pick((None, result, *arrays, *nodes)) if plan.reads else plan.nothing
         else:
             # Arrays of other libraries are lazy: saving them costs nothing, and rules may ask how they are laid out.

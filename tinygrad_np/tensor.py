@@ -32,6 +32,7 @@ from .errors import (
 from .exposure import ALONE, ALONE_IN_SETTER, Exposure
 from .frames import user_place
 from .graph import NOT_KEPT, Node, clock
+from .operands import SMALL, learn_temporaries
 from .operators import Operators
 from .ops.arrays import indexing
 from .record import Recorded, leaf_of, make_tensor, own_array, own_gradient, record, results_are
@@ -353,3 +354,6 @@ class Tensor(Recorded, Operators):
 
 def _restored(data: Any, requires_grad: bool, name: str | None) -> Tensor:
     return Tensor(data, requires_grad=requires_grad, name=name)
+
+
+learn_temporaries(Tensor(np.zeros(SMALL), requires_grad=True))
