@@ -273,7 +273,9 @@ def test_a_pullback_gives_the_same_each_time(size: str) -> None:
         assert size == "large"
 
 
-@pytest.mark.parametrize("transform", [tg.grad, tg.jacobian, tg.hessian, lambda f: lambda x: tg.hvp(f, (x,), (x * 0 + 1,))[0]])
+@pytest.mark.parametrize(
+    "transform", [tg.grad, tg.jacobian, tg.hessian, lambda f: lambda x: tg.hvp(f, (x,), (x * 0 + 1,))[0]]
+)
 def test_a_function_may_change_the_array_that_it_is_differentiated_at(transform: Any) -> None:
     def differentiated(change: bool) -> Any:
         x = np.array([1.0, 2.0])

@@ -249,7 +249,7 @@ def _freed(node: Node) -> FreedGraphError:
 
 
 def _changed(value: Node, reader: Node) -> ChangedValueError:
-    name = value.name or getattr(value.exposure, "what", None)
+    name = value.name or (value.exposure and value.exposure.what)
     return ChangedValueError(
         f"{describe(value.shape, value.dtype, name)} was changed after {reader.operation} ({reader.place}) had "
         "read it, so that the gradient would be wrong; change values after backward(), or compute the loss anew."

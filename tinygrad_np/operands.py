@@ -6,46 +6,49 @@ A gradient rule that reads an operand gets the values of then. What that costs d
 
 - nothing, if nobody else can reach it: a temporary as in `np.cos(a) * x`, or an array that owns its memory and is
   read-only, as after `X.setflags(write=False)`; numbers and constant Tensors cost nothing either;
-- a copy, if it is small; the operations of a graph that read the same array share one;
-- two checksums, if it is larger than LARGE bytes: the array itself is kept, and a backward pass that reads it after it
-  was changed raises ChangedValueError.
+- a copy, if it is at most LARGE bytes; operations that read the same array share one;
+- two checksums, if it is larger: the array itself is kept, and a backward pass that would read it after it was changed
+  raises ChangedValueError.
 """
 
 from __future__ import annotations
 
 import operator
 import sys
+import weakref
 import zlib
 from typing import Any
-from weakref import WeakValueDictionary
 
 import numpy as np
 
-from .exposure import same_values
+from .exposure import Exposure, same_values
 from .frames import user_frame
 from .graph import Node
 
-SMALL = 1 << 12
-"""Up to so many bytes a copy costs less than to find out whether it is needed."""
+SMALL = 1 << 15
+"""Up to so many bytes a copy costs no more than to find out whether it is needed."""
 
 LARGE = 1 << 22
 """An array of more bytes is not copied."""
 
+MOST_COPIES = 1000
+"""So many copies are remembered, to be shared."""
+
 _FIXED = frozenset({int, float, bool, str, type(None), type})
-_copies: WeakValueDictionary[int, Any] = WeakValueDictionary()
+_copies: dict[int, weakref.ref[Any]] = {}
 _held: dict[str, int] = {}
 _counted: dict[str, int] = {}
 
 
-class Lent:
-    """A large array that a graph reads in place: it belongs to the user, who may change it (see Exposure)."""
+class Lent(Exposure):
+    """What the user can reach of a large array that a graph reads in place: all of it."""
 
     __slots__ = ("_checksum", "_lent")
 
     what = "an array"
-    array = None
 
     def __init__(self, array: Any) -> None:
+        super().__init__()
         self._lent = array
         self._checksum = checksum(array)
 
@@ -56,28 +59,23 @@ class Lent:
 
 def keep(arrays: list[Any], nodes: list[Any], places: int) -> None:
     """Put what a graph may keep in the places of the operands that are plain arrays, the bits of `places`."""
-    for index in range(len(arrays)):
-        if not places >> index & 1 or not isinstance(arrays[index], np.ndarray):
-            continue
-        size = arrays[index].nbytes
-        if size > SMALL:
-            file, count = sys._getframe(2).f_code.co_filename, sys.getrefcount(arrays[index])
-            _counted[file] = count
-            if count <= _held.get(file, 0) and _is_alone(arrays[index]):
-                continue
-        if size <= LARGE or _is_fixed(arrays[index]):
-            arrays[index] = nodes[index] = _own(arrays[index])
-        else:
-            shape, dtype = arrays[index].shape, arrays[index].dtype
-            nodes[index] = Node(None, (), {}, shape, dtype, user_frame(2), False, None)
-            nodes[index].exposure = Lent(arrays[index])
+    for index, array in enumerate(arrays):
+        if places >> index & 1 and isinstance(array, np.ndarray):
+            if array.nbytes <= SMALL:
+                arrays[index] = nodes[index] = array.copy("K")
+            elif not _is_temporary(sys.getrefcount(array), array.base):
+                if array.nbytes <= LARGE or _is_fixed(array):
+                    arrays[index] = nodes[index] = _own(array)
+                else:
+                    nodes[index] = _lent(array)
 
 
 def fixed(parameters: dict[str, Any]) -> dict[str, Any]:
     """The parameters of an operation, with arrays and lists of their own in place of those that may be changed."""
-    if all(type(value) in _FIXED for value in parameters.values()):
-        return parameters
-    return {name: _fixed(value) for name, value in parameters.items()}
+    for value in parameters.values():
+        if type(value) not in _FIXED:
+            return {name: _fixed(value) for name, value in parameters.items()}
+    return parameters
 
 
 def _fixed(value: Any) -> Any:
@@ -91,16 +89,25 @@ def _fixed(value: Any) -> Any:
 
 
 def _own(array: Any) -> Any:
-    """An array of these values that never changes; while a graph holds one that was made of the same array, that one."""
+    """An array of these values that never changes: a copy, which all graphs share that read the same array."""
     if _is_fixed(array):
         return array
-    own = _copies.get(id(array)) if array.nbytes > SMALL else None
+    made = _copies.get(id(array))
+    own = made() if made is not None else None
     if own is None or not same_values(own, array):
         own = np.array(array, order="K")
         own.setflags(write=False)
-        if own.nbytes > SMALL:
-            _copies[id(array)] = own
+        if len(_copies) >= MOST_COPIES:
+            _copies.clear()
+        _copies[id(array)] = weakref.ref(own)
     return own
+
+
+def _lent(array: Any) -> Node:
+    """A constant leaf that is this array itself; a backward pass notices when it was changed."""
+    node = Node(None, (), {}, array.shape, array.dtype, user_frame(3), False, None)
+    node.exposure = Lent(array)
+    return node
 
 
 def _is_fixed(array: Any) -> bool:
@@ -108,15 +115,21 @@ def _is_fixed(array: Any) -> bool:
     return array.base is None and not array.flags.writeable
 
 
-def _is_alone(array: Any) -> bool:
-    """Whether the memory that a temporary shows is its own, or that of an array which nobody else holds."""
-    base = array.base
-    return base is None or (type(base) is np.ndarray and base.base is None and sys.getrefcount(base) <= _BASE_ALONE)
+def _is_temporary(count: int, base: Any) -> bool:
+    """Whether so many references to an operand are those of a temporary, whose memory nobody else holds either."""
+    file = sys._getframe(3).f_code.co_filename
+    _counted[file] = count
+    return count <= _held.get(file, 0) and (
+        base is None or (type(base) is np.ndarray and base.base is None and sys.getrefcount(base) <= _BASE_ALONE)
+    )
 
 
 def _references_to_a_base() -> int:
     view = np.zeros(2)[:1]
-    base = view.base
+    return _references(sys.getrefcount(view), view.base)
+
+
+def _references(_: int, base: Any) -> int:
     return sys.getrefcount(base)
 
 
@@ -144,5 +157,5 @@ def checksum(array: Any) -> int:
     step = max(1, (1 << 20) * len(rows) // rows.nbytes)
     total = 0
     for start in range(0, len(rows), step):
-        total = zlib.crc32(np.ascontiguousarray(rows[start : start + step]), total)
+        total = zlib.crc32(np.ascontiguousarray(rows[start : start + step]).data, total)
     return total
