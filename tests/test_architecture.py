@@ -12,6 +12,7 @@ import tinygrad_np
 PACKAGE = Path(tinygrad_np.__file__).parent
 FLOORS = [
     {"errors", "frames"},
+    {"guarded"},
     {"primitive", "exposure"},
     {"formula"},
     {"ops"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -189,6 +190,7 @@ def test_what_nobody_else_can_reach_is_not_copied() -> None:
     A = np.full(n, 2.0)
     B = A.copy()
     B.setflags(write=False)
+    pair = (x, np.full(n, 2.0))
     for result, is_copied in (
         (x * np.cos(A), False),
         (np.cos(A) * x, False),
@@ -202,6 +204,9 @@ def test_what_nobody_else_can_reach_is_not_copied() -> None:
         (x * A[::-1], True),
         (x * A.reshape(2, -1).reshape(-1), True),
         (x * B[:].view(), True),
+        (np.multiply(*pair), True),
+        (operator.mul(*pair), True),
+        (x.__mul__(A), True),
     ):
         array = next(value for value in result._node.inputs if isinstance(value, np.ndarray))
         is_ours = not array.flags.writeable and array is not B

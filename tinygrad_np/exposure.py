@@ -8,9 +8,12 @@ forward pass, the graph gets the copy. The backward pass then compares the two: 
 from __future__ import annotations
 
 import sys
+import threading
 from typing import Any
 
 import numpy as np
+
+_reading = threading.Lock()
 
 
 class Exposure:
@@ -43,16 +46,22 @@ class Exposure:
         self.array = still_out
 
     def read(self, now: int) -> Any:
-        """The array that a graph may keep: the one handed out if only the tensor holds it by now, else a copy of it."""
-        if self._changed():
-            self.changed_at = now
-            self.copy = None
-        if sys.getrefcount(self.array) <= ALONE + 1:
-            array, self.array, self.copy = self.array, None, None
-            return array
-        if self.copy is None:
-            self.copy = self.array.copy()
-        return self.copy
+        """The array that a graph may keep: the one handed out if only the tensor holds it by now, else a copy of it.
+
+        None if nothing is out any more: another thread was first, and what the tensor holds may be kept.
+        """
+        with _reading:
+            if self.array is None:
+                return None
+            if self._changed():
+                self.changed_at = now
+                self.copy = None
+            if sys.getrefcount(self.array) <= ALONE + 1:
+                array, self.array, self.copy = self.array, None, None
+                return array
+            if self.copy is None:
+                self.copy = self.array.copy()
+            return self.copy
 
     def is_stale(self, number: int) -> bool:
         """Whether what the node of this number read has been changed since."""

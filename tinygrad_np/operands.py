@@ -13,10 +13,10 @@ A gradient rule that reads an operand gets the values of then. What that costs d
 
 from __future__ import annotations
 
-import operator
 import sys
 import weakref
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,8 +36,8 @@ MOST_COPIES = 1000
 
 _FIXED = frozenset({int, float, bool, str, type(None), type})
 _copies: dict[int, weakref.ref[Any]] = {}
-_held: dict[str, int] = {}
-_counted: dict[str, int] = {}
+_held: dict[tuple[str, int], int] = {}
+_counted: dict[tuple[str, int], int] = {}
 
 
 class Lent(Exposure):
@@ -117,9 +117,13 @@ def _is_fixed(array: Any) -> bool:
 
 def _is_temporary(count: int, base: Any) -> bool:
     """Whether so many references to an operand are those of a temporary, whose memory nobody else holds either."""
-    file = sys._getframe(3).f_code.co_filename
-    _counted[file] = count
-    return count <= _held.get(file, 0) and (
+    way = sys._getframe(3)
+    user = way.f_back
+    if user is None:
+        return False
+    key = way.f_code.co_filename, user.f_code.co_code[user.f_lasti]
+    _counted[key] = count
+    return count <= _held.get(key, 0) and (
         base is None or (type(base) is np.ndarray and base.base is None and sys.getrefcount(base) <= _BASE_ALONE)
     )
 
@@ -137,18 +141,29 @@ _BASE_ALONE = _references_to_a_base()
 
 
 def learn_temporaries(t: Any) -> None:
-    """Learn by trial how many references there are to a temporary on its way here from operators and NumPy's functions.
+    """Learn by trial how many references there are to a temporary on its way here, from each kind of instruction.
 
-    Where the interpreter borrows references, so that an array with a name has no more of them, nothing is learned: what
-    might be a temporary is then copied. `t` is a Tensor of SMALL elements that requires a gradient.
+    An operand of `f(*operands)` looks the same, but it comes from another instruction. Where the interpreter borrows
+    references, so that an array with a name has no more of them, nothing is learned: what might be a temporary is then
+    copied. `t` is a Tensor that requires a gradient, of more than SMALL bytes.
     """
-    for operation in (operator.mul, np.multiply, np.dot):
+    n = t.size
+    trials: tuple[tuple[Callable[[], Any], Callable[[], Any]], ...] = (
+        (lambda: t * np.zeros(n), lambda: (a := np.zeros(n), t * a)),
+        (lambda: t @ np.zeros(n), lambda: (a := np.zeros(n), t @ a)),
+        (lambda: t / np.ones(n), lambda: (a := np.ones(n), t / a)),
+        (lambda: np.zeros(n) * t, lambda: (a := np.zeros(n), a * t)),
+        (lambda: np.zeros(n) @ t, lambda: (a := np.zeros(n), a @ t)),
+        (lambda: np.zeros(n) / t, lambda: (a := np.zeros(n), a / t)),
+        (lambda: np.multiply(t, np.zeros(n)), lambda: (a := np.zeros(n), np.multiply(t, a))),
+        (lambda: np.dot(t, np.zeros(n)), lambda: (a := np.zeros(n), np.dot(t, a))),
+    )
+    for temporary, named in trials:
         _counted.clear()
-        operation(t, np.zeros(t.size))
-        of_temporary = dict(_counted)
-        named = np.zeros(t.size)
-        operation(t, named)
-        _held.update({file: count for file, count in of_temporary.items() if count < _counted[file]})
+        temporary()
+        counts = dict(_counted)
+        named()
+        _held.update({key: count for key, count in counts.items() if count < _counted[key]})
 
 
 def checksum(array: Any) -> int:

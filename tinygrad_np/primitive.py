@@ -27,7 +27,8 @@ from operator import itemgetter
 from types import CodeType, EllipsisType
 from typing import Any, NamedTuple, TypeVar, overload
 
-from .errors import CaptureError
+from .errors import CaptureError, RuleError
+from .guarded import assert_takes, guarded_forward, guarded_vjp, no_rule, unguarded
 
 Rule = Callable[..., Any]
 
@@ -56,7 +57,8 @@ class Primitive:
     """An operation that can be differentiated; call it with arrays, Tensors or both.
 
     Attributes: `name`; `forward`, the rule that computes the result; `rules`, a vjp for each index of an input;
-    `differentiable`, whether there are any; `inputs`, the number of array inputs, None if any number; `parameters`, the
+    `run`, the same, guarded if it is a user's; `differentiable`, whether there are any vjps; `data`, whether the result
+    is data, which carries no gradient; `inputs`, the number of array inputs, None if any number; `parameters`, the
     names of the other arguments; `elementwise`, whether each element of the result depends on the same element of the
     broadcast inputs alone.
     """
@@ -67,11 +69,14 @@ class Primitive:
         name: str | None = None,
         elementwise: bool = False,
         saves: str | None = None,
+        data: bool = False,
     ) -> None:
         self.forward = forward
+        self.data = data
         self.elementwise = elementwise
         self.saves = saves
         self.name = name or forward.__name__
+        self.run = guarded_forward(forward, self.name)
         self.differentiable = False
         self.rules: dict[int, Rule] = {}
         self.rule_for_each: Rule | None = None
@@ -95,7 +100,7 @@ class Primitive:
             if hasattr(argument, "__primitive__"):
                 return argument.__primitive__(self, arguments, parameters)
         try:
-            return self.forward(*arguments, **parameters)
+            return self.run(*arguments, **parameters)
         except (CaptureError, ValueError, TypeError) as error:
             return self.as_a_whole(error, arguments, parameters)
 
@@ -125,11 +130,19 @@ class Primitive:
     def vjp(self, rule_or_index: int | EllipsisType = 0) -> Callable[[Rule], Rule]: ...
 
     def vjp(self, rule_or_index: Any = 0) -> Any:
-        """Give the gradient rule of an input: `@f.vjp` for the only one, `@f.vjp(1)`, or `@f.vjp(...)` for any."""
+        """Give the gradient rule of an input: `@f.vjp` for the only one, `@f.vjp(1)`, or `@f.vjp(...)` for any.
+
+        Raises RuleError if the rule does not take what it will be given.
+        """
         if callable(rule_or_index):
             return self.vjp(0)(rule_or_index)
 
         def keep(rule: Rule) -> Rule:
+            if self.data:
+                raise RuleError(
+                    f"{self.name} is data (@primitive(data=True)), and carries no gradient: it has no rule."
+                )
+            assert_takes(rule, self.name, rule_or_index, self.signature, self.inputs)
             if rule_or_index is Ellipsis:
                 self.rule_for_each = rule
             else:
@@ -150,21 +163,19 @@ class Primitive:
         return keep
 
     def rule(self, index: int) -> Rule | None:
-        """The vjp of one input, or None if it has no gradient."""
+        """The vjp of one input, guarded if it is a user's, or None if it has none."""
         if self.rule_for_each is not None:
-            each = self.rule_for_each
+            each = guarded_vjp(self.rule_for_each, self.name)
             return lambda *arguments, **parameters: each(index, *arguments, **parameters)
-        return self.rules.get(index)
+        rule = self.rules.get(index)
+        return None if rule is None else guarded_vjp(rule, self.name)
 
-    def plan(self, mask: int, count: int) -> Plan | None:
-        """The plan for `count` inputs of which those in the bits of `mask` need a gradient; None if one has no rule."""
+    def plan(self, mask: int, count: int) -> Plan:
+        """The plan for `count` inputs of which those in the bits of `mask` need a gradient."""
         rules = []
         for index in range(count):
             if mask >> index & 1:
-                rule = self.rule(index)
-                if rule is None:
-                    return None
-                rules.append((index, rule))
+                rules.append((index, self.rule(index) or no_rule(self.name, index)))
         read = self._read(rules, count)
         picked = [1 if read[0] else 0]
         picked += [(0, 2 + count + index, 2 + index)[amount] for index, amount in enumerate(read[1:])]
@@ -190,7 +201,7 @@ def primitive(forward: Rule, /) -> Primitive: ...
 
 @overload
 def primitive(
-    *, name: str | None = None, elementwise: bool = False, saves: str | None = None
+    *, name: str | None = None, elementwise: bool = False, saves: str | None = None, data: bool = False
 ) -> Callable[[Rule], Primitive]: ...
 
 
@@ -201,13 +212,15 @@ def primitive(
     name: str | None = None,
     elementwise: bool = False,
     saves: str | None = None,
+    data: bool = False,
 ) -> Primitive | Callable[[Rule], Primitive]:
     """Make an operation of a NumPy function; give it its gradient with `.vjp`.
 
     The array inputs are the arguments before `/`, or without one all that have no default; the others are parameters.
     `name` is the operation's name where it is not the function's; `elementwise` says that each element of the result
     depends on the same element of the inputs alone (see Primitive); `saves="shapes"` that the rules of an operation of
-    any number of inputs read nothing but their shapes.
+    any number of inputs read nothing but their shapes; `data=True` that the result carries no gradient, although it may
+    be floating (a mask, a count, a step): without that, a gradient that meets a primitive without a rule is an error.
 
     >>> import numpy as np, tinygrad_np as tg
     >>> @tg.primitive
@@ -222,8 +235,8 @@ def primitive(
     12.0
     """
     if forward is None:
-        return lambda function: Primitive(function, name, elementwise, saves)
-    return Primitive(forward, name, elementwise, saves)
+        return lambda function: Primitive(function, name, elementwise, saves, data)
+    return Primitive(forward, name, elementwise, saves, data)
 
 
 NUMPY: dict[Any, Callable[..., Any]] = {}
@@ -268,6 +281,7 @@ def _amounts_read(rule: Rule, skip: int, count: int) -> list[int]:
     Nothing, if the name never occurs; the shape, if all that follows the name is `.shape`, `.ndim`, `.size` or
     `.dtype`; the value otherwise, and wherever the code can't be seen.
     """
+    rule = unguarded(rule)
     code = getattr(rule, "__code__", None)
     if code is None or inspect.ismethod(rule):
         return [VALUE] * (1 + count)

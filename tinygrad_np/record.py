@@ -11,7 +11,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .errors import FORWARD_FAILURES, CaptureError, DTypeError, NoGradientError, described, forward_failure, listed
+from .errors import (
+    FORWARD_FAILURES,
+    CaptureError,
+    DTypeError,
+    NoGradientError,
+    RuleError,
+    described,
+    forward_failure,
+    listed,
+)
 from .frames import user_frame, user_place
 from .graph import NOT_KEPT, Node, clock, state
 from .operands import fixed, keep
@@ -64,7 +73,8 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
                     mask += bit
                 node.awaited = True
                 if node.exposure is not None and node.exposure.array is not None:
-                    data = node.exposure.read(next(clock))
+                    exposed = node.exposure.read(next(clock))
+                    data = data if exposed is None else exposed
                 nodes.append(node)
             arrays.append(data)
         else:
@@ -81,7 +91,9 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
         bit += bit
     value = None
     try:
-        result = primitive.forward(*arrays, **parameters) if parameters else primitive.forward(*arrays)
+        result = primitive.run(*arrays, **parameters) if parameters else primitive.run(*arrays)
+    except RuleError as error:
+        raise RuleError(f"{error} It was met at {user_place()}.") from None
     except (*FORWARD_FAILURES, CaptureError) as error:
         # NumPy may have wrapped what a traced value refused.
         refused = error if isinstance(error, CaptureError) else error.__cause__
@@ -104,11 +116,9 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
     if dtype is not _float64 and dtype.kind != "f":
         if dtype.kind not in "biu":
             raise _no_number(primitive, inputs, dtype)
-    elif mask and primitive.differentiable and state.recording:
+    elif mask and not primitive.data and state.recording:
         # `bit` is 2 to the number of inputs: the key tells both that and which of them need a gradient.
         plan = primitive.plans.get(bit + mask) or primitive.plan(mask, len(nodes))
-        if plan is None:
-            raise _no_rule(primitive, inputs)
         is_numpys = isinstance(result, _NUMPY)
         if is_numpys:
             # Until the backward pass, the user may change the arrays that it will read.
@@ -131,13 +141,6 @@ def _no_number(primitive: Primitive, inputs: tuple[Any, ...], dtype: Any) -> DTy
     return DTypeError(
         f"{primitive.name} of {listed(_descriptions(inputs))} gave {dtype}, {user_place()}: "
         "tensors are of floating, integer or boolean dtype."
-    )
-
-
-def _no_rule(primitive: Primitive, inputs: tuple[Any, ...]) -> NoGradientError:
-    return NoGradientError(
-        f"{primitive.name} of {listed(_descriptions(inputs))}, {user_place()}, has no gradient with respect to one of "
-        "them that requires one; detach() it, or give the primitive a rule."
     )
 
 
