@@ -253,6 +253,7 @@ def test_a_rule_of_the_wrong_signature_is_found_when_it_is_given() -> None:
         (1, lambda g, y, a, b, *, part: g),
         (2, lambda g, y, a, b, part=0.5: g),
         (..., lambda g, y, a, b, part=0.5: g),
+        (0, lambda g, y, a, b, part=0.3: g),
         (0, "a rule"),
     ):
         with pytest.raises(RuleError, match="blend"):

@@ -103,6 +103,13 @@ def assert_takes(rule: Rule, name: str, index: Any, forward: inspect.Signature, 
                 f"the gradient rule of {name} ({_place(rule)}) takes {theirs}, but must take ({', '.join(shown)}): "
                 f"{error}."
             ) from None
+    for one in options:
+        default = theirs.parameters[one.name].default if one.name in theirs.parameters else one.empty
+        if default is not one.empty and one.default is not one.empty and repr(default) != repr(one.default):
+            raise RuleError(
+                f"the gradient rule of {name} ({_place(rule)}) has {one.name}={default!r}, but the forward rule has "
+                f"{one.name}={one.default!r}; a parameter that is not given must mean the same in both."
+            )
 
 
 def no_rule(name: str, index: int) -> Rule:
