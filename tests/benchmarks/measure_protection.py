@@ -1,7 +1,7 @@
 """What it costs that plain arrays may be changed between forward and backward: with the protection, and without it.
 
     python tests/benchmarks/measure_protection.py                   about a minute
-    python tests/benchmarks/measure_protection.py --only moons --rounds 100
+    python tests/benchmarks/measure_protection.py --only moons --rounds 500
 
 A graph keeps a copy, or a checksum, of each array that a gradient rule will read and that its owner can still change
 (tinygrad_np/operands.py). Both columns train with tinygrad_np in one process; they take turns of a few steps each, and
@@ -57,7 +57,7 @@ def main() -> None:
 def parse_options() -> argparse.Namespace:
     """The command line's options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=60, help="how often each takes its turn")
+    parser.add_argument("--rounds", type=int, default=200, help="how often each takes its turn")
     parser.add_argument("--only", nargs="+", choices=[*SUBJECTS, "operands"], default=[*SUBJECTS, "operands"])
     return parser.parse_args()
 
@@ -69,7 +69,7 @@ def unprotected() -> Iterator[None]:
         yield
 
 
-def batches(step: Callable[[], object], at_least: float = 0.02) -> dict[str, Batch]:
+def batches(step: Callable[[], object], at_least: float = 0.004) -> dict[str, Batch]:
     """Processor seconds a step, with and without, over as many steps as take `at_least` that many together."""
 
     def run(steps: int) -> float:
@@ -153,7 +153,7 @@ OPERANDS: dict[str, Callable[[], Callable[[], object]]] = {
 def operand_row(name: str, rounds: int) -> list[str]:
     """Time and memory of an operation on one kind of operand."""
     step = OPERANDS[name]()
-    cells = costs(step, max(5, rounds // 4))
+    cells = costs(step, max(5, rounds // 10))
     peak = peak_of(step)
     with unprotected():
         peak_without = peak_of(step)
