@@ -58,14 +58,17 @@ class Lent(Exposure):
 
 
 def keep(arrays: list[Any], nodes: list[Any], places: int) -> None:
-    """Put what a graph may keep in the places of the operands that are plain arrays, the bits of `places`."""
+    """Put what a graph may keep in the places of the operands that are plain arrays, the bits of `places`.
+
+    `nodes`, which say whose values they were, keep the arrays themselves; one that is lent gets a node.
+    """
     for index, array in enumerate(arrays):
         if places >> index & 1 and isinstance(array, np.ndarray):
             if array.nbytes <= SMALL:
-                arrays[index] = nodes[index] = array.copy("K")
+                arrays[index] = array.copy("K")
             elif not _is_temporary(sys.getrefcount(array), array.base):
                 if array.nbytes <= LARGE or _is_fixed(array):
-                    arrays[index] = nodes[index] = _own(array)
+                    arrays[index] = _own(array)
                 else:
                     nodes[index] = _lent(array)
 
