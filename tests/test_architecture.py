@@ -16,6 +16,8 @@ FLOORS = [
     {"formula"},
     {"ops"},
     {"graph"},
+    {"unbroadcast"},
+    {"selected"},
     {"engine", "dispatch", "methods"},
     {"operators", "record"},
     {"tensor"},
