@@ -20,6 +20,7 @@ FLOORS = [
     {"selected"},
     {"engine", "dispatch", "methods"},
     {"operators", "record"},
+    {"curvature"},
     {"tensor"},
     {"tree"},
     {"call"},

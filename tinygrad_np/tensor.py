@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .curvature import bend
 from .dispatch import array_function, array_ufunc
 from .engine import backward_steps
 from .errors import (
@@ -61,6 +62,7 @@ class Tensor(Recorded, Operators):
     __slots__ = ()
 
     __primitive__ = staticmethod(record)
+    __bend__ = bend
 
     def __init__(self, data: Any, *, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
         array = own_array(data, dtype)

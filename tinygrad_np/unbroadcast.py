@@ -47,4 +47,5 @@ def unbroadcast(gradient: Any, shape: tuple[int, ...], node: Node) -> Any:
             f"the gradient rule of {node.operation} ({node.place}) returned a gradient of shape {gradient.shape} for "
             f"an input of shape {shape}; a rule returns the input's shape, or one that the input broadcasts to."
         )
-    return gradient.sum(axis=repeated).reshape(shape)
+    # Halves are added up in single precision, as everywhere.
+    return gradient.sum(axis=repeated, dtype=np.float32 if gradient.dtype == np.float16 else None).reshape(shape)

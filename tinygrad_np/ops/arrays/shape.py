@@ -22,6 +22,22 @@ def constant(value, name: str):
     return value
 
 
+HALF = np.dtype(np.float16)
+
+
+def wide(x):
+    """Halves in single precision, in which sums of them, means and what comes between are found; all else as it is.
+
+    A half ends at 65,504 and counts by ones to 2,048: fewer than many an axis has elements.
+    """
+    return x.astype(np.float32) if x.dtype is HALF else x
+
+
+def narrow(y, like):
+    """What was made in single precision of halves as halves again."""
+    return y.astype(HALF) if like.dtype is HALF else y
+
+
 @primitive(elementwise=True)
 def identity(x):
     """x itself: where the Tensors of a transform are joined to those that it was given."""

@@ -112,7 +112,10 @@ def nanstd(
     correction: float | None = None,
 ):
     """The standard deviation of what is not NaN; where it is 0 its slope is 0."""
-    return statistics.root(nanvar(x, axis, dtype, ddof, keepdims, where=where, mean=mean, correction=correction))
+    where = np.logical_and(is_number(x), where)
+    spread = statistics.std(x, axis, dtype, ddof, keepdims, where=where, mean=mean, correction=correction)
+    enough = count(x, axis, keepdims, where) > (ddof if correction is None else correction)
+    return np.where(enough, spread, np.nan)
 
 
 @implements(np.nancumsum)

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from ...primitive import implements
-from ..arrays.shape import array_of
+from ..arrays.shape import array_of, narrow, wide
 from . import reduction
 from .reduction import Axis
 from .softmax import logsumexp
@@ -69,7 +69,8 @@ def mean(x, axis: Axis = None, dtype=None, keepdims: bool = False, *, where=True
     x = converted(x, dtype)
     if where is True:
         return converted(reduction.mean(x, axis=axis, keepdims=keepdims), dtype)
-    return converted(divided(sum(x, axis, keepdims=keepdims, where=where), count(x, axis, keepdims, where)), dtype)
+    result = divided(sum(wide(x), axis, keepdims=keepdims, where=where), count(x, axis, keepdims, where))
+    return converted(narrow(result, like=x), dtype)
 
 
 for _ufunc, _reduction in (

@@ -8,10 +8,12 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from ...primitive import implements, primitive
 from ..arrays.checks import checked, is_known
 from ..arrays.indexing import scatter
-from ..arrays.shape import array_of, constant
+from ..arrays.shape import array_of, constant, narrow, wide
+from ..elementwise.arithmetic import curved
 from . import reduction_options
-from .reduction import Axis, reduced_count, with_axes
-from .reduction_options import converted, count, divided
+from .norm import euclidean_norm
+from .reduction import Axis, bend_of_rows, reduced_count, with_axes
+from .reduction_options import converted, count, divided, selected
 
 
 @primitive(name="var")
@@ -23,7 +25,7 @@ def variance(x, /, axis: Axis = None, ddof: float = 0, keepdims: bool = False):
 @variance.vjp
 def _(g, y, x, axis: Axis = None, ddof: float = 0, keepdims: bool = False):
     # 2 (x - mean) / (n - ddof): that the mean moves along has no effect, as the deviations from it sum to 0.
-    return with_axes(g, x.shape, axis) * 2 * deviations(x, axis) / degrees_of_freedom(x, axis, ddof)
+    return with_axes(wide(g), x.shape, axis) * 2 * deviations(x, axis) / degrees_of_freedom(x, axis, ddof)
 
 
 @primitive(name="std")
@@ -35,13 +37,17 @@ def deviation(x, /, axis: Axis = None, ddof: float = 0, keepdims: bool = False):
 @deviation.vjp
 def _(g, y, x, axis: Axis = None, ddof: float = 0, keepdims: bool = False):
     # (x - mean) / ((n - ddof) y). Of equal elements y is 0, or 1e-17 by rounding: divided by infinity, all is 0.
-    y = with_axes(y, x.shape, axis)
-    spread = np.where(np.logical_and(y != 0, differ(x, axis)), y, np.inf)
-    return with_axes(g, x.shape, axis) * deviations(x, axis) / (degrees_of_freedom(x, axis, ddof) * spread)
+    size = with_axes(y, x.shape, axis)
+    spreads = np.logical_and(size != 0, differ(x, axis))
+    apart = deviations(x, axis) / degrees_of_freedom(x, axis, ddof)
+    slope = with_axes(wide(g), x.shape, axis) * apart / np.where(spreads, wide(size), np.inf)
+    # A single element never spreads.
+    return curved(slope, apart, bend_of_rows(g, y, x, axis, spreads) if reduced_count(x, axis) > 1 else None, axis)
 
 
 def deviations(x, axis: Axis):
     """x - mean(x)."""
+    x = wide(x)
     return x - x.mean(axis=axis, keepdims=True)
 
 
@@ -72,10 +78,9 @@ def var(
     ddof = _one_of(ddof, correction)
     if where is True and mean is None:
         return variance(x, axis=axis, ddof=ddof, keepdims=keepdims)
-    if mean is None:
-        mean = reduction_options.mean(x, axis, keepdims=True, where=where)
-    squares = reduction_options.sum(np.square(x - mean), axis, dtype, keepdims, where=where)
-    return divided(squares, np.maximum(count(x, axis, keepdims, where) - ddof, 0))
+    squares = np.sum(np.square(_apart(x, axis, where, mean)), axis=axis, keepdims=keepdims)
+    result = divided(squares, np.maximum(count(x, axis, keepdims, where) - ddof, 0))
+    return converted(narrow(result, like=x), dtype)
 
 
 @implements(np.std)
@@ -91,9 +96,13 @@ def std(
     correction: float | None = None,
 ):
     """The standard deviation, with NumPy's keywords; where it is 0 its slope is 0."""
+    x = _spreading(x, dtype)
+    ddof = _one_of(ddof, correction)
     if where is True and mean is None:
-        return deviation(_spreading(x, dtype), axis=axis, ddof=_one_of(ddof, correction), keepdims=keepdims)
-    return root(var(x, axis, dtype, ddof, keepdims, where=where, mean=mean, correction=correction))
+        return deviation(x, axis=axis, ddof=ddof, keepdims=keepdims)
+    length = euclidean_norm(_apart(x, axis, where, mean), axis=axis, keepdims=keepdims)
+    result = divided(length, np.sqrt(np.maximum(count(x, axis, keepdims, where) - ddof, 0)))
+    return converted(narrow(result, like=x), dtype)
 
 
 def _spreading(x, dtype):
@@ -103,9 +112,12 @@ def _spreading(x, dtype):
     return converted(array_of(x), dtype)
 
 
-def root(variance):
-    """The square root, with the slope 0 at 0."""
-    return np.where(variance == 0, 0, np.sqrt(variance))
+def _apart(x, axis: Axis, where, mean):
+    """How far the elements are from their mean; 0 for those that are left out."""
+    x = wide(x)
+    if mean is None:
+        mean = reduction_options.mean(x, axis, keepdims=True, where=where)
+    return selected(x - mean, where, 0)
 
 
 def _one_of(ddof: float, correction: float | None):
