@@ -132,7 +132,7 @@ def average(x, axis: Axis = None, weights=None, returned: bool = False, *, keepd
     x = array_of(x)
     if weights is None:
         result = np.mean(x, axis=axis, keepdims=keepdims)
-        total = np.asarray(reduced_count(x, axis), result.dtype)
+        total = np.asarray(reduced_count(x, axis))
     else:
         weights = _along(array_of(weights), x, axis)
         total = np.sum(weights, axis=axis, keepdims=keepdims)
