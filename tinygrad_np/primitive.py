@@ -57,7 +57,7 @@ class Primitive:
     Attributes: `name`; `forward`, the rule that computes the result; `rules`, a vjp for each index of an input;
     `differentiable`, whether there are any; `inputs`, the number of array inputs, None if any number; `parameters`, the
     names of the other arguments; `elementwise`, whether each element of the result depends on the same element of the
-    broadcast inputs alone.
+    broadcast inputs alone; `asks`, whether its rules tell what nobody used from what has the gradient 0.
     """
 
     def __init__(
@@ -66,7 +66,9 @@ class Primitive:
         name: str | None = None,
         elementwise: bool = False,
         saves: str | None = None,
+        asks: bool = False,
     ) -> None:
+        self.asks = asks
         self.forward = forward
         self.elementwise = elementwise
         self.saves = saves
@@ -75,6 +77,7 @@ class Primitive:
         self.rules: dict[int, Rule] = {}
         self.rule_for_each: Rule | None = None
         self.selections: dict[int, Rule] = {}
+        self.on_request: set[int] = set()
         self.signature = inspect.signature(forward)
         self.inputs, self.parameters = _split_signature(self.signature)
         self.plans: dict[int, Plan] = {}
@@ -139,11 +142,16 @@ class Primitive:
 
         return keep
 
-    def selects(self, index: int) -> Callable[[Rule], Rule]:
-        """Say, by a rule of the inputs, which elements of one the result takes: the others' gradient is exactly 0."""
+    def selects(self, index: int, *, on_request: bool = False) -> Callable[[Rule], Rule]:
+        """Say, by a rule of the inputs, which elements of one the result takes: the others' gradient is exactly 0.
+
+        What is told `on_request` is told only to the rules of primitives that ask.
+        """
 
         def keep(rule: Rule) -> Rule:
             self.selections[index] = rule
+            if on_request:
+                self.on_request.add(index)
             return rule
 
         return keep
@@ -188,7 +196,7 @@ def primitive(forward: Rule, /) -> Primitive: ...
 
 @overload
 def primitive(
-    *, name: str | None = None, elementwise: bool = False, saves: str | None = None
+    *, name: str | None = None, elementwise: bool = False, saves: str | None = None, asks: bool = False
 ) -> Callable[[Rule], Primitive]: ...
 
 
@@ -199,13 +207,14 @@ def primitive(
     name: str | None = None,
     elementwise: bool = False,
     saves: str | None = None,
+    asks: bool = False,
 ) -> Primitive | Callable[[Rule], Primitive]:
     """Make an operation of a NumPy function; give it its gradient with `.vjp`.
 
     The array inputs are the arguments before `/`, or without one all that have no default; the others are parameters.
     `name` is the operation's name where it is not the function's; `elementwise` says that each element of the result
     depends on the same element of the inputs alone (see Primitive); `saves="shapes"` that the rules of an operation of
-    any number of inputs read nothing but their shapes.
+    any number of inputs read nothing but their shapes; `asks` that they tell what nobody used (see Primitive).
 
     >>> import numpy as np, tinygrad_np as tg
     >>> @tg.primitive
@@ -220,8 +229,8 @@ def primitive(
     12.0
     """
     if forward is None:
-        return lambda function: Primitive(function, name, elementwise, saves)
-    return Primitive(forward, name, elementwise, saves)
+        return lambda function: Primitive(function, name, elementwise, saves, asks)
+    return Primitive(forward, name, elementwise, saves, asks)
 
 
 NUMPY: dict[Any, Callable[..., Any]] = {}

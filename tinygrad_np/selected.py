@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Node
-from .primitive import Plan, Rule
+from .primitive import Plan, Primitive, Rule
 from .unbroadcast import unbroadcast
 
 Masks = dict[Node, Any]
@@ -41,7 +41,7 @@ class Selection:
     def only(self, index: int, rule: Rule, contribution: Any) -> Any:
         """The contribution to an input, with exactly 0 where nothing selected reaches it."""
         parent, mask = self.node.inputs[index], self.mask
-        selects = self.primitive.selections.get(index)
+        selects = _choices(self.node, self.primitive).get(index)
         if selects is None and (mask is None or (parent.plan is None and _is_finite(contribution))):
             return contribution
         if mask is not None and not self.primitive.elementwise:
@@ -51,7 +51,8 @@ class Selection:
             chosen = selects(*self.saved[1:], **self.node.parameters)
             mask = chosen if mask is None else np.logical_and(mask, chosen)
             mask = np.broadcast_to(mask, contribution.shape)
-        self.found[index] = _fitted(mask, parent.shape, self.node)
+        if not self.primitive.asks:
+            self.found[index] = _fitted(mask, parent.shape, self.node)
         if self.mask is None:
             return contribution
         return np.where(_fitted(mask, contribution.shape, self.node), contribution, 0)
@@ -74,10 +75,32 @@ def selection_at(node: Node, masks: Masks) -> Selection | None:
     mask, plan, saved = masks.pop(node, None), node.plan, node.saved
     if plan is None or saved is None:
         return None
-    choices = plan.primitive.selections.values()
+    choices = _choices(node, plan.primitive).values()
     if not masks and mask is None and all(_is_all(chosen(*saved[1:], **node.parameters)) for chosen in choices):
         return None
     return Selection(node, plan, saved, mask, masks)
+
+
+def _choices(node: Node, primitive: Primitive) -> dict[int, Rule]:
+    """What the primitive tells of the choices it makes, without what was not requested."""
+    selections = primitive.selections
+    if primitive.on_request and not _is_asked(node):
+        return {index: rule for index, rule in selections.items() if index not in primitive.on_request}
+    return selections
+
+
+def _is_asked(node: Node) -> bool:
+    """Whether what a node took elements of is, but for its shape and order, the result of a primitive that asks."""
+    while type(node) is Node and node.plan is not None:
+        if node.plan.primitive.asks:
+            return True
+        if node.operation not in _VIEWS:
+            return False
+        node = node.inputs[0]
+    return False
+
+
+_VIEWS = frozenset({"getitem", "transpose", "swapaxes", "reshape"})
 
 
 def _fitted(mask: Any, shape: tuple[int, ...], node: Node) -> Any:
