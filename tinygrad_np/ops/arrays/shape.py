@@ -22,6 +22,17 @@ def constant(value, name: str):
     return value
 
 
+def precise(x, like):
+    """x in the dtype of the result that it went into: an int8 or a half has no logarithm of its own that would do."""
+    dtype = getattr(x, "dtype", None)
+    return x.astype(like.dtype) if isinstance(dtype, np.dtype) and dtype != like.dtype else x
+
+
+def common_dtype(values):
+    """The dtype that NumPy gives what is made of all these; single numbers of Python's have none of their own."""
+    return np.result_type(*(one if type(one) in (int, float, bool) else array_of(one).dtype for one in values))
+
+
 HALF = np.dtype(np.float16)
 
 

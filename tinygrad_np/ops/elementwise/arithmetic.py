@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...primitive import implements, primitive
-from ..arrays.shape import astype
+from ..arrays.shape import astype, precise
 
 
 @primitive(elementwise=True)
@@ -118,6 +118,7 @@ def power(a, b):
 def _(g, y, a, b):
     if isinstance(b, int | float):
         return g if b == 1 else g * (b * a ** (b - 1)) if b else np.zeros_like(g)
+    a, b = precise(a, like=y), precise(b, like=y)
     # a**0 is flat at a = 0 too, where b a**(b - 1) is 0 times infinity; what `where` does not take is not looked at.
     with np.errstate(divide="ignore", invalid="ignore"):
         return g * np.where((a == 0) & (b == 0), 0, b * a ** (b - 1))
@@ -127,7 +128,7 @@ def _(g, y, a, b):
 def _(g, y, a, b):
     if isinstance(a, int | float) and a > 0:
         return g * (y * math.log(a))
-    return g * power_log(a, b, 1)
+    return g * power_log(precise(a, like=y), precise(b, like=y), 1)
 
 
 @primitive(elementwise=True)

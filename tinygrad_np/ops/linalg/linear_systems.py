@@ -62,8 +62,11 @@ def _(g, y, a, rcond=1e-15):
         return _truncated(g, a, rcond)
     # dY = -Y dA Y + Y Y^T dA^T (I - A Y) + (I - Y A) dA^T Y^T Y, where I - A Y and I - Y A project.
     y_t, g_t = transposed(y), transposed(g)
-    beyond_columns = (g_t - a @ (y @ g_t)) @ y @ y_t
-    beyond_rows = y_t @ y @ (g_t - (g_t @ y) @ a)
+    # Of a full rank nothing lies beyond, and what rounding leaves there would be multiplied by Y twice.
+    s = np.linalg.svdvals(a)
+    rank = np.sum(s > np.maximum(rcond, 0)[..., None] * s[..., :1], axis=-1)[..., None, None]
+    beyond_columns = np.where(rank < a.shape[-2], (g_t - a @ (y @ g_t)) @ y @ y_t, 0)
+    beyond_rows = np.where(rank < a.shape[-1], y_t @ y @ (g_t - (g_t @ y) @ a), 0)
     return -y_t @ g @ y_t + beyond_columns + beyond_rows
 
 

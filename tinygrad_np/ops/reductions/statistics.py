@@ -135,6 +135,8 @@ def average(x, axis: Axis = None, weights=None, returned: bool = False, *, keepd
         total = np.asarray(reduced_count(x, axis))
     else:
         weights = _along(array_of(weights), x, axis)
+        dtype = np.result_type(x.dtype, weights.dtype, *([] if x.dtype.kind == "f" else [np.float64]))
+        x, weights = converted(x, dtype), converted(weights, dtype)
         total = np.sum(weights, axis=axis, keepdims=keepdims)
         if is_known(zero := np.any(total == 0)):
             total = checked(total, zero, "the weights sum to zero, and nothing can be divided by that")
