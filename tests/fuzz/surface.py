@@ -208,10 +208,8 @@ def rearranged(d: Draw) -> Call:
     narrow = d.one_of(int, np.int8, np.uint8, np.uint64)
     k = narrow(d.integer(0, 2))
     length = x.shape[one]
-    places = d.random.integers(0, max(length, 1), d.shape(0, 2, empty=False)).astype(
-    border = d.one_of(0, 2.5)
-        d.one_of(np.int8, np.uint8, np.int64)
-    )
+    border, whole = d.one_of(0, 2.5), d.one_of(np.int8, np.uint8, np.int64)
+    places = d.random.integers(0, max(length, 1), d.shape(0, 2, empty=False)).astype(whole)
     counts = d.random.integers(0, 3, length).astype(d.one_of(np.uint8, np.int64))
     choices: list[Callable[[Any], Any]] = [
         lambda x: np.roll(x, k, axis),
