@@ -43,9 +43,9 @@ def _slopes(g: Node | None, y: Node | None, seed: Any, alone: bool) -> Any:
     if g is None or y is None or not g.requires_grad:
         return 0
     reached = ancestors(g)
-    norms = [node for node in reached if node.plan is not None and node.operation in NORMS]
-    leaves = [node for node in set(ancestors(y)).intersection(reached) if node.plan is None and alone]
-    arrived = _gradients(g, norms + leaves, seed)
+    norms = {node for node in reached if node.plan is not None and node.operation in NORMS}
+    leaves = {node for node in set(ancestors(y)).intersection(reached) if node.plan is None and alone}
+    arrived = _gradients(g, norms | leaves, seed)
     slopes: Any = 0
     otherwise: Any = False
     for node, gradient in arrived.items():
@@ -65,9 +65,9 @@ def _slopes(g: Node | None, y: Node | None, seed: Any, alone: bool) -> Any:
     return np.where(otherwise, np.nan, slopes)
 
 
-def _gradients(root: Node, targets: list[Node], seed: Any) -> dict[Node, Any]:
+def _gradients(root: Node, targets: set[Node], seed: Any) -> dict[Node, Any]:
     """What arrives at each of the targets."""
-    nodes = between(root, targets)
+    nodes = between(root, list(targets))
     steps = backward_steps(root, seed, nodes=nodes) if nodes else ()
     return {node: upstream for node, upstream, _ in steps if node in targets}
 
