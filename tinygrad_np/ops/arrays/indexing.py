@@ -73,9 +73,7 @@ def _(g, y, x, index):
 
 @getitem.selects(0, on_request=True)
 def _(x, index):
-    chosen = np.zeros(x.shape, bool)
-    chosen[index] = True
-    return chosen
+    return scatter(np.ones(()), index=index, shape=x.shape) != 0
 
 
 @primitive
