@@ -13,7 +13,7 @@ import tinygrad_np
 PACKAGE = Path(tinygrad_np.__file__).parent
 FLOORS = [
     {"errors", "frames"},
-    {"primitive", "exposure"},
+    {"advice", "primitive", "exposure"},
     {"formula"},
     {"ops"},
     {"graph"},
@@ -38,7 +38,7 @@ CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal"]
 BUDGETS = {"ops": 6200, "program": 6400, "check": 2400, "draw": 900}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
-CORE_BUDGET = 3150
+CORE_BUDGET = 3520
 """Lines of the files right below the package."""
 
 LONGEST = 400
