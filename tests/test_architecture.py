@@ -18,8 +18,11 @@ FLOORS = [
     {"formula"},
     {"ops"},
     {"graph"},
+    {"unbroadcast"},
+    {"selected"},
     {"engine", "dispatch", "methods", "operands"},
     {"operators", "record"},
+    {"curvature"},
     {"tensor"},
     {"tree"},
     {"call"},
@@ -33,10 +36,10 @@ FLOORS = [
 CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal"]
 """The chapters of ops/: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 6100, "program": 6400, "check": 3300, "draw": 900}
+BUDGETS = {"ops": 6200, "program": 6400, "check": 3300, "draw": 900}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
-CORE_BUDGET = 3800
+CORE_BUDGET = 4000
 """Lines of the files right below the package."""
 
 LONGEST = 400

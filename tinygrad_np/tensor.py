@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .advice import instead_of_array, instead_of_copy
+from .curvature import bend
 from .dispatch import array_function, array_ufunc
 from .engine import backward_steps
 from .errors import (
@@ -64,6 +65,7 @@ class Tensor(Recorded, Operators):
     __slots__ = ()
 
     __primitive__ = staticmethod(record)
+    __bend__ = bend
 
     def __init__(self, data: Any, *, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
         array = own_array(data, dtype)
