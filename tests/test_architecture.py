@@ -11,13 +11,14 @@ import tinygrad_np
 
 PACKAGE = Path(tinygrad_np.__file__).parent
 FLOORS = [
-    {"errors", "frames"},
+    {"errors", "frames", "instructions"},
     {"primitive", "exposure"},
     {"formula"},
     {"ops"},
     {"graph"},
     {"engine", "dispatch", "methods"},
     {"operators", "record"},
+    {"reading", "updates"},
     {"tensor"},
     {"tree"},
     {"call"},

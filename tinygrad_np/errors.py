@@ -101,6 +101,14 @@ class CaptureError(TinygradError, RuntimeError):
         return self.whole(error, rule, arguments, parameters, of)
 
 
+class UnknownNameError(TinygradError, AttributeError):
+    """A name that this package, or a Tensor, does not have, as Python's AttributeError."""
+
+
+class LostGradientWarning(UserWarning):
+    """A gradient is 0 because a value was read off as a plain number or array on the way."""
+
+
 class WrongGradientError(TinygradError, AssertionError):
     """A gradient is not right, or can't be checked; the message is the printed report."""
 

@@ -11,7 +11,6 @@ a graph backward is to walk it by falling number.
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 from collections.abc import Callable
 from contextlib import ContextDecorator
@@ -20,6 +19,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from .exposure import Exposure
+from .frames import place_of
 from .primitive import Plan
 
 clock = itertools.count(1)
@@ -118,7 +118,7 @@ class Node:
     @property
     def place(self) -> str:
         """File and line, as a sentence says it."""
-        return f"{os.path.basename(self.file)} line {self.line}"
+        return place_of(self.file, self.line)
 
     def __repr__(self) -> str:
         return f"<node {self.number}: {self.operation} {self.shape}{f' {self.name}' if self.name else ''}>"
@@ -130,6 +130,12 @@ class _State(threading.local):
     recording = True
     observer: Callable[[Node, Any], None] | None = None
     """Is told each upstream gradient that arrives at a node; a capture names gradients by it."""
+
+    def __init__(self) -> None:
+        self.reads: dict[tuple[int, int], Any] = {}
+        """Where values were read off as plain numbers or arrays (see reading.py)."""
+        self.in_call = False
+        """Whether the function of a transform is running."""
 
 
 state = _State()

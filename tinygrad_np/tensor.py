@@ -31,10 +31,13 @@ from .errors import (
 )
 from .exposure import ALONE, ALONE_IN_SETTER, Exposure
 from .frames import user_place
-from .graph import NOT_KEPT, Node, clock
+from .graph import NOT_KEPT, Node, clock, state
+from .instructions import is_computed_with
 from .operators import Operators
 from .ops.arrays import indexing
+from .reading import note_number, note_read, where_it_was_lost
 from .record import Recorded, leaf_of, make_tensor, own_array, own_gradient, record, results_are
+from .updates import no_gradient_yet, updated
 
 _float64 = np.dtype(np.float64)
 
@@ -61,14 +64,12 @@ class Tensor(Recorded, Operators):
     __slots__ = ()
 
     __primitive__ = staticmethod(record)
+    __update__ = updated
 
     def __init__(self, data: Any, *, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
         array = own_array(data, dtype)
         if requires_grad and array.dtype.kind != "f":
-            raise DTypeError(
-                f"{describe(array.shape, array.dtype, name)} can't require a gradient, {user_place()}: only floating "
-                "dtypes have one; write its values as 1.0 instead of 1, or give dtype=float."
-            )
+            raise _only_floating(describe(array.shape, array.dtype, name))
         self._data = array
         self._node = leaf_of(array, requires_grad)._node
         self._noted().name = name
@@ -83,6 +84,8 @@ class Tensor(Recorded, Operators):
                 return self._data[...]
             self._data = np.array(self._data)
         node = self._noted()
+        if state.in_call and node.requires_grad:
+            note_read(node, ".data", 2)
         if node.exposure is None:
             node.exposure = Exposure()
         in_use = (
@@ -124,7 +127,12 @@ class Tensor(Recorded, Operators):
     def grad(self) -> Any:
         """The gradient that backward passes have added up here: an array, or None."""
         grad = None if self._node is None else self._node.grad
-        return None if grad is NOT_KEPT else grad
+        if grad is None or grad is NOT_KEPT:
+            frame = sys._getframe(1)
+            if is_computed_with(frame.f_code, frame.f_lasti):
+                raise no_gradient_yet(self)
+            return None
+        return grad
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -171,8 +179,21 @@ class Tensor(Recorded, Operators):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether a gradient flows to this tensor."""
+        """Whether a gradient flows to this tensor; set it on a leaf, to freeze and to thaw a parameter."""
         return self._node is not None and self._node.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value == self.requires_grad:
+            return
+        if not self.is_leaf:
+            raise NotRecordedError(
+                f"{self._described()} can't be frozen, {user_place()}: it is not a leaf, it was computed from tensors "
+                "that require a gradient; freeze those, or go on with t.detach()."
+            )
+        if value and self.dtype.kind != "f":
+            raise _only_floating(self._described())
+        self._noted().requires_grad = bool(value)
 
     @property
     def is_leaf(self) -> bool:
@@ -188,37 +209,47 @@ class Tensor(Recorded, Operators):
 
     def numpy(self) -> Any:
         """A copy of the array."""
+        self._read_off(".numpy()")
         return np.array(self._data) if isinstance(self._data, np.generic) else self._data.copy()
 
     def item(self) -> Any:
         """The value of a one-element tensor, as a Python number."""
+        self._read_off(".item()")
+        return self._number()
+
+    def _number(self) -> Any:
         if self._data.size != 1:
             raise ShapeError(f"{self._described()} is not one number, {user_place()}; only a one-element tensor is.")
         return self._data.item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
+        self._read_off(".tolist()")
         return self._data.tolist()
 
     def detach(self) -> Tensor:
         """The same values as a constant: no gradient flows through it."""
+        self._read_off(".detach()")
         return make_tensor(self._data.copy(), None)
 
+    def _read_off(self, how: str) -> None:
+        if self._node is not None and self._node.requires_grad:
+            note_read(self._node, how, 3)
+
     def __float__(self) -> float:
-        if self.requires_grad and sys._getframe(1).f_globals.get("__name__", "").startswith("numpy."):
-            raise NoGradientError(
-                f"a function of NumPy was to read {self._described()} as a number, {user_place()}, which would drop "
-                "its gradient silently; give its other arguments as Tensors, or t.item() if no gradient is wanted."
-            )
-        return float(self.item())
+        if self._node is not None and self._node.requires_grad:
+            note_number(self._node, "float()")
+        return float(self._number())
 
     def __int__(self) -> int:
-        return int(self.item())
+        if self._node is not None and self._node.requires_grad:
+            note_number(self._node, "int()")
+        return int(self._number())
 
     def __index__(self) -> int:
         if self._data.dtype.kind not in "iu":
             raise DTypeError(f"{self._described()} is no integer, and can't be an index, {user_place()}.")
-        return int(self.item())
+        return int(self._number())
 
     def __bool__(self) -> bool:
         if self._data.size != 1:
@@ -246,15 +277,16 @@ class Tensor(Recorded, Operators):
         return f"Tensor({values}{dtype}{', requires_grad=True' if self.requires_grad else ''}{name})"
 
     def __reduce__(self) -> Any:
-        if self.requires_grad and self._noted().grad is NOT_KEPT:
+        if self.requires_grad and (not self.is_leaf or self._noted().grad is NOT_KEPT):
             raise NoGradientError(
-                f"{self._described()} was to be copied or pickled, {user_place()}, which would drop what it was "
-                "computed from; copy its leaves, or t.detach()."
+                f"{self._described()} can't be copied or pickled, {user_place()}: it would lose what it was computed "
+                "from, and its gradient with it. Copy the leaves that it was computed from, or keep t.detach() where no "
+                "gradient is wanted: an object that holds on to it, as a model to its last activation, is then copied too."
             )
-        return _restored, (self._data, self.requires_grad, self.name)
+        return _restored, (self._data, self.requires_grad, self.name, self.grad)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec else str(self)
+        return format(self._number(), spec) if spec else str(self)
 
     # Gradients.
 
@@ -274,12 +306,14 @@ class Tensor(Recorded, Operators):
         arrived = [
             (leaf, upstream)
             for leaf, upstream, _ in backward_steps(node, seed, release=not retain_graph)
-            if leaf.grad is not NOT_KEPT
+            if leaf.grad is not NOT_KEPT and leaf.requires_grad
         ]
         shared = {id(seed)}
         for leaf, upstream in arrived:
             leaf.awaited = retain_graph
             leaf.grad = own_gradient(upstream, shared) if leaf.grad is None else leaf.grad + upstream
+        if not state.in_call:
+            state.reads.clear()
 
     def _seed(self, gradient: Any) -> Any:
         """The gradient that a backward pass from here starts with."""
@@ -303,8 +337,9 @@ class Tensor(Recorded, Operators):
     def _recorded(self, what: str) -> Node:
         if self._node is None or not self._node.requires_grad:
             raise NotRecordedError(
-                f"{what} of {self._described()}, {user_place()}: nothing that requires a gradient leads to it; "
-                "make the parameters with requires_grad=True, and compute outside of no_grad()."
+                f"{what} of {self._described()}, {user_place()}: nothing that requires a gradient leads to it; make the "
+                "parameters with requires_grad=True, and compute outside of no_grad(); an update `W = W - ...` inside "
+                f"no_grad() makes a constant of W, `W -= ...` does not.{where_it_was_lost()}"
             )
         return self._node
 
@@ -351,5 +386,15 @@ class Tensor(Recorded, Operators):
         return describe(self.shape, self.dtype, self.name)
 
 
-def _restored(data: Any, requires_grad: bool, name: str | None) -> Tensor:
-    return Tensor(data, requires_grad=requires_grad, name=name)
+def _only_floating(described: str) -> DTypeError:
+    return DTypeError(
+        f"{described} can't require a gradient, {user_place()}: only floating dtypes have one; write its values as 1.0 "
+        "instead of 1, or give dtype=float."
+    )
+
+
+def _restored(data: Any, requires_grad: bool, name: str | None, grad: Any = None) -> Tensor:
+    tensor = Tensor(data, requires_grad=requires_grad, name=name)
+    if grad is not None:
+        tensor.grad = grad
+    return tensor
