@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 
 from .engine import backward_steps
-from .errors import DTypeError, GradientShapeError, NonScalarError, ShapeError, describe
+from .errors import DTypeError, GradientShapeError, NonScalarError, ShapeError, TinygradError, describe
 from .frames import user_place
 from .graph import NOT_KEPT, Node, between, enable_grad, state
 from .ops.arrays.shape import identity
 from .record import leaf_of, make_tensor, own_array, own_gradient, record
 from .tensor import Tensor
-from .tree import Rebuild, flatten
+from .reading import reads_within, warn_of_lost
+from .tree import Rebuild, flatten, leaf_paths
 
 Function = Callable[..., Any]
 
@@ -35,19 +36,26 @@ class Call:
         self.caller_records = state.recording
         self.is_single = not isinstance(argnums, Sequence)
         self.variables: list[Tensor] = []
-        self.trees: list[tuple[int, Rebuild]] = []
+        self.names: list[str] = []
+        self.trees: list[tuple[list[Any], Rebuild]] = []
         self.given_tensors = False
         given = list(arguments)
         for argnum in _places(argnums, len(arguments)):
             leaves, rebuild = flatten(arguments[argnum])
-            variables = [self._variable(leaf) for leaf in leaves]
-            self.variables += variables
-            self.trees.append((len(variables), rebuild))
-            given[argnum] = rebuild(variables)
-        with enable_grad():
-            self.result = f(*given, **keywords)
+            names = leaf_paths(arguments[argnum], _name_of(f, argnum))
+            mixed = [
+                leaf if len(leaves) > 1 and _is_left_alone(leaf) else self._variable(leaf, name)
+                for leaf, name in zip(leaves, names, strict=True)
+            ]
+            chosen = [(one, name) for one, name in zip(mixed, names, strict=True) if isinstance(one, Tensor)]
+            self.variables += [variable for variable, _ in chosen]
+            self.names += [name for _, name in chosen]
+            self.trees.append((mixed, rebuild))
+            given[argnum] = rebuild(mixed)
+        with enable_grad(), reads_within(self.variables) as self.reads:
+            self.result = _run(f, given, keywords)
 
-    def _variable(self, leaf: Any) -> Tensor:
+    def _variable(self, leaf: Any, name: str) -> Tensor:
         """A Tensor of this call's own; connected to the one given if a gradient may flow on to it."""
         if isinstance(leaf, Tensor):
             self.given_tensors = True
@@ -56,13 +64,27 @@ class Call:
         array = leaf if isinstance(leaf, np.ndarray) else own_array(leaf, None)
         if array.dtype.kind != "f":
             raise DTypeError(
-                f"a derivative with respect to {describe(array.shape, array.dtype, getattr(leaf, 'name', None))}, "
-                f"{user_place()}: only floating dtypes have one; write 1.0 instead of 1."
+                f"a derivative with respect to {describe(array.shape, array.dtype, getattr(leaf, 'name', None) or name)}, "
+                f"{user_place()}: only floating dtypes have one; write 1.0 instead of 1, or keep it out of the argument."
             )
         variable = leaf_of(array, requires_grad=True)
         # It is no leaf of the user's: a copy or a pickle of it would be cut off from this call.
         variable._noted().grad = NOT_KEPT
         return variable
+
+    def warn_of_lost(self, outputs: Sequence[Tensor]) -> None:
+        """Warn of a variable to which nothing leads from the outputs, and whose value was read off on the way."""
+        if self.reads:
+            warn_of_lost(self.reads, outputs, [*zip(self.names, self.variables, strict=True)])
+            self.reads.clear()
+
+    def of_variables(self, trees: Sequence[Any]) -> list[Any]:
+        """The leaves of other trees of the arguments' shape that stand where the variables do."""
+        leaves = flatten(trees)[0]
+        mixed = [leaf for part, _ in self.trees for leaf in part]
+        if len(leaves) != len(mixed):
+            return leaves
+        return [leaf for leaf, one in zip(leaves, mixed, strict=True) if isinstance(one, Tensor)]
 
     def close(self, more: Sequence[Tensor] = ()) -> None:
         """Make constants of the variables that are this call's alone: what is handed out leads nowhere through them."""
@@ -93,7 +115,10 @@ class Call:
     def in_trees(self, gradients: list[Any]) -> Any:
         """The gradients in the trees of the arguments: a tuple of them, or the only one."""
         source = iter([self.handed_out(gradient) for gradient in gradients])
-        trees = tuple(rebuild([next(source) for _ in range(count)]) for count, rebuild in self.trees)
+        trees = tuple(
+            rebuild([next(source) if isinstance(leaf, Tensor) else leaf for leaf in mixed])
+            for mixed, rebuild in self.trees
+        )
         return trees[0] if self.is_single else trees
 
     def handed_out(self, value: Any) -> Any:
@@ -103,6 +128,29 @@ class Call:
         if self.is_recorded([value]):
             return value
         return value.detach() if self.given_tensors else value.numpy()
+
+
+def _run(f: Function, given: list[Any], keywords: Any) -> Any:
+    """What f returns; where NumPy hid the sentence that a Tensor refused it with, that sentence."""
+    try:
+        return f(*given, **keywords)
+    except ValueError as error:
+        refused = error.__cause__
+        if isinstance(error, TinygradError) or not isinstance(refused, TinygradError):
+            raise
+        raise refused.with_traceback(error.__traceback__) from None
+
+
+def _is_left_alone(leaf: Any) -> bool:
+    """Whether a leaf of a tree is no number to differentiate: a text, an integer, a truth, a function."""
+    return isinstance(leaf, str | bytes | int | np.integer | np.bool) or (callable(leaf) and not hasattr(leaf, "dtype"))
+
+
+def _name_of(f: Function, argnum: int) -> str:
+    """What f calls an argument."""
+    code = getattr(f, "__code__", None)
+    named = code is not None and argnum < code.co_argcount and not hasattr(f, "__self__")
+    return code.co_varnames[argnum] if code is not None and named else f"argument {argnum}"
 
 
 def _places(argnums: int | Sequence[int], count: int) -> list[int]:

@@ -13,6 +13,7 @@ Only how depths differ within one expression matters, so that where a block star
 from __future__ import annotations
 
 import dis
+from bisect import bisect_right
 from itertools import pairwise
 from types import CodeType
 from typing import NamedTuple
@@ -44,7 +45,7 @@ class _Instructions:
 
     def __init__(self, code: CodeType) -> None:
         self.all = list(dis.get_instructions(code))
-        self.index = {instruction.offset: index for index, instruction in enumerate(self.all)}
+        self.offsets = [instruction.offset for instruction in self.all]
         self.readers: dict[int, Reader] = {}
         self.computed_with: dict[int, bool] = {}
         self.before: list[int] = []
@@ -58,6 +59,10 @@ class _Instructions:
                 at_target.setdefault(instruction.argval, depth + _effect(instruction, jump=True))
             depth += _effect(instruction, jump=False)
             self.after.append(depth)
+
+    def at(self, offset: int) -> int:
+        """The index of the instruction at an offset, which may be that of its last cache."""
+        return bisect_right(self.offsets, offset) - 1
 
     def call_at(self, index: int) -> int | None:
         """The instruction that starts the call here (Python 3.11 has two for each), or None if there is none."""
@@ -193,14 +198,14 @@ def reader_at(code: CodeType, instruction: int) -> Reader:
     instructions = _instructions(code)
     reader = instructions.readers.get(instruction)
     if reader is None:
-        reader = instructions.readers[instruction] = instructions.reader(instructions.index[instruction])
+        reader = instructions.readers[instruction] = instructions.reader(instructions.at(instruction))
     return reader
 
 
 def is_only_looked_at(code: CodeType, instruction: int) -> bool:
     """Whether the value that this instruction gives ends in a comparison, in text or in nothing at all."""
     instructions = _instructions(code)
-    index = instructions.index[instruction]
+    index = instructions.at(instruction)
     index += instructions.all[index].opname == "PRECALL"
     return instructions.is_only_looked_at(index, instructions.after[index], set())
 
@@ -210,7 +215,7 @@ def is_computed_with(code: CodeType, instruction: int) -> bool:
     instructions = _instructions(code)
     known = instructions.computed_with
     if instruction not in known:
-        known[instruction] = instructions.is_computed_with(instructions.index[instruction])
+        known[instruction] = instructions.is_computed_with(instructions.at(instruction))
     return known[instruction]
 
 

@@ -67,6 +67,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bo
         call = Call(f, arguments, keywords, argnums)
         result, aux = call.result if has_aux else (call.result, None)
         output = scalar(result)
+        call.warn_of_lost([output])
         gradient = call.in_trees(call.gradients([output], [np.ones(output.shape, output.dtype)]))
         value = call.handed_out(output)
         call.close()
@@ -99,6 +100,7 @@ def vjp(f: Function, *inputs: Any) -> tuple[Any, Function]:
     call = Call(f, tuple(map_tree(unshared, one) for one in inputs), {}, range(len(inputs)))
     outputs, rebuild = floating_outputs(call.result)
     paths = call.paths(outputs)
+    call.warn_of_lost(outputs)
     call.close()
 
     def pullback(g: Any) -> Any:
@@ -120,7 +122,8 @@ def jvp(f: Function, inputs: Sequence[Any], tangents: Sequence[Any]) -> tuple[An
     """
     call = Call(f, together(inputs, "inputs"), {}, range(len(inputs)))
     outputs, rebuild = floating_outputs(call.result)
-    directions = fitting(flatten(together(tangents, "tangents"))[0], call.variables, "jvp", "input")
+    call.warn_of_lost(outputs)
+    directions = fitting(call.of_variables(together(tangents, "tangents")), call.variables, "jvp", "input")
     with enable_grad():
         seeds = [leaf_of(np.zeros(output.shape, output.dtype), requires_grad=True) for output in outputs]
         pulled = call.gradients(outputs, seeds, recorded=True)
@@ -141,7 +144,8 @@ def hvp(f: Function, inputs: Sequence[Any], tangents: Sequence[Any]) -> tuple[An
     """
     call = Call(f, together(inputs, "inputs"), {}, range(len(inputs)))
     output = scalar(call.result)
-    directions = fitting(flatten(together(tangents, "tangents"))[0], call.variables, "hvp", "input")
+    call.warn_of_lost([output])
+    directions = fitting(call.of_variables(together(tangents, "tangents")), call.variables, "hvp", "input")
     with enable_grad():
         gradients = call.gradients([output], [np.ones(output.shape, output.dtype)], recorded=True)
     recorded = call.is_recorded([output, *directions])
@@ -166,6 +170,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     def derivative(*arguments: Any, **keywords: Any) -> Any:
         call = Call(f, arguments, keywords, argnums)
         outputs, rebuild = floating_outputs(call.result)
+        call.warn_of_lost(outputs)
         rows = [_jacobian_rows(call, output) for output in outputs]
         call.close()
         return rebuild([call.in_trees(blocks) for blocks in rows])

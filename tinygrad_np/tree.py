@@ -33,6 +33,27 @@ def map_tree(function: Callable[[Any], Any], tree: Any) -> Any:
     return rebuild([function(leaf) for leaf in leaves])
 
 
+def leaf_paths(tree: Any, name: str) -> list[str]:
+    """Where each leaf of the tree called `name` is, in the order of `flatten`.
+
+    >>> leaf_paths({"W": 1.0, "layers": [2.0, 3.0]}, "params")
+    ["params['W']", "params['layers'][0]", "params['layers'][1]"]
+    """
+    if isinstance(tree, dict):
+        parts = [(f"{name}[{key!r}]", part) for key, part in tree.items()]
+    elif isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        parts = [(f"{name}.{field}", part) for field, part in zip(tree._fields, tree, strict=True)]
+    elif isinstance(tree, list | tuple):
+        parts = [(f"{name}[{place}]", part) for place, part in enumerate(tree)]
+    elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        parts = [
+            (f"{name}.{field.name}", getattr(tree, field.name)) for field in dataclasses.fields(tree) if field.init
+        ]
+    else:
+        return [] if tree is None else [name]
+    return [path for where, part in parts for path in leaf_paths(part, where)]
+
+
 def _take_apart(tree: Any, leaves: list[Any]) -> Callable[[Any], Any]:
     if isinstance(tree, dict):
         keys = list(tree)
