@@ -12,6 +12,7 @@ import tinygrad_np
 PACKAGE = Path(tinygrad_np.__file__).parent
 FLOORS = [
     {"errors", "frames", "instructions"},
+    {"hints"},
     {"primitive", "exposure"},
     {"formula"},
     {"ops"},

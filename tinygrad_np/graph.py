@@ -18,8 +18,9 @@ from operator import attrgetter
 from types import CodeType, FrameType
 from typing import Any
 
+from .errors import DTypeError
 from .exposure import Exposure
-from .frames import place_of
+from .frames import place_of, user_place
 from .primitive import Plan
 
 clock = itertools.count(1)
@@ -154,7 +155,13 @@ class no_grad(ContextDecorator):
 
     recording = False
 
-    def __init__(self) -> None:
+    def __init__(self, *function: Any) -> None:
+        if function:
+            name = getattr(function[0], "__name__", repr(function[0]))
+            raise DTypeError(
+                f"no_grad was given {name}, {user_place()}, and takes nothing: write `@tg.no_grad()` above a function, "
+                "with parentheses, or `with tg.no_grad():`."
+            )
         self._before: list[bool] = []
 
     def __enter__(self) -> None:

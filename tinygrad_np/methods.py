@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 
-from .errors import NoGradientError
+from .errors import NoGradientError, describe
 from .frames import user_place
+from .hints import known, refuse, unknown_attribute
 from .ops.arrays import shape as shapes
 from .ops.elementwise import activation, arithmetic, exponential, hyperbolic, real_parts, rounding, selection
 from .ops.linalg import products
@@ -35,6 +36,13 @@ class Methods:
     def mT(self: Same) -> Same:
         """The last two axes swapped."""
         return shapes.swapaxes(self, -1, -2)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            if name.startswith("_"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise unknown_attribute(describe(self.shape, self.dtype, self.name), name)
 
     def exp(self: Same) -> Same:
         """e to the x."""
@@ -72,81 +80,84 @@ class Methods:
         """x where it is positive, slope * x elsewhere."""
         return activation.leaky_relu(self, slope=slope)
 
-    def softmax(self: Same, axis: Axis = -1) -> Same:
+    def softmax(self: Same, axis: Axis = -1, **foreign: Any) -> Same:
         """exp(x) / sum(exp(x)) along an axis."""
+        refuse("softmax", foreign)
         return softmax.softmax(self, axis=axis)
 
-    def log_softmax(self: Same, axis: Axis = -1) -> Same:
+    def log_softmax(self: Same, axis: Axis = -1, **foreign: Any) -> Same:
         """The logarithm of the softmax along an axis."""
+        refuse("log_softmax", foreign)
         return softmax.log_softmax(self, axis=axis)
 
-    def logsumexp(self: Same, axis: Axis = None, keepdims: bool = False) -> Same:
+    def logsumexp(self: Same, axis: Axis = None, keepdims: bool = False, **foreign: Any) -> Same:
         """log(sum(exp(x))), along an axis, several, or all."""
+        refuse("logsumexp", foreign)
         return softmax.logsumexp(self, axis=axis, keepdims=keepdims)
 
     def sum(self: Same, axis: Axis = None, *, keepdims: bool = False, **options: Any) -> Same:
         """The sum of the elements, along an axis, several, or all; `options` are np.sum's: dtype, initial, where."""
         if options:
-            return _np.sum(self, axis, keepdims=keepdims, **options)
+            return _np.sum(self, axis, keepdims=keepdims, **known("sum", options))
         return reduction.sum(self, axis=axis, keepdims=keepdims)
 
     def mean(self: Same, axis: Axis = None, *, keepdims: bool = False, **options: Any) -> Same:
         """The mean of the elements; `options` are np.mean's: dtype, where."""
         if options:
-            return _np.mean(self, axis, keepdims=keepdims, **options)
+            return _np.mean(self, axis, keepdims=keepdims, **known("mean", options))
         return reduction.mean(self, axis=axis, keepdims=keepdims)
 
     def max(self: Same, axis: Axis = None, *, keepdims: bool = False, **options: Any) -> Same:
         """The largest element; several that tie share the gradient. `options` are np.max's: initial, where."""
         if options:
-            return _np.max(self, axis, keepdims=keepdims, **options)
+            return _np.max(self, axis, keepdims=keepdims, **known("max", options))
         return reduction.max(self, axis=axis, keepdims=keepdims)
 
     def min(self: Same, axis: Axis = None, *, keepdims: bool = False, **options: Any) -> Same:
         """The smallest element; several that tie share the gradient. `options` are np.min's: initial, where."""
         if options:
-            return _np.min(self, axis, keepdims=keepdims, **options)
+            return _np.min(self, axis, keepdims=keepdims, **known("min", options))
         return reduction.min(self, axis=axis, keepdims=keepdims)
 
     def prod(self: Same, axis: Axis = None, **options: Any) -> Same:
         """The product of the elements; `options` are np.prod's."""
-        return _np.prod(self, axis, **options)
+        return _np.prod(self, axis, **known("prod", options))
 
     def var(self: Same, axis: Axis = None, **options: Any) -> Same:
         """The variance of the elements; `options` are np.var's: ddof, keepdims and more."""
-        return _np.var(self, axis, **options)
+        return _np.var(self, axis, **known("var", options))
 
     def std(self: Same, axis: Axis = None, **options: Any) -> Same:
         """The standard deviation of the elements; `options` are np.std's: ddof, keepdims and more."""
-        return _np.std(self, axis, **options)
+        return _np.std(self, axis, **known("std", options))
 
     def cumsum(self: Same, axis: int | None = None, **options: Any) -> Same:
         """The sum of all elements so far along an axis; without one, of all in a row."""
-        return _np.cumsum(self, axis, **options)
+        return _np.cumsum(self, axis, **known("cumsum", options))
 
     def cumprod(self: Same, axis: int | None = None, **options: Any) -> Same:
         """The product of all elements so far along an axis; without one, of all in a row."""
-        return _np.cumprod(self, axis, **options)
+        return _np.cumprod(self, axis, **known("cumprod", options))
 
     def any(self, axis: Axis = None, **options: Any) -> Any:
         """Whether any element is true: an array, or a truth."""
-        return _np.any(self, axis, **options)
+        return _np.any(self, axis, **known("any", options))
 
     def all(self, axis: Axis = None, **options: Any) -> Any:
         """Whether all elements are true: an array, or a truth."""
-        return _np.all(self, axis, **options)
+        return _np.all(self, axis, **known("all", options))
 
     def argmax(self, axis: int | None = None, **options: Any) -> Any:
         """The place of the largest element: an array of indices, or one."""
-        return _np.argmax(self, axis, **options)
+        return _np.argmax(self, axis, **known("argmax", options))
 
     def argmin(self, axis: int | None = None, **options: Any) -> Any:
         """The place of the smallest element: an array of indices, or one."""
-        return _np.argmin(self, axis, **options)
+        return _np.argmin(self, axis, **known("argmin", options))
 
     def argsort(self, axis: int | None = -1, **options: Any) -> Any:
         """The places of the elements in ascending order: an array of indices."""
-        return _np.argsort(self, axis, **options)
+        return _np.argsort(self, axis, **known("argsort", options))
 
     def dot(self: Same, other: Any) -> Same:
         """np.dot(t, other)."""
@@ -202,8 +213,9 @@ class Methods:
         """Two axes change places."""
         return shapes.swapaxes(self, axis1, axis2)
 
-    def squeeze(self: Same, axis: Axis = None) -> Same:
+    def squeeze(self: Same, axis: Axis = None, **foreign: Any) -> Same:
         """Without axes of length 1."""
+        refuse("squeeze", foreign)
         return shapes.squeeze(self, axis)
 
     def ravel(self: Same, order: str = "C") -> Same:
