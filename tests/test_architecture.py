@@ -12,7 +12,7 @@ import tinygrad_np
 PACKAGE = Path(tinygrad_np.__file__).parent
 FLOORS = [
     {"errors", "frames", "instructions"},
-    {"hints"},
+    {"hints", "warned"},
     {"primitive", "exposure"},
     {"formula"},
     {"ops"},

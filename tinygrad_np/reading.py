@@ -151,6 +151,5 @@ def where_it_was_lost() -> str:
     if read is None:
         return ""
     return (
-        f" A value was read off with {read.how}, {read.place}: what is computed from a plain number or array carries no "
-        "gradient."
+        f" If it was computed from what {read.how} read off, {read.place}: a plain number or array carries no gradient."
     )
