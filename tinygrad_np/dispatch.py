@@ -53,9 +53,11 @@ def _unusual_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: d
     }
     name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
     if "out" in keywords:
+        if not any(tensor.requires_grad for tensor in _tensors(inputs)) and not [*_tensors(keywords["out"])]:
+            return getattr(ufunc, method)(*_untensored(inputs), **keywords)
         raise NoGradientError(
             f"np.{name} was to write {_named(inputs)} into an array (out= or an operator like +=), {user_place()}, "
-            "which would drop the gradient silently; leave out= away, and write a = a + t instead of a += t."
+            "which would drop the gradient silently; leave out= out, and write a = a + t instead of a += t."
         )
     if method == "outer" and ours is not None:
         first, second = inputs
