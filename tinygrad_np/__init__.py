@@ -12,7 +12,7 @@ array([ 0.7269, -0.6397])
 from typing import TYPE_CHECKING
 
 from . import ops as ops
-from . import warned as _warned
+from . import warned as warned
 from .check import compare_gradients, gradcheck
 from .draw import draw_graph
 from .errors import LostGradientWarning, TinygradError

@@ -21,10 +21,10 @@ from .errors import DTypeError, GradientShapeError, NonScalarError, ShapeError, 
 from .frames import user_place
 from .graph import NOT_KEPT, Node, between, enable_grad, state
 from .ops.arrays.shape import identity
+from .reading import reads_within, warn_of_lost
 from .record import leaf_of, make_tensor, own_array, own_gradient, record
 from .tensor import Tensor
-from .reading import reads_within, warn_of_lost
-from .tree import Rebuild, flatten, leaf_paths
+from .tree import Rebuild, flatten, flatten_numbers, leaf_paths
 
 Function = Callable[..., Any]
 
@@ -37,21 +37,23 @@ class Call:
         self.is_single = not isinstance(argnums, Sequence)
         self.variables: list[Tensor] = []
         self.names: list[str] = []
-        self.trees: list[tuple[list[Any], Rebuild]] = []
+        self.trees: list[tuple[int, Rebuild]] = []
         self.given_tensors = False
         given = list(arguments)
         for argnum in _places(argnums, len(arguments)):
-            leaves, rebuild = flatten(arguments[argnum])
-            names = leaf_paths(arguments[argnum], _name_of(f, argnum))
-            mixed = [
-                leaf if len(leaves) > 1 and _is_left_alone(leaf) else self._variable(leaf, name)
-                for leaf, name in zip(leaves, names, strict=True)
-            ]
-            chosen = [(one, name) for one, name in zip(mixed, names, strict=True) if isinstance(one, Tensor)]
-            self.variables += [variable for variable, _ in chosen]
-            self.names += [name for _, name in chosen]
-            self.trees.append((mixed, rebuild))
-            given[argnum] = rebuild(mixed)
+            name = _name_of(f, argnum)
+            leaves, rebuild, places = flatten_numbers(arguments[argnum])
+            paths = leaf_paths(arguments[argnum], name)
+            if paths and not leaves:
+                raise DTypeError(
+                    f"a derivative with respect to {name}, {user_place()}: there is no floating number in it."
+                )
+            names = [paths[place] for place in places]
+            variables = [self._variable(leaf, path) for leaf, path in zip(leaves, names, strict=True)]
+            self.variables += variables
+            self.names += names
+            self.trees.append((len(variables), rebuild))
+            given[argnum] = rebuild(variables)
         with enable_grad(), reads_within(self.variables) as self.reads:
             self.result = _run(f, given, keywords)
 
@@ -63,9 +65,10 @@ class Call:
                 return record(identity, (leaf,))
         array = leaf if isinstance(leaf, np.ndarray) else own_array(leaf, None)
         if array.dtype.kind != "f":
+            described = describe(array.shape, array.dtype, getattr(leaf, "name", None) or name)
             raise DTypeError(
-                f"a derivative with respect to {describe(array.shape, array.dtype, getattr(leaf, 'name', None) or name)}, "
-                f"{user_place()}: only floating dtypes have one; write 1.0 instead of 1, or keep it out of the argument."
+                f"a derivative with respect to {described}, {user_place()}: only floating dtypes have one; write 1.0 "
+                "instead of 1, or keep it out of the argument."
             )
         variable = leaf_of(array, requires_grad=True)
         # It is no leaf of the user's: a copy or a pickle of it would be cut off from this call.
@@ -77,14 +80,6 @@ class Call:
         if self.reads:
             warn_of_lost(self.reads, outputs, [*zip(self.names, self.variables, strict=True)])
             self.reads.clear()
-
-    def of_variables(self, trees: Sequence[Any]) -> list[Any]:
-        """The leaves of other trees of the arguments' shape that stand where the variables do."""
-        leaves = flatten(trees)[0]
-        mixed = [leaf for part, _ in self.trees for leaf in part]
-        if len(leaves) != len(mixed):
-            return leaves
-        return [leaf for leaf, one in zip(leaves, mixed, strict=True) if isinstance(one, Tensor)]
 
     def close(self, more: Sequence[Tensor] = ()) -> None:
         """Make constants of the variables that are this call's alone: what is handed out leads nowhere through them."""
@@ -115,10 +110,7 @@ class Call:
     def in_trees(self, gradients: list[Any]) -> Any:
         """The gradients in the trees of the arguments: a tuple of them, or the only one."""
         source = iter([self.handed_out(gradient) for gradient in gradients])
-        trees = tuple(
-            rebuild([next(source) if isinstance(leaf, Tensor) else leaf for leaf in mixed])
-            for mixed, rebuild in self.trees
-        )
+        trees = tuple(rebuild([next(source) for _ in range(count)]) for count, rebuild in self.trees)
         return trees[0] if self.is_single else trees
 
     def handed_out(self, value: Any) -> Any:
@@ -139,11 +131,6 @@ def _run(f: Function, given: list[Any], keywords: Any) -> Any:
         if isinstance(error, TinygradError) or not isinstance(refused, TinygradError):
             raise
         raise refused.with_traceback(error.__traceback__) from None
-
-
-def _is_left_alone(leaf: Any) -> bool:
-    """Whether a leaf of a tree is no number to differentiate: a text, an integer, a truth, a function."""
-    return isinstance(leaf, str | bytes | int | np.integer | np.bool) or (callable(leaf) and not hasattr(leaf, "dtype"))
 
 
 def _name_of(f: Function, argnum: int) -> str:
@@ -255,7 +242,7 @@ def _needs_gradient(value: Any) -> bool:
 
 def floating_outputs(result: Any) -> tuple[list[Tensor], Rebuild]:
     """The Tensors in the tree that the function returned; DTypeError if one is not floating."""
-    leaves, rebuild = flatten(result)
+    leaves, rebuild, _ = flatten_numbers(result)
     return [_floating(leaf) for leaf in leaves], rebuild
 
 
@@ -285,8 +272,11 @@ def scalar(result: Any) -> Tensor:
     return output
 
 
-def fitting(values: list[Any], models: Sequence[Tensor], who: str, what: str) -> list[Any]:
-    """The gradients or tangents given by the user, each in the shape and dtype of its model."""
+def fitting(tree: Any, models: Sequence[Tensor], who: str, what: str) -> list[Any]:
+    """The gradients or tangents in a tree given by the user, each in the shape and dtype of its model."""
+    values = flatten(tree)[0]
+    if len(values) != len(models):
+        values = flatten_numbers(tree)[0]
     if len(values) != len(models):
         raise ShapeError(f"{who} was given {len(values)} arrays for {len(models)} {what}s, {user_place()}.")
     fitted = []

@@ -247,12 +247,13 @@ def _freed(node: Node, root: Node | None = None) -> FreedGraphError:
     what = f"the graph through {node.operation} ({node.place}) was freed by an earlier backward pass"
     if root is not None and any(_is_later_run(one, node) for one in ancestors(root)):
         return FreedGraphError(
-            f"{what}, and that line has run again since: a value that is carried over from an earlier step, as the state "
-            "of a recurrent network, still holds on to that step's graph. Detach it before it is used again: h = h.detach()."
+            f"{what}, and that line has run again since: a value that is carried over from an earlier step, as the "
+            "state of a recurrent network, still holds on to that step's graph. Detach it before it is used again: "
+            "h = h.detach()."
         )
     return FreedGraphError(
-        f"{what}; call that one with backward(retain_graph=True), add up the losses and call backward() once, or compute "
-        "the loss anew."
+        f"{what}; call that one with backward(retain_graph=True), add up the losses and call backward() once, or "
+        "compute the loss anew."
     )
 
 

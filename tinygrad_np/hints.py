@@ -76,6 +76,7 @@ _OF_A_TENSOR = {
     "to_numpy": "t.numpy()",
 }
 
+
 def unknown_name(name: str) -> UnknownNameError:
     """The error of asking the package for a name that it does not have."""
     hint = _OF_THE_PACKAGE.get(name)

@@ -1,6 +1,7 @@
 """The operators of a Tensor, each a primitive: `t + u`, `2 * t`, `t @ W`, `-t`, `t < 0`.
 
-An update such as `t -= u` changes t itself inside `no_grad()` (updates.py). Comparisons are element by element; tensors are keys of a dict by identity all the same.
+An update such as `t -= u` changes t itself inside `no_grad()` (updates.py). Comparisons are element by element; tensors
+are keys of a dict by identity all the same.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Operators(Methods):
     def __rmatmul__(self, other: Any) -> Self:
         return self.__primitive__(products.matmul, (other, self))
 
-    __update__: Callable[[Self, str, Callable[..., Any], Any], Self]
+    __update__: Callable[[str, Callable[..., Any], Any], Self]
     """Changes the tensor in place, or asks for a new one; Tensor has it."""
 
     def __iadd__(self, other: Any) -> Self:

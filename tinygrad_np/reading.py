@@ -138,8 +138,8 @@ def warn_of_lost(reads: dict[Any, Read], outputs: Sequence[Any], variables: Sequ
             warnings.warn(
                 f"the gradient with respect to {describe(variable.shape, variable.dtype, name)} is 0 everywhere, "
                 f"{user_place()}: the result does not depend on it through Tensors. A value was read off with "
-                f"{read.how}, {read.place}, and what is computed from that carries no gradient; compute with the Tensor "
-                "itself there.",
+                f"{read.how}, {read.place}, and what is computed from that carries no gradient; compute with the "
+                "Tensor itself there.",
                 LostGradientWarning,
                 stacklevel=user_level(),
             )

@@ -280,8 +280,8 @@ class Tensor(Recorded, Operators):
         if self.requires_grad and (not self.is_leaf or self._noted().grad is NOT_KEPT):
             raise NoGradientError(
                 f"{self._described()} can't be copied or pickled, {user_place()}: it would lose what it was computed "
-                "from, and its gradient with it. Copy the leaves that it was computed from, or keep t.detach() where no "
-                "gradient is wanted: an object that holds on to it, as a model to its last activation, is then copied too."
+                "from. Copy the leaves; an object that only keeps it to look at, as a model its last activation, can "
+                "be copied if it keeps t.detach()."
             )
         return _restored, (self._data, self.requires_grad, self.name, self.grad)
 
@@ -337,8 +337,8 @@ class Tensor(Recorded, Operators):
     def _recorded(self, what: str) -> Node:
         if self._node is None or not self._node.requires_grad:
             raise NotRecordedError(
-                f"{what} of {self._described()}, {user_place()}: nothing that requires a gradient leads to it; make the "
-                "parameters with requires_grad=True, and compute outside of no_grad(); an update `W = W - ...` inside "
+                f"{what} of {self._described()}, {user_place()}: nothing that requires a gradient leads to it; make "
+                "the parameters with requires_grad=True, and compute outside of no_grad(); `W = W - ...` inside "
                 f"no_grad() makes a constant of W, `W -= ...` does not.{where_it_was_lost()}"
             )
         return self._node

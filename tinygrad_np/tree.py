@@ -13,6 +13,8 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 Rebuild = Callable[[Iterable[Any]], Any]
 
 
@@ -31,6 +33,34 @@ def map_tree(function: Callable[[Any], Any], tree: Any) -> Any:
     """The same tree with `function` of each leaf in its place."""
     leaves, rebuild = flatten(tree)
     return rebuild([function(leaf) for leaf in leaves])
+
+
+def flatten_numbers(tree: Any) -> tuple[list[Any], Rebuild, list[int]]:
+    """As `flatten`, of what can be differentiated: text, integers, truths and functions stay in their places.
+
+    Also says which of all leaves those are. A tree that is a single leaf is that leaf, whatever it is.
+
+    >>> leaves, rebuild, places = flatten_numbers({"W": 1.0, "activation": "tanh", "depth": 2})
+    >>> leaves, places
+    ([1.0], [0])
+    >>> rebuild([10.0])
+    {'W': 10.0, 'activation': 'tanh', 'depth': 2}
+    """
+    leaves, build = flatten(tree)
+    places = [place for place, leaf in enumerate(leaves) if len(leaves) == 1 or not _is_left_alone(leaf)]
+
+    def rebuild(others: Iterable[Any]) -> Any:
+        mixed = list(leaves)
+        for place, other in zip(places, others, strict=True):
+            mixed[place] = other
+        return build(mixed)
+
+    return [leaves[place] for place in places], rebuild, places
+
+
+def _is_left_alone(leaf: Any) -> bool:
+    is_function = callable(leaf) and not hasattr(leaf, "dtype")
+    return is_function or isinstance(leaf, str | bytes | int | np.integer | np.bool)
 
 
 def leaf_paths(tree: Any, name: str) -> list[str]:

@@ -1,9 +1,9 @@
 """Updates of parameters: `W -= 0.1 * W.grad`, and what is said where one would do nothing.
 
-    with tg.no_grad():
-        W -= 0.1 * W.grad      changes W itself, as W.data -= ... does
-    loss += penalty            while operations are recorded: a new Tensor
-    W -= 0.1 * W.grad          while operations are recorded: AssignmentError, for W itself would stay as it is
+with tg.no_grad():
+    W -= 0.1 * W.grad      changes W itself, as W.data -= ... does
+loss += penalty            while operations are recorded: a new Tensor
+W -= 0.1 * W.grad          while operations are recorded: AssignmentError, for W itself would stay as it is
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ def updated(tensor: Any, sign: str, operate: Callable[[Any, Any], Any], other: A
         if node is not None and node.requires_grad and node.plan is None and node.grad is not NOT_KEPT:
             name = tensor.name or "t"
             raise AssignmentError(
-                f"{_described(tensor)} is a leaf that requires a gradient, {user_place()}: {name} {sign} ... would make "
-                f"a new tensor and leave the parameter as it was. To change its values write `with tg.no_grad(): {name} "
-                f"{sign} ...` or `{name}.data {sign} ...`; for a new tensor write y = {name} {sign[:-1]} ..."
+                f"{_described(tensor)} is a leaf that requires a gradient, {user_place()}: {name} {sign} ... would "
+                "make a new tensor and leave the parameter as it was. To change its values write "
+                f"`with tg.no_grad(): {name} {sign} ...` or `{name}.data {sign} ...`; for a new tensor write "
+                f"y = {name} {sign[:-1]} ..."
             )
         return NotImplemented
     value = other._data if isinstance(other, Recorded) else other
@@ -58,9 +59,9 @@ def no_gradient_yet(tensor: Any) -> NoGradientError:
     name = tensor.name or "t"
     if not tensor.is_leaf:
         why = (
-            f"it is not a leaf any more: {tensor._node.operation}, {tensor._node.place}, computed it, and only leaves keep "
-            f"their gradient. If it is meant to be a parameter, `{name} = {name} - ...` has put another tensor in its "
-            f"place: write `with tg.no_grad(): {name} -= ...` or `{name}.data -= ...`; of what is no parameter, "
+            f"it is not a leaf (any more): {tensor._node.operation}, {tensor._node.place}, computed it, and only leaves "
+            f"keep their gradient. If it is meant to be a parameter, `{name} = {name} - ...` has put another tensor in "
+            f"its place: write `with tg.no_grad(): {name} -= ...` or `{name}.data -= ...`; of anything else, "
             "retain_grad() before backward() keeps the gradient"
         )
     elif not tensor.requires_grad:

@@ -45,6 +45,7 @@ def gradcheck(f: Callable[..., Any], *inputs: Any, **foreign: Any) -> Report:
             check it is to check second derivatives.
         inputs: arrays, Tensors, numbers, or trees of them (dict, list, tuple). Every floating one is checked; integers
             and everything else are handed to f as they are.
+        foreign: what other libraries' gradcheck takes, such as eps=; refused, with a hint.
 
     An element is right if half of its digits agree, or if the noise of the differences or of the gradient itself
     explains what does not; at a kink every slope between those of both sides is right. Where f is not finite nearby or
@@ -93,8 +94,8 @@ def _assert_one_by_one(f: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
     """DTypeError if all inputs were given as one tuple to a function that takes them one by one."""
     if len(inputs) == 1 and isinstance(inputs[0], tuple) and not _takes(f, 1) and _takes(f, len(inputs[0])):
         raise DTypeError(
-            f"gradcheck of {_called(f)} was given a tuple of {len(inputs[0])} inputs, {user_place()}; write them one by "
-            "one, as gradcheck(f, a, b)."
+            f"gradcheck of {_called(f)} was given a tuple of {len(inputs[0])} inputs, {user_place()}; write them one "
+            "by one, as gradcheck(f, a, b)."
         )
 
 
