@@ -37,7 +37,7 @@ CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal"]
 BUDGETS = {"ops": 6100, "program": 6400, "check": 2400, "draw": 900}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
-CORE_BUDGET = 3100
+CORE_BUDGET = 3950
 """Lines of the files right below the package."""
 
 LONGEST = 400

@@ -59,9 +59,9 @@ def no_gradient_yet(tensor: Any) -> NoGradientError:
     name = tensor.name or "t"
     if not tensor.is_leaf:
         why = (
-            f"it is not a leaf (any more): {tensor._node.operation}, {tensor._node.place}, computed it, and only leaves "
-            f"keep their gradient. If it is meant to be a parameter, `{name} = {name} - ...` has put another tensor in "
-            f"its place: write `with tg.no_grad(): {name} -= ...` or `{name}.data -= ...`; of anything else, "
+            f"it is not a leaf (any more): {tensor._node.operation}, {tensor._node.place}, computed it, and only "
+            f"leaves keep their gradient. If it is meant to be a parameter, `{name} = {name} - ...` has put another "
+            f"tensor in its place: write `with tg.no_grad(): {name} -= ...` or `{name}.data -= ...`; of anything else, "
             "retain_grad() before backward() keeps the gradient"
         )
     elif not tensor.requires_grad:
