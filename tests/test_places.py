@@ -55,16 +55,16 @@ def test_a_node_that_a_library_made_has_the_users_line(in_library: Any) -> None:
 def test_where_no_code_is_the_users_the_librarys_line_is_named() -> None:
     from tinygrad_np import frames
 
-    passed = dict(frames._passed_over)
+    passed = dict(frames.passed_over)
     try:
         frame = sys._getframe()
         while frame is not None:
-            frames._passed_over[frame.f_code.co_filename] = True
+            frames.passed_over[frame.f_code.co_filename] = True
             frame = frame.f_back  # type: ignore[assignment]
         assert frames.user_place().startswith("test_places.py line")
     finally:
-        frames._passed_over.clear()
-        frames._passed_over.update(passed)
+        frames.passed_over.clear()
+        frames.passed_over.update(passed)
 
 
 def test_a_cell_of_a_notebook_is_called_what_the_notebook_calls_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ class _PassedOver(dict[str, bool]):
         return found
 
 
-_passed_over = _PassedOver()
+passed_over = _PassedOver()
 
 
 def user_frame(depth: int = 0) -> FrameType:
@@ -56,7 +56,7 @@ def user_frame(depth: int = 0) -> FrameType:
     """
     start = sys._getframe(depth + 1)
     frame: FrameType | None = start
-    while frame is not None and _passed_over[frame.f_code.co_filename]:
+    while frame is not None and passed_over[frame.f_code.co_filename]:
         frame = frame.f_back
     return frame or _not_ours(start)
 

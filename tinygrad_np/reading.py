@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import LostGradientWarning, NoGradientError, describe
-from .frames import is_library, is_ours, place_of, user_frame, user_level, user_place
+from .frames import is_library, is_ours, passed_over, place_of, user_frame, user_level, user_place
 from .graph import Node, ancestors, state
 from .instructions import TRUTHS, Reader, is_only_looked_at, reader_at
 from .primitive import NUMPY
@@ -49,22 +49,32 @@ class Read(NamedTuple):
 
 def note_read(node: Node, how: str, depth: int) -> None:
     """Note that the user's code, so many callers away, read the value of a node that needs a gradient."""
-    if not is_ours(sys._getframe(depth).f_code.co_filename):
+    frame = sys._getframe(depth)
+    if passed_over[frame.f_code.co_filename]:
+        if is_ours(frame.f_code.co_filename):
+            return
         frame = user_frame(depth)
-        key = (id(frame.f_code), frame.f_lasti)
-        state.reads[key] = Read(how, frame.f_code, frame.f_lasti, node if state.in_call else None)
+    _note(frame, node, how)
 
 
 def note_number(node: Node, how: str) -> None:
     """Note that a number was read off a node that needs a gradient; NoGradientError if it is not written out there."""
     frame = sys._getframe(2)
-    file = frame.f_code.co_filename
-    reader = reader_at(frame.f_code, frame.f_lasti)
-    if not reader.on_purpose or (is_library(file) and reader.name.rpartition(".")[2] not in (*TRUTHS, "formatting")):
-        raise _refused(node, reader, frame)
-    if not is_ours(file):
-        key = (id(frame.f_code), frame.f_lasti)
-        state.reads[key] = Read(how, frame.f_code, frame.f_lasti, node if state.in_call else None)
+    if (id(frame.f_code), frame.f_lasti) not in state.reads:
+        file = frame.f_code.co_filename
+        reader = reader_at(frame.f_code, frame.f_lasti)
+        loses_nothing = reader.name.rpartition(".")[2] in (*TRUTHS, "formatting")
+        if not reader.on_purpose or (is_library(file) and not loses_nothing):
+            raise _refused(node, reader, frame)
+        if is_ours(file):
+            return
+    _note(frame, node, how)
+
+
+def _note(frame: FrameType, node: Node, how: str) -> None:
+    # A plain tuple, which costs a tenth of a Read: what is read in a loop is rarely asked for.
+    code, instruction = frame.f_code, frame.f_lasti
+    state.reads[id(code), instruction] = (how, code, instruction, node if state.in_call else None)
 
 
 def _refused(node: Node, reader: Reader, frame: FrameType) -> NoGradientError:
@@ -106,13 +116,13 @@ def _described(node: Node) -> str:
 
 
 @contextmanager
-def reads_within(variables: Sequence[Any]) -> Iterator[dict[Any, Read]]:
+def reads_within(variables: Sequence[Any]) -> Iterator[dict[Any, Any]]:
     """What is read while the function of a transform runs, of which the variables are these Tensors.
 
     Afterwards an outer transform is told of what does not depend on them.
     """
     before, was_in_call = state.reads, state.in_call
-    reads: dict[tuple[int, int], Read] = {}
+    reads: dict[tuple[int, int], Any] = {}
     state.reads, state.in_call = reads, True
     try:
         yield reads
@@ -120,12 +130,12 @@ def reads_within(variables: Sequence[Any]) -> Iterator[dict[Any, Read]]:
         state.reads, state.in_call = before, was_in_call
         if was_in_call and reads:
             own = {variable._node for variable in variables}
-            before.update({key: read for key, read in reads.items() if read.node and not own & {*ancestors(read.node)}})
+            before.update({key: read for key, read in reads.items() if read[3] and not own & {*ancestors(read[3])}})
 
 
-def warn_of_lost(reads: dict[Any, Read], outputs: Sequence[Any], variables: Sequence[tuple[str, Any]]) -> None:
+def warn_of_lost(reads: dict[Any, Any], outputs: Sequence[Any], variables: Sequence[tuple[str, Any]]) -> None:
     """Warn of each variable to which no gradient leads from the outputs, and of which a value was read on the way."""
-    suspects = [read for read in reads.values() if read.node is not None and read.may_lose]
+    suspects = [read for read in map(Read._make, reads.values()) if read.node is not None and read.may_lose]
     if not suspects:
         return
     reached = {node for output in outputs if output.requires_grad for node in ancestors(output._node)}
@@ -147,7 +157,8 @@ def warn_of_lost(reads: dict[Any, Read], outputs: Sequence[Any], variables: Sequ
 
 def where_it_was_lost() -> str:
     """A sentence that names where a value was read off since the last backward pass, or nothing."""
-    read = next((read for read in reversed([*state.reads.values()]) if read.may_lose), None)
+    reads = map(Read._make, reversed([*state.reads.values()]))
+    read = next((read for read in reads if read.may_lose), None)
     if read is None:
         return ""
     return (
