@@ -123,7 +123,6 @@ SLIPPING = {
     "x = math.hypot(3, t)": "np.hypot",
     "x = math.erf(t)": "tg.erf",
     "x = math.gamma(t)": "no gradient",
-    "x = math.floor(t)": "np.floor",
     "x = cmath.exp(t)": "np.exp",
     "x = list(map(math.exp, ts))": "np.stack",
     "x = max(map(math.exp, ts))": "np.stack",
