@@ -12,6 +12,7 @@ import pytest
 
 import tinygrad_np as tg
 from tinygrad_np import LostGradientWarning, Tensor, errors
+from tinygrad_np.graph import state
 
 x = np.array([1.0, 2.0, 3.0])
 
@@ -200,3 +201,12 @@ def test_what_was_read_is_let_go() -> None:
         assert kept
     finally:
         gc.enable()
+
+
+def test_code_that_is_made_anew_all_the_time_is_let_go() -> None:
+    W = Tensor(1.0, requires_grad=True)
+    for number in range(1500):
+        exec(compile(f"x{number} = float(W)", "made", "exec"), {"W": W})
+    assert len(state.reads) <= 1000
+    W.backward()
+    assert not state.reads

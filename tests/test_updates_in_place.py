@@ -206,6 +206,7 @@ def test_asking_whether_there_is_a_gradient_is_no_error() -> None:
     if y.grad is not None and y.grad[0] > 0:
         raise AssertionError
     assert (y.grad or 0) == 0
+    assert "%s" % y.grad == f"{y.grad}" == "None"  # noqa: UP031
 
 
 def test_a_loss_of_a_parameter_that_no_grad_made_a_constant_says_so() -> None:

@@ -102,7 +102,7 @@ class _Instructions:
         call = self.call_at(index)
         if operation.opname == "STORE_SUBSCR":
             return Reader(False, "an assignment to an element of an array")
-        if operation.opname in ("BINARY_MODULO", "INPLACE_MODULO") or operation.argrepr in ("%", "%="):
+        if self._formats(index):
             return Reader(True, "formatting")
         if call is None:
             return Reader(self._maps_to_numbers(0, index), "")
@@ -113,6 +113,11 @@ class _Instructions:
         by_order = last in _ORDERING and any(argument in READERS for argument in arguments)
         on_purpose = name in READERS or last in TRUTHS or by_order or self._maps_to_numbers(start or 0, call)
         return Reader(on_purpose, name)
+
+    def _formats(self, index: int) -> bool:
+        """Whether this may be `"%.3f" % value`."""
+        operation = self.all[index]
+        return operation.opname in ("BINARY_MODULO", "INPLACE_MODULO") or operation.argrepr in ("%", "%=")
 
     def _maps_to_numbers(self, start: int, stop: int) -> bool:
         """Whether the last `map` between two instructions is one of float, int or bool."""
@@ -175,7 +180,7 @@ class _Instructions:
     def is_computed_with(self, index: int) -> bool:
         """Whether an attribute that is read here goes straight into an operator, an index or an attribute."""
         place = self.taker(index, self.after[index]) if self.all[index].opname == "LOAD_ATTR" else None
-        name = "" if place is None else self.all[place].opname
+        name = "" if place is None or self._formats(place) else self.all[place].opname
         return name.startswith(("BINARY_", "INPLACE_", "UNARY_NEG", "LOAD_ATTR", "LOAD_METHOD"))
 
 

@@ -25,6 +25,9 @@ from .graph import Node, ancestors, state
 from .instructions import TRUTHS, Reader, is_only_looked_at, reader_at
 from .primitive import NUMPY
 
+_MOST = 1000
+"""So many places of reads are kept: a program has fewer, and one that makes code all the time keeps none of it."""
+
 
 class Read(NamedTuple):
     """A value read off on purpose: by what, by which instruction, and, inside a transform, of which node."""
@@ -74,6 +77,8 @@ def note_number(node: Node, how: str) -> None:
 def _note(frame: FrameType, node: Node, how: str) -> None:
     # A plain tuple, which costs a tenth of a Read: what is read in a loop is rarely asked for.
     code, instruction = frame.f_code, frame.f_lasti
+    if len(state.reads) >= _MOST:
+        state.reads.clear()
     state.reads[id(code), instruction] = (how, code, instruction, node if state.in_call else None)
 
 
