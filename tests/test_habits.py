@@ -43,7 +43,6 @@ HABITS: dict[str, tuple[type[Exception], str]] = {
     "W.zero_()": (AttributeError, "tg.no_grad()"),
     "W.requires_grad_(False)": (AttributeError, "t.requires_grad ="),
     "W.grad_fn": (AttributeError, "tg.draw_graph"),
-    "W.nonsense": (AttributeError, "'nonsense'"),
     "W.sum(dim=0)": (TypeError, "axis="),
     "W.mean(0, keepdim=True)": (TypeError, "keepdims="),
     "W.std(dim=0)": (TypeError, "axis="),

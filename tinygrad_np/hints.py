@@ -35,7 +35,6 @@ _OF_THE_PACKAGE = {
 }
 
 _OF_A_TENSOR = {
-    "view": "t.reshape(shape)",
     "view_as": "t.reshape(other.shape)",
     "permute": "t.transpose(axes)",
     "unsqueeze": "np.expand_dims(t, axis)",
@@ -85,14 +84,11 @@ def unknown_name(name: str) -> UnknownNameError:
     return UnknownNameError(f"tinygrad_np has no {name!r}, {user_place()}{_in_its_place(hint)}")
 
 
-def unknown_attribute(described: str, name: str) -> UnknownNameError:
-    """The error of asking a Tensor for an attribute that it does not have."""
-    hint = _OF_A_TENSOR.get(name)
-    if hint is None and name.endswith("_"):
-        hint = "an operator such as `t -= ...` inside tg.no_grad(), or t.data = ..., to change a tensor's values"
-    if hint is None and callable(getattr(np, name, None)):
-        hint = f"np.{name}(t)"
-    return UnknownNameError(f"{described} has no attribute {name!r}, {user_place()}{_in_its_place(hint)}")
+def of_attribute(name: str) -> str | None:
+    """What to write for an attribute that other libraries' tensors have."""
+    if name.endswith("_") and not name.startswith("_") and name not in _OF_A_TENSOR:
+        return "write an operator such as `t -= ...` inside tg.no_grad(), or t.data = ..., to change a tensor's values"
+    return f"write {_OF_A_TENSOR[name]}" if name in _OF_A_TENSOR else None
 
 
 def unknown_keyword(function: str, name: str) -> DTypeError:

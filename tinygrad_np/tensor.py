@@ -16,7 +16,9 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .advice import instead_of_array, instead_of_copy
 from .dispatch import array_function, array_ufunc
 from .engine import backward_steps
 from .errors import (
@@ -37,7 +39,7 @@ from .operators import Operators
 from .ops.arrays import indexing
 from .reading import note_number, note_read, where_it_was_lost
 from .record import Recorded, leaf_of, make_tensor, own_array, own_gradient, record, results_are
-from .updates import no_gradient_yet, updated
+from .updates import assert_may_require, no_gradient_yet, only_floating, updated
 
 _float64 = np.dtype(np.float64)
 
@@ -69,7 +71,7 @@ class Tensor(Recorded, Operators):
     def __init__(self, data: Any, *, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
         array = own_array(data, dtype)
         if requires_grad and array.dtype.kind != "f":
-            raise _only_floating(describe(array.shape, array.dtype, name))
+            raise only_floating(describe(array.shape, array.dtype, name))
         self._data = array
         self._node = leaf_of(array, requires_grad)._node
         self._noted().name = name
@@ -153,6 +155,12 @@ class Tensor(Recorded, Operators):
         """The lengths of the axes."""
         return self._data.shape
 
+    @shape.setter
+    def shape(self, shape: Any) -> NoReturn:
+        raise AssignmentError(
+            f"{self._described()} can't change its shape, {user_place()}; write t = t.reshape(shape)."
+        )
+
     @property
     def ndim(self) -> int:
         """The number of axes."""
@@ -184,16 +192,9 @@ class Tensor(Recorded, Operators):
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
-        if value == self.requires_grad:
-            return
-        if not self.is_leaf:
-            raise NotRecordedError(
-                f"{self._described()} can't be frozen, {user_place()}: it is not a leaf, it was computed from tensors "
-                "that require a gradient; freeze those, or go on with t.detach()."
-            )
-        if value and self.dtype.kind != "f":
-            raise _only_floating(self._described())
-        self._noted().requires_grad = bool(value)
+        if value != self.requires_grad:
+            assert_may_require(self, value)
+            self._noted().requires_grad = bool(value)
 
     @property
     def is_leaf(self) -> bool:
@@ -212,9 +213,13 @@ class Tensor(Recorded, Operators):
         self._read_off(".numpy()")
         return np.array(self._data) if isinstance(self._data, np.generic) else self._data.copy()
 
-    def item(self) -> Any:
-        """The value of a one-element tensor, as a Python number."""
+    def item(self, *index: Any) -> Any:
+        """The value of a one-element tensor, or of the element at an index, as a Python number."""
         self._read_off(".item()")
+        if index:
+            whole = len(index) > 1 or isinstance(index[0], tuple)
+            element = self[index if len(index) > 1 else index[0]] if whole else self.reshape(-1)[index[0]]
+            return element._number()
         return self._number()
 
     def _number(self) -> Any:
@@ -268,7 +273,7 @@ class Tensor(Recorded, Operators):
         return (self[index] for index in range(len(self)))
 
     def __contains__(self, value: Any) -> bool:
-        return bool((self._data == (value._data if isinstance(value, Tensor) else value)).any())
+        return bool(np.any(self._data == (value._data if isinstance(value, Tensor) else value)))
 
     def __repr__(self) -> str:
         values = np.array2string(np.asanyarray(self._data), separator=", ", prefix="Tensor(")
@@ -279,9 +284,8 @@ class Tensor(Recorded, Operators):
     def __reduce__(self) -> Any:
         if self.requires_grad and (not self.is_leaf or self._noted().grad is NOT_KEPT):
             raise NoGradientError(
-                f"{self._described()} can't be copied or pickled, {user_place()}: it would lose what it was computed "
-                "from. Copy the leaves; an object that only keeps it to look at, as a model its last activation, can "
-                "be copied if it keeps t.detach()."
+                f"{self._described()} can't be copied or pickled, {user_place()}: what it was computed from would be "
+                f"lost; {instead_of_copy()}"
             )
         return _restored, (self._data, self.requires_grad, self.name, self.grad)
 
@@ -359,11 +363,12 @@ class Tensor(Recorded, Operators):
     __array_ufunc__ = array_ufunc
     __array_function__ = array_function
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+    # NumPy's stubs know no Tensors; of arrays of objects they say Any, so that X @ W does not pass for a plain array.
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.object_]:
         if self.requires_grad:
             raise NoGradientError(
-                f"{self._described()} was to become a plain array, {user_place()}, which would drop its gradient "
-                "silently; join tensors with np.stack or np.concatenate, or take t.numpy() where no gradient is wanted."
+                f"{self._described()} would become a plain array, {user_place()}, and its gradient would be lost "
+                f"silently; {instead_of_array()}"
             )
         return np.array(self._data, dtype=dtype)
 
@@ -384,13 +389,6 @@ class Tensor(Recorded, Operators):
 
     def _described(self) -> str:
         return describe(self.shape, self.dtype, self.name)
-
-
-def _only_floating(described: str) -> DTypeError:
-    return DTypeError(
-        f"{described} can't require a gradient, {user_place()}: only floating dtypes have one; write its values as 1.0 "
-        "instead of 1, or give dtype=float."
-    )
 
 
 def _restored(data: Any, requires_grad: bool, name: str | None, grad: Any = None) -> Tensor:

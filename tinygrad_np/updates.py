@@ -14,7 +14,9 @@ from typing import Any
 from .errors import (
     FORWARD_FAILURES,
     AssignmentError,
+    DTypeError,
     NoGradientError,
+    NotRecordedError,
     TinygradError,
     describe,
     described,
@@ -52,6 +54,25 @@ def updated(tensor: Any, sign: str, operate: Callable[[Any, Any], Any], other: A
         operands = [_described(tensor), described(other)]
         raise forward_failure(error, f"the update {sign}", operands, user_place()) from None
     return tensor
+
+
+def assert_may_require(tensor: Any, value: bool) -> None:
+    """Raise an error where a tensor can't be frozen, or thawed, by setting `requires_grad` to this value."""
+    if not tensor.is_leaf:
+        raise NotRecordedError(
+            f"{_described(tensor)} can't be frozen, {user_place()}: it is not a leaf, it was computed from tensors "
+            "that require a gradient; freeze those, or go on with t.detach()."
+        )
+    if value and tensor.dtype.kind != "f":
+        raise only_floating(_described(tensor))
+
+
+def only_floating(described: str) -> DTypeError:
+    """The error of asking a gradient of integers."""
+    return DTypeError(
+        f"{described} can't require a gradient, {user_place()}: only floating dtypes have one; write its values as 1.0 "
+        "instead of 1, or give dtype=float."
+    )
 
 
 def no_gradient_yet(tensor: Any) -> NoGradientError:
