@@ -141,9 +141,9 @@ class Module:
                 for inner, hidden in _hidden_entries(name, value):
                     if id(hidden) not in found and not any(hidden is one for one in self.modules()):
                         raise ModuleError(
-                            f"{_joined(path, inner)} of {type(self).__name__}, {user_place()}, would not be trained: it "
-                            f"is in a {type(value).__name__}, where it is not looked for; keep it in an "
-                            "attribute, a list, a tuple or a dict, or make its holder an nn.Module."
+                            f"{_joined(path, inner)} of {type(self).__name__}, {user_place()}, would not be trained: "
+                            f"it is in a {type(value).__name__}, where it is not looked for; keep it in an attribute, "
+                            "a list, a tuple or a dict, or make its holder an nn.Module."
                         )
         return iter(reversed(found.values()))
 

@@ -110,7 +110,7 @@ def instance_norm(
 ):
     """Each channel of each image standardized over its places, then scaled (Ulyanov et al. 2016).
 
-    Running statistics, if there are any, move towards the means over the batch; without `use_input_stats` they are used.
+    Running statistics, if there are any, move towards the batch's means; without `use_input_stats` they are used.
     """
     input = array_of(input)
     if not use_input_stats:
