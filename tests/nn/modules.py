@@ -23,6 +23,8 @@ class Input(NamedTuple):
         waves = np.sin(1.7 * np.arange(size) + 0.9 * seed + 0.3).reshape(self.shape)
         if self.kind == "real":
             return 1.3 * waves
+        if self.kind == "tiny":
+            return 1e-6 * waves
         if self.kind == "positive":
             return 0.3 + (1 + waves)
         if self.kind == "unit":
@@ -43,7 +45,7 @@ class Input(NamedTuple):
 
     @property
     def is_differentiated(self) -> bool:
-        return self.kind in ("real", "positive", "unit", "distribution")
+        return self.kind in ("real", "tiny", "positive", "unit", "distribution")
 
 
 class Row(NamedTuple):
@@ -296,11 +298,13 @@ for reduction in R:
     for options in ({}, {"p": 2}, {"margin": 0.4, "weight": weight}, {"p": 2, "margin": 0.6, "weight": weight}):
         row("MultiMarginLoss", reduction=reduction, **options, to=[real(5, 4), of("labels4", 5)])
     row("MultiMarginLoss", reduction=reduction, to=[real(4), of("labels4")])
+    row("MultiMarginLoss", 2, 0.6, weight, reduction=reduction, to=[real(4), of("labels4")])
     for options in ({}, {"log_target": True}):
         row("KLDivLoss", reduction=reduction, **options, to=[real(3, 4), of("unit", 3, 4)])
     row("CosineEmbeddingLoss", reduction=reduction, to=[real(5, 3), real(5, 3), of("signs", 5)])
     row("CosineEmbeddingLoss", 0.3, reduction=reduction, to=[real(5, 3), real(5, 3), of("signs", 5)])
     row("CosineEmbeddingLoss", reduction=reduction, to=[real(3), real(3), of("signs")])
+    row("CosineEmbeddingLoss", reduction=reduction, to=[of("tiny", 5, 3), of("tiny", 5, 3), of("signs", 5)])
     for options in ({}, {"margin": 0.5, "p": 1.0}, {"swap": True}, {"p": 3.0, "eps": 1e-2, "swap": True}):
         row("TripletMarginLoss", reduction=reduction, **options, to=[real(5, 3), real(5, 3), real(5, 3)])
     row("TripletMarginLoss", reduction=reduction, to=[real(3), real(3), real(3)])

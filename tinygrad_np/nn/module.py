@@ -135,7 +135,9 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """All parameters by their paths; one that is shared has the first of its names, and comes once."""
-        found = {id(value): (path, value) for path, value in reversed(list(self._tensors(_parameters)))}
+        found: dict[int, tuple[str, Tensor]] = {}
+        for path, value in self._tensors(_parameters):
+            found.setdefault(id(value), (path, value))
         for path, module in self.named_modules():
             for name, value in vars(module).items():
                 for inner, hidden in _hidden_entries(name, value):
@@ -145,7 +147,7 @@ class Module:
                             f"it is in a {type(value).__name__}, where it is not looked for; keep it in an attribute, "
                             "a list, a tuple or a dict, or make its holder an nn.Module."
                         )
-        return iter(reversed(found.values()))
+        return iter(found.values())
 
     def parameters(self) -> Iterator[Tensor]:
         """All parameters, each once."""

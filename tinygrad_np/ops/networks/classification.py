@@ -77,7 +77,7 @@ def cross_entropy(
         within("cross_entropy", f"target's sums along axis {axis},", sums, 0.999, 1.001, "that axis has the classes")
         kept, counted = 1.0, sums.size
     else:
-        target = chosen_classes("cross_entropy", target, classes, axis, ignore_index, input.dtype)
+        target = chosen_classes("cross_entropy", target, classes, axis, input.dtype, ignore_index)
         kept, counted = target.sum(axis=axis, keepdims=True), np.sum(target * importance)
     if label_smoothing:
         target = target * (1 - label_smoothing) + kept * (label_smoothing / classes)
@@ -96,7 +96,7 @@ def nll_loss(input, target, weight=None, *, ignore_index: int = -100, reduction:
     """
     input, target = array_of(input), array_of(target)
     axis, classes, importance = _classes("nll_loss", input, target, weight)
-    chosen = chosen_classes("nll_loss", target, classes, axis, ignore_index, input.dtype) * importance
+    chosen = chosen_classes("nll_loss", target, classes, axis, input.dtype, ignore_index) * importance
     logits = _logits(input, axis)
     if logits is not None:
         losses = cross_entropies(logits, chosen, axis=axis)

@@ -140,7 +140,7 @@ def multi_margin_loss(input, target, p: int = 1, margin: float = 1.0, weight=Non
             "the input is (batch, classes), the target (batch,), and p is 1 or 2."
         )
     classes = input.shape[-1]
-    chosen = chosen_classes("multi_margin_loss", target, classes, -1, classes, input.dtype)
+    chosen = chosen_classes("multi_margin_loss", target, classes, -1, input.dtype)
     right = (input * chosen).sum(axis=-1, keepdims=True)
     losses = (1 - chosen) * relu(margin - right + input) ** p
     if weight is not None:

@@ -97,7 +97,7 @@ def refuse_results_of(loss: str, value, *primitives: Primitive) -> None:
             )
 
 
-def chosen_classes(loss: str, target, classes: int, axis: int, ignore_index: int, dtype):
+def chosen_classes(loss: str, target, classes: int, axis: int, dtype, ignore_index: int | None = None):
     """1 where a label names the class, 0 for the other classes, which are along `axis`, and for an ignored label."""
     labels = plain_index(target)
     if array_of(labels).dtype.kind not in "iu":
@@ -105,7 +105,7 @@ def chosen_classes(loss: str, target, classes: int, axis: int, ignore_index: int
             f"{loss} of the target {described(target)}, {user_place()}: labels are whole numbers, as of "
             "target.astype(int); probabilities have the input's shape."
         )
-    kept = array_of(labels) != ignore_index
+    kept = np.not_equal(labels, ignore_index) if ignore_index is not None else np.True_
     try:
         chosen = one_hot(np.where(kept, labels, 0), classes=classes, dtype=dtype)
     except ValueError as error:
