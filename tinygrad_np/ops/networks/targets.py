@@ -105,7 +105,7 @@ def chosen_classes(loss: str, target, classes: int, axis: int, dtype, ignore_ind
             f"{loss} of the target {described(target)}, {user_place()}: labels are whole numbers, as of "
             "target.astype(int); probabilities have the input's shape."
         )
-    kept = np.not_equal(labels, ignore_index) if ignore_index is not None else np.True_
+    kept = np.ones_like(labels, bool) if ignore_index is None else array_of(labels) != ignore_index
     try:
         chosen = one_hot(np.where(kept, labels, 0), classes=classes, dtype=dtype)
     except ValueError as error:
