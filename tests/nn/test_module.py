@@ -101,9 +101,10 @@ class Holder:
         np.array([nn.Linear(1, 1), None], dtype=object),
         Holder(),
         [Holder()],
+        {"a": ([Holder()],)},
         types.SimpleNamespace(layers=[nn.Linear(1, 1)]),
     ],
-    ids=["set", "frozenset", "array", "object", "object in a list", "namespace"],
+    ids=["set", "frozenset", "array", "object", "object in a list", "object deep in a list", "namespace"],
 )
 def test_parameters_where_they_would_not_be_found_are_refused(value: Any) -> None:
     network = nn.Module()

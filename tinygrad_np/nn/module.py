@@ -116,7 +116,7 @@ class Module:
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """All modules by their paths, each once: itself, named "", and those within it."""
         seen = set()
-        for path, module in _walk(self):
+        for path, module, _ in _walk(self):
             if id(module) not in seen:
                 seen.add(id(module))
                 yield path, module
@@ -127,7 +127,7 @@ class Module:
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules that this one holds itself, by the paths of their places in it."""
-        return ((name, value) for name, value in _own(self) if isinstance(value, Module))
+        return ((name, value) for name, value in next(_walk(self))[2] if isinstance(value, Module))
 
     def children(self) -> Iterator[Module]:
         """The modules that this one holds itself."""
@@ -136,17 +136,19 @@ class Module:
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """All parameters by their paths; one that is shared has the first of its names, and comes once."""
         found: dict[int, tuple[str, Tensor]] = {}
-        for path, value in self._tensors(_parameters):
-            found.setdefault(id(value), (path, value))
-        for path, module in self.named_modules():
-            for name, value in vars(module).items():
-                for inner, hidden in _hidden_entries(name, value):
-                    if id(hidden) not in found and not any(hidden is one for one in self.modules()):
-                        raise ModuleError(
-                            f"{_joined(path, inner)} of {type(self).__name__}, {user_place()}, would not be trained: "
-                            f"it is in a {type(value).__name__}, where it is not looked for; keep it in an attribute, "
-                            "a list, a tuple or a dict, or make its holder an nn.Module."
-                        )
+        hidden: list[Leaf] = []
+        modules = set()
+        for path, module, leaves in _walk(self):
+            modules.add(id(module))
+            for name, value in _parameters(module, leaves):
+                found.setdefault(id(value), (_joined(path, name), value))
+            hidden += [(_joined(path, inner), one) for name, leaf in leaves for inner, one in _hidden(name, leaf)]
+        for path, one in hidden:
+            if id(one) not in found and id(one) not in modules:
+                raise ModuleError(
+                    f"{path} of {type(self).__name__}, {user_place()}, would not be trained: it is where it is not "
+                    "looked for; keep it in an attribute, a list, a tuple or a dict, or in an nn.Module."
+                )
         return iter(found.values())
 
     def parameters(self) -> Iterator[Tensor]:
@@ -155,7 +157,7 @@ class Module:
 
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
         """All buffers by their paths."""
-        return self._tensors(_own_buffers)
+        return self._tensors(_buffers)
 
     def buffers(self) -> Iterator[Tensor]:
         """All buffers: what belongs to the state and is not learned."""
@@ -174,9 +176,12 @@ class Module:
         """Keep a module as the attribute `name`."""
         setattr(self, name, module)
 
-    def _tensors(self, of: Callable[[Module], Iterator[tuple[str, Tensor]]]) -> Iterator[tuple[str, Tensor]]:
+    def _tensors(
+        self, of: Callable[[Module, list[Leaf]], Iterator[tuple[str, Tensor]]]
+    ) -> Iterator[tuple[str, Tensor]]:
         """The tensors of each module by their paths, as often as they have a name."""
-        return ((_joined(path, name), value) for path, module in _walk(self) for name, value in of(module))
+        walk = _walk(self)
+        return ((_joined(path, name), value) for path, module, leaves in walk for name, value in of(module, leaves))
 
     # What is done to all of it.
 
@@ -248,7 +253,7 @@ class Module:
     def _state(self) -> dict[str, Tensor]:
         list(self.named_parameters())
         state: dict[str, Tensor] = {}
-        for path, tensor in self._tensors(_own_state):
+        for path, tensor in self._tensors(_state):
             if path in state:
                 raise ModuleError(f"two tensors of {type(self).__name__} have the path {path}, {user_place()}.")
             state[path] = tensor
@@ -266,8 +271,8 @@ class Module:
             raise _not_initialized(self)
         if value is not None and name in vars(self).get("_buffers", ()) and not isinstance(value, Tensor):
             value = Tensor(value, name=name)
-        for path, entry in _entries(name, value):
-            named = entry.named_parameters() if isinstance(entry, Module) else [("", entry)]
+        for path, leaf in _leaves({name: value}):
+            named = leaf.named_parameters() if isinstance(leaf, Module) else [("", leaf)] * _is_parameter(leaf)
             for inner, parameter in named:
                 # What was named by its path within a module that is now a part of this one has a longer path here.
                 if parameter.name in (None, inner):
@@ -289,7 +294,7 @@ class Module:
         return ", ".join(shown)
 
     def __repr__(self) -> str:
-        own = [f"{name} {value.shape}" for name, value in _own_state(self)]
+        own = [f"{name} {value.shape}" for name, value in _state(self, next(_walk(self))[2])]
         inside = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self.named_children()]
         count = sum(parameter.size for parameter in self.parameters())
         lines = "".join(f"\n  {line}" for line in inside) + "\n" * bool(inside)
@@ -301,72 +306,70 @@ class Module:
 _METHODS = {name for name, value in vars(Module).items() if callable(value) and not name.startswith("__")}
 
 
+_CONTAINERS = (dict, list, tuple)
+_FOUND = (Module, Tensor)
+_PLAIN = (int, float, str, type(None), type, ModuleType, FunctionType, MethodType)
+
+Leaf = tuple[str, Any]
+"""What a module holds, and its path."""
+
+
 def _is_parameter(value: Any) -> bool:
-    """Whether a value is learned: a Parameter, or any other leaf that requires a gradient."""
+    """Whether a value is learned: a Parameter, or any other leaf of the graph that requires a gradient."""
     return isinstance(value, Parameter) or (isinstance(value, Tensor) and value.requires_grad and value.is_leaf)
 
 
-def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The parameters and modules in a value, by their paths; a container that holds itself is read once."""
-    waiting, seen = [(name, value)], set()
+def _leaves(attributes: Mapping[str, Any]) -> Iterator[Leaf]:
+    """What is in attributes, and in lists, tuples and dicts in them; a container that holds itself is read once."""
+    waiting, seen = list(attributes.items())[::-1], set()
     while waiting:
         path, one = waiting.pop()
-        if isinstance(one, Module) or _is_parameter(one):
-            yield path, one
-        elif isinstance(one, dict | list | tuple) and id(one) not in seen:
+        if not isinstance(one, _CONTAINERS):
+            if not isinstance(one, _PLAIN):
+                yield path, one
+        elif id(one) not in seen:
             seen.add(id(one))
             parts = one.items() if isinstance(one, dict) else enumerate(one)
             waiting += [(f"{path}.{key}", part) for key, part in reversed(list(parts))]
 
 
-def _hidden_entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The parameters and modules in a value that is neither a module nor a container that `entries` looks into."""
-    if isinstance(value, dict | list | tuple):
-        parts = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, part in parts:
-            if not isinstance(part, dict | list | tuple):
-                yield from _hidden_entries(f"{name}.{key}", part)
-    elif isinstance(value, set | frozenset) or (isinstance(value, np.ndarray) and value.dtype == object):
-        for part in value if isinstance(value, set | frozenset) else value.flat:
-            yield from _entries(name, part)
-    elif hasattr(value, "__dict__") and not (
-        isinstance(value, Module | Tensor | type | ModuleType | FunctionType | MethodType)
-    ):
-        for key, part in vars(value).items():
-            yield from _entries(f"{name}.{key}", part)
+def _hidden(path: str, leaf: Any) -> Iterator[Leaf]:
+    """The parameters and modules in a leaf that is neither of both, where they would not be found."""
+    inside: dict[str, Any] = {}
+    if isinstance(leaf, _FOUND):
+        return iter(())
+    if isinstance(leaf, set | frozenset) or (isinstance(leaf, np.ndarray) and leaf.dtype == object):
+        inside = {path: leaf.ravel().tolist() if isinstance(leaf, np.ndarray) else list(leaf)}
+    elif hasattr(leaf, "__dict__"):
+        inside = {f"{path}.{name}": value for name, value in vars(leaf).items()}
+    return ((inner, one) for inner, one in _leaves(inside) if isinstance(one, Module) or _is_parameter(one))
 
 
-_NOT_HOLDERS = (Module, Tensor, type, ModuleType, FunctionType, MethodType)
-
-
-def _walk(root: Module) -> Iterator[tuple[str, Module]]:
-    """A module and all within it by their paths, outer ones before inner ones, as often as they have a path."""
+def _walk(root: Module) -> Iterator[tuple[str, Module, list[Leaf]]]:
+    """A module and all within it by their paths, as often as they have one, outer ones first; and what each holds."""
     waiting: list[tuple[str, Module, frozenset[int]]] = [("", root, frozenset())]
     while waiting:
         path, module, around = waiting.pop()
-        yield path, module
+        if "_buffers" not in vars(module):
+            raise _not_initialized(module)
+        leaves = list(_leaves(vars(module)))
+        yield path, module, leaves
         around = around | {id(module)}
-        children = [(_joined(path, name), child, around) for name, child in module.named_children()]
+        children = [(_joined(path, name), child, around) for name, child in leaves if isinstance(child, Module)]
         waiting += [child for child in reversed(children) if id(child[1]) not in around]
 
 
-def _own(module: Module) -> Iterator[tuple[str, Any]]:
-    """The modules and parameters that a module holds itself, by the paths of their places in it."""
-    module._buffers  # noqa: B018 - says so if super().__init__() was forgotten
-    return (entry for name, value in list(vars(module).items()) for entry in _entries(name, value))
+def _parameters(module: Module, leaves: list[Leaf]) -> Iterator[tuple[str, Tensor]]:
+    return ((name, value) for name, value in leaves if _is_parameter(value) and name not in module._buffers)
 
 
-def _parameters(module: Module) -> Iterator[tuple[str, Tensor]]:
-    return ((name, value) for name, value in _own(module) if _is_parameter(value) and name not in module._buffers)
-
-
-def _own_buffers(module: Module) -> Iterator[tuple[str, Tensor]]:
+def _buffers(module: Module, leaves: list[Leaf]) -> Iterator[tuple[str, Tensor]]:
     return ((name, vars(module)[name]) for name in module._buffers if vars(module).get(name) is not None)
 
 
-def _own_state(module: Module) -> Iterator[tuple[str, Tensor]]:
-    yield from _parameters(module)
-    yield from ((name, buffer) for name, buffer in _own_buffers(module) if module._buffers[name])
+def _state(module: Module, leaves: list[Leaf]) -> Iterator[tuple[str, Tensor]]:
+    yield from _parameters(module, leaves)
+    yield from ((name, buffer) for name, buffer in _buffers(module, leaves) if module._buffers[name])
 
 
 def _joined(path: str, name: str) -> str:
