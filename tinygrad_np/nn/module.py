@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ..errors import ModuleError, StateError, TinygradError, listed
+from ..errors import DTypeError, ModuleError, StateError, TinygradError, listed
 from ..frames import user_place
 from ..tensor import Tensor
 from .parameter import Parameter
@@ -227,18 +227,25 @@ class Module:
 
         Raises StateError, which names all keys that are missing, unexpected or misshaped.
         """
+        if not isinstance(state_dict, Mapping):
+            raise StateError(f"a state is a dict of arrays, {user_place()}, not a {type(state_dict).__name__}.")
         own = self._state()
         missing = [key for key in own if key not in state_dict]
         unexpected = [key for key in state_dict if key not in own]
         faults = [f"{listed(missing)} missing"] * bool(strict and missing)
         faults += [f"{listed(unexpected)} unexpected"] * bool(strict and unexpected)
         arrays = {}
-        for key in own.keys() & state_dict.keys():
-            value, tensor = state_dict[key], own[key]
-            array = value.numpy() if isinstance(value, Tensor) else np.array(value)
+        for key, tensor in own.items():
+            if key not in state_dict:
+                continue
+            try:
+                array = Tensor(state_dict[key]).numpy()
+            except DTypeError:
+                faults.append(f"{key} is not an array of numbers")
+                continue
             if array.shape != tensor.shape:
                 faults.append(f"{key} has the shape {array.shape} instead of {tensor.shape}")
-            elif array.dtype.kind not in "fbiu" or not np.can_cast(array.dtype, tensor.dtype, "same_kind"):
+            elif not np.can_cast(array.dtype, tensor.dtype, "same_kind"):
                 faults.append(f"{key} is {array.dtype} instead of {tensor.dtype}")
             arrays[key] = array
         if faults:
