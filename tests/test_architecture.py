@@ -13,12 +13,16 @@ import tinygrad_np
 PACKAGE = Path(tinygrad_np.__file__).parent
 FLOORS = [
     {"errors", "frames"},
+    {"guarded"},
     {"advice", "primitive", "exposure"},
     {"formula"},
     {"ops"},
     {"graph"},
-    {"engine", "dispatch", "methods"},
+    {"unbroadcast"},
+    {"selected"},
+    {"engine", "dispatch", "methods", "operands"},
     {"operators", "record"},
+    {"curvature"},
     {"tensor"},
     {"tree"},
     {"call"},
@@ -32,10 +36,10 @@ FLOORS = [
 CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal", "networks"]
 """The chapters of ops/: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 7100, "nn": 2200, "program": 6400, "check": 3300, "draw": 900}
+BUDGETS = {"ops": 7350, "nn": 2200, "program": 6400, "check": 3300, "draw": 900}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
-CORE_BUDGET = 3480
+CORE_BUDGET = 4120
 """Lines of the files right below the package."""
 
 LONGEST = 400

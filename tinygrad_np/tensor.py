@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .advice import instead_of_array, instead_of_copy
+from .curvature import bend
 from .dispatch import array_function, array_ufunc
 from .engine import backward_steps
 from .errors import (
@@ -33,7 +34,8 @@ from .errors import (
 )
 from .exposure import ALONE, ALONE_IN_SETTER, Exposure
 from .frames import user_place
-from .graph import NOT_KEPT, Node, clock
+from .graph import NOT_KEPT, Node, arrival, clock
+from .operands import SMALL, learn_temporaries
 from .operators import Operators
 from .ops.arrays import indexing
 from .record import Recorded, computed_from, leaf_of, make_tensor, own_array, own_gradient, record, results_are
@@ -64,6 +66,7 @@ class Tensor(Recorded, Operators):
 
     __primitive__ = staticmethod(record)
     __computed_from__ = computed_from
+    __bend__ = bend
 
     def __init__(self, data: Any, *, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
         array = own_array(data, dtype)
@@ -289,9 +292,10 @@ class Tensor(Recorded, Operators):
             if leaf.grad is not NOT_KEPT
         ]
         shared = {id(seed)}
-        for leaf, upstream in arrived:
-            leaf.awaited = retain_graph
-            leaf.grad = own_gradient(upstream, shared) if leaf.grad is None else leaf.grad + upstream
+        with arrival:
+            for leaf, upstream in arrived:
+                leaf.awaited = retain_graph
+                leaf.grad = own_gradient(upstream, shared) if leaf.grad is None else leaf.grad + upstream
 
     def _seed(self, gradient: Any) -> Any:
         """The gradient that a backward pass from here starts with."""
@@ -366,3 +370,6 @@ class Tensor(Recorded, Operators):
 
 def _restored(data: Any, requires_grad: bool, name: str | None) -> Tensor:
     return Tensor(data, requires_grad=requires_grad, name=name)
+
+
+learn_temporaries(Tensor(np.ones(SMALL), requires_grad=True))
