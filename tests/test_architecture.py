@@ -12,9 +12,10 @@ import tinygrad_np
 
 PACKAGE = Path(tinygrad_np.__file__).parent
 FLOORS = [
-    {"errors", "frames"},
+    {"errors", "frames", "instructions"},
     {"guarded"},
-    {"advice", "primitive", "exposure"},
+    {"advice", "hints", "warned"},
+    {"primitive", "exposure"},
     {"formula"},
     {"ops"},
     {"graph"},
@@ -22,7 +23,7 @@ FLOORS = [
     {"selected"},
     {"engine", "dispatch", "methods", "operands"},
     {"operators", "record"},
-    {"curvature"},
+    {"curvature", "reading", "updates"},
     {"tensor"},
     {"tree"},
     {"call"},
@@ -39,7 +40,7 @@ CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal", "networks
 BUDGETS = {"ops": 7350, "nn": 2200, "program": 6400, "check": 3300, "draw": 900}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
-CORE_BUDGET = 4120
+CORE_BUDGET = 5080
 """Lines of the files right below the package."""
 
 LONGEST = 400

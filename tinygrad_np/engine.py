@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .errors import CaptureError, ChangedValueError, FreedGraphError, LinearAlgebraError, RuleError, describe
-from .graph import Node, state
+from .graph import Node, ancestors, state
 from .guarded import unguarded
 from .primitive import Rule
 from .selected import Masks, selection_at
@@ -65,6 +65,8 @@ def backward_steps(
             masks.pop(node, None)
             yield node, upstream, ()
             continue
+        if node.saved is None:
+            raise _freed(node, root)
         contributions: Sequence[tuple[int, Any]]
         selection = selection_at(node, masks) if masks or node.plan.primitive.selections else None
         if selection is None:
@@ -151,11 +153,23 @@ def _no_slope(error: np.linalg.LinAlgError, node: Node) -> LinearAlgebraError:
     return LinearAlgebraError(f"the gradient of {node.operation} ({node.place}) does not exist: {error}.")
 
 
-def _freed(node: Node) -> FreedGraphError:
+def _freed(node: Node, root: Node | None = None) -> FreedGraphError:
+    what = f"the graph through {node.operation} ({node.place}) was freed by an earlier backward pass"
+    if root is not None and any(_is_later_run(one, node) for one in ancestors(root)):
+        return FreedGraphError(
+            f"{what}, and that line has run again since: a value that is carried over from an earlier step, as the "
+            "state of a recurrent network, still holds on to that step's graph. Detach it before it is used again: "
+            "h = h.detach()."
+        )
     return FreedGraphError(
-        f"the graph through {node.operation} ({node.place}) was freed by an earlier backward pass; "
-        "call that one with backward(retain_graph=True), or compute the loss anew."
+        f"{what}; call that one with backward(retain_graph=True), add up the losses and call backward() once, or "
+        "compute the loss anew."
     )
+
+
+def _is_later_run(one: Node, node: Node) -> bool:
+    """Whether a node was made later than another, by the same place in the user's code."""
+    return one.number > node.number and one._code is node._code and one._instruction == node._instruction
 
 
 def _changed(value: Node, reader: Node) -> ChangedValueError:

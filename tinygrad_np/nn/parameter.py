@@ -30,8 +30,10 @@ class Parameter(Tensor):
         return _restored, state
 
 
-def _restored(data: Any, requires_grad: bool, name: str | None) -> Parameter:
-    return Parameter(data, requires_grad, name=name)
+def _restored(data: Any, requires_grad: bool, name: str | None, grad: Any) -> Parameter:
+    parameter = Parameter(data, requires_grad, name=name)
+    parameter.grad = grad
+    return parameter
 
 
 def uniform(shape: tuple[int, ...], bound: float, rng: np.random.Generator, dtype: Any) -> Parameter:
