@@ -113,6 +113,20 @@ class UnknownFormatError(TinygradError, ValueError):
     """A file name whose ending is no format that a drawing can be saved in."""
 
 
+class StateError(TinygradError, ValueError, KeyError):
+    """A saved state that does not fit what it is loaded into, or a file that can't be read as one."""
+
+    __str__ = Exception.__str__
+
+
+class ParameterError(TinygradError, ValueError, TypeError):
+    """Parameters or hyperparameters that an optimiser, a schedule or a training run can't work with."""
+
+
+class TrainingWarning(UserWarning):
+    """What a training step does is allowed, but rarely what was meant."""
+
+
 class MissingDependencyError(TinygradError, ImportError):
     """A package that this feature needs is not installed."""
 

@@ -139,6 +139,7 @@ class Tensor(Recorded, Operators):
         elif node.plan is not None and node.grad is NOT_KEPT:
             return
         node.grad = value
+        node.spent = None
 
     @property
     def shape(self) -> tuple[int, ...]:
