@@ -28,7 +28,7 @@ FLOORS = [
     {"nn", "optim"},
     {"__init__"},
 ]
-CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal"]
+CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal", "networks"]
 """The chapters of ops/: a file imports from those before its own alone."""
 
 LONGEST = 400

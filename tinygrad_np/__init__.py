@@ -9,6 +9,7 @@
 array([ 0.7269, -0.6397])
 """
 
+from . import nn as nn
 from . import ops as ops
 from .check import compare_gradients, gradcheck
 from .draw import draw_graph
@@ -32,6 +33,22 @@ from .ops.elementwise.activation import (
 )
 from .ops.elementwise.masks import dropout, one_hot
 from .ops.elementwise.special import erf, erfc
+from .ops.networks.activations import (
+    celu,
+    glu,
+    hardshrink,
+    hardswish,
+    hardtanh,
+    logsigmoid,
+    prelu,
+    relu6,
+    rrelu,
+    softmin,
+    softshrink,
+    tanhshrink,
+    threshold,
+)
+from .ops.networks.linear import bilinear, linear
 from .ops.reductions.softmax import log_softmax, logsumexp, softmax
 from .ops.signal.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from .ops.signal.pooling import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
@@ -45,6 +62,8 @@ __all__ = [
     "TinygradError",
     "avg_pool1d",
     "avg_pool2d",
+    "bilinear",
+    "celu",
     "compare_gradients",
     "compile",
     "conv1d",
@@ -59,10 +78,14 @@ __all__ = [
     "erf",
     "erfc",
     "gelu",
+    "glu",
     "grad",
     "gradcheck",
     "hard_sigmoid",
     "hard_tanh",
+    "hardshrink",
+    "hardswish",
+    "hardtanh",
     "hessian",
     "hvp",
     "index_add",
@@ -70,21 +93,31 @@ __all__ = [
     "jacobian",
     "jvp",
     "leaky_relu",
+    "linear",
     "log_softmax",
+    "logsigmoid",
     "logsumexp",
     "max_pool1d",
     "max_pool2d",
     "mish",
+    "nn",
     "no_grad",
     "one_hot",
+    "prelu",
     "primitive",
     "relu",
+    "relu6",
+    "rrelu",
     "selu",
     "sigmoid",
     "silu",
     "softmax",
+    "softmin",
     "softplus",
+    "softshrink",
     "softsign",
+    "tanhshrink",
+    "threshold",
     "value_and_grad",
     "vjp",
 ]

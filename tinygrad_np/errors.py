@@ -101,6 +101,14 @@ class CaptureError(TinygradError, RuntimeError):
         return self.whole(error, rule, arguments, parameters, of)
 
 
+class ModuleError(TinygradError, AttributeError):
+    """A module that is not set up so that its parameters are found, or that lacks what it needs to run."""
+
+
+class StateError(TinygradError, ValueError):
+    """A saved state that does not fit the module it was to be loaded into."""
+
+
 class WrongGradientError(TinygradError, AssertionError):
     """A gradient is not right, or can't be checked; the message is the printed report."""
 
