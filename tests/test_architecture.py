@@ -25,7 +25,10 @@ FLOORS = [
     {"program"},
     {"check"},
     {"draw"},
-    {"nn", "optim"},
+    {"nn", "optim", "archive"},
+    {"saving"},
+    {"training"},
+    {"estimators"},
     {"__init__"},
 ]
 CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal", "networks"]

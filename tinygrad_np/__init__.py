@@ -11,6 +11,7 @@ array([ 0.7269, -0.6397])
 
 from . import nn as nn
 from . import ops as ops
+from . import optim as optim
 from .check import compare_gradients, gradcheck
 from .draw import draw_graph
 from .errors import TinygradError
@@ -54,6 +55,7 @@ from .ops.signal.convolution import conv1d, conv2d, conv_transpose1d, conv_trans
 from .ops.signal.pooling import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from .primitive import primitive
 from .program import compile
+from .saving import load, save
 from .tensor import Tensor
 from .transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
@@ -94,6 +96,7 @@ __all__ = [
     "jvp",
     "leaky_relu",
     "linear",
+    "load",
     "log_softmax",
     "logsigmoid",
     "logsumexp",
@@ -108,6 +111,7 @@ __all__ = [
     "relu",
     "relu6",
     "rrelu",
+    "save",
     "selu",
     "sigmoid",
     "silu",

@@ -106,7 +106,7 @@ class ModuleError(TinygradError, AttributeError):
 
 
 class StateError(TinygradError, ValueError):
-    """A saved state that does not fit the module it was to be loaded into."""
+    """A saved state that does not fit what it is loaded into, or a file that can't be read or written as one."""
 
 
 class WrongGradientError(TinygradError, AssertionError):
@@ -118,13 +118,7 @@ class UnknownTensorError(TinygradError, LookupError):
 
 
 class UnknownFormatError(TinygradError, ValueError):
-    """A file name whose ending is no format that a drawing can be saved in."""
-
-
-class StateError(TinygradError, ValueError, KeyError):
-    """A saved state that does not fit what it is loaded into, or a file that can't be read as one."""
-
-    __str__ = Exception.__str__
+    """A file name whose ending does not say a format that this can be saved in."""
 
 
 class ParameterError(TinygradError, ValueError, TypeError):

@@ -75,7 +75,7 @@ def test_a_state_of_ours_has_the_keys_of_pytorchs_and_goes_on_to_the_bit(run: di
     middle = [next(steps) for _ in range(3)][-1]
     state = optimizer.state_dict()
     theirs = {key for key, value in run["state"]["state"].get("0", {}).items() if value is not None}
-    assert {key for key in state["state"][0]} == theirs
+    assert set(state["state"][0]) == theirs
     last = next(steps)
     others, other = optimizer_of(run, getattr(optim, run["name"]), start=middle)
     other.load_state_dict(state)
@@ -163,7 +163,7 @@ def is_killed(tree: ast.Module, names: list[str], module: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "module, names",
+    ("module", "names"),
     [
         ("sgd", ["SGD"]),
         ("adam", ["Adam", "AdamW"]),

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.optim import runs
 from tinygrad_np import Tensor, optim
-from tinygrad_np.errors import ParameterError, StateError
 from tinygrad_np.optim import lr_scheduler
 
 FIGURES = json.loads(Path(__file__).with_name("pytorch_figures.json").read_text())["schedules"]

@@ -343,8 +343,8 @@ class SequentialLR(LRScheduler):
         for schedule in schedulers:
             if schedule.optimizer is not optimizer or isinstance(schedule, ReduceLROnPlateau):
                 raise ParameterError(
-                    f"SequentialLR can't lead {type(schedule).__name__}, {user_place()}: its schedules must be of its own "
-                    "optimiser and go by the epoch alone."
+                    f"SequentialLR can't lead {type(schedule).__name__}, {user_place()}: its schedules must be of its "
+                    "own optimiser and go by the epoch alone."
                 )
         self.optimizer = optimizer
         self.schedulers = list(schedulers)

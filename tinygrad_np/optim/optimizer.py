@@ -59,7 +59,7 @@ class Optimizer:
             self.add_param_group(group)
 
     def change(self, *arrays: Any, **hyperparameters: Any) -> Any:
-        """What a step takes away from a parameter, an array: `change(p, g, state, *, lr, ...)`; may set `state[...]`."""
+        """What a step takes away from a parameter: `change(p, g, state, *, lr, ...)`; it may set `state[...]`."""
         raise NotImplementedError(
             f"{type(self).__name__} has no formula: define change(self, p, g, state, *, lr, **_)."
         )
@@ -92,7 +92,7 @@ class Optimizer:
         self.param_groups.append(group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients, as every step of the training loop begins; zeros in their place if not `set_to_none`."""
+        """Forget the gradients, as each step of a training loop begins; if not `set_to_none`, make them zeros."""
         for p in self._parameters():
             if p.grad is not None:
                 self._discarded = self._discarded or p._noted().spent is not p.grad
@@ -142,7 +142,7 @@ class Optimizer:
         if sizes != [len(group["params"]) for group in self.param_groups]:
             raise StateError(
                 f"{what} has groups of {sizes} parameters, {user_place()}, but the optimiser has "
-                f"{[len(group['params']) for group in self.param_groups]}; make the optimiser as the saved one was made."
+                f"{[len(group['params']) for group in self.param_groups]}; make it as the saved one was made."
             )
         loaded: dict[Tensor, dict[str, Any]] = {}
         for index, p in zip(order, self._parameters(), strict=True):
@@ -172,8 +172,8 @@ class Optimizer:
         what = type(self).__name__
         if isinstance(params, Tensor | np.ndarray | dict | str | set | frozenset) or not hasattr(params, "__iter__"):
             raise ParameterError(
-                f"{what} was given a {type(params).__name__} as its parameters, {user_place()}; give a list of Tensors, "
-                "whose order is what a saved state goes by."
+                f"{what} was given a {type(params).__name__} as its parameters, {user_place()}; give a list of "
+                "Tensors, whose order is what a saved state goes by."
             )
         members = list(params)
         if not members:
@@ -192,8 +192,8 @@ class Optimizer:
         named = describe(p.shape, p.dtype, p.name)
         if not p.is_leaf:
             raise ParameterError(
-                f"{what} was given {named}, {user_place()}, which was computed ({p._noted().operation}): a change of it "
-                "would be lost. Give the leaves that it was computed from, or the Tensor made anew with requires_grad=True."
+                f"{what} was given {named}, {user_place()}, which was computed ({p._noted().operation}): a change of "
+                "it would be lost. Give the leaves it was computed from, or make the Tensor with requires_grad=True."
             )
         if p.dtype.kind != "f":
             raise ParameterError(f"{what} was given {named}, {user_place()}: only floating dtypes have a gradient.")
@@ -220,7 +220,7 @@ class Optimizer:
         if all(p.grad is None for p in self._parameters()):
             if self._discarded:
                 warnings.warn(
-                    f"step() of {type(self).__name__}, {user_place()}: zero_grad() forgot the gradients before any step "
+                    f"step() of {type(self).__name__}, {user_place()}: zero_grad() forgot the gradients before a step "
                     "used them, and nothing is changed. The order is zero_grad(), backward(), step().",
                     TrainingWarning,
                     stacklevel=3,
@@ -238,10 +238,11 @@ class Optimizer:
                 "operations have read it, but no backward pass from the loss reached it: backward() was not called, or "
                 "the path is cut by detach(), no_grad() or t.numpy(). tg.explain(loss, parameter) looks for the cut."
                 if p._noted().awaited
-                else "no operation has read it since: is it left out of the forward pass, or has another taken its place?"
+                else "no operation has read it: is it left out of the forward pass, or has another taken its place?"
             )
             warnings.warn(
-                f"step() of {type(self).__name__}, {user_place()}: {named} has no gradient and stays as it is; {reason}",
+                f"step() of {type(self).__name__}, {user_place()}: {named} has no gradient and stays as it is: "
+                + reason,
                 TrainingWarning,
                 stacklevel=3,
             )
@@ -255,8 +256,8 @@ class Optimizer:
             if spent.any():
                 warnings.warn(
                     f"step() of {type(self).__name__}, {user_place()}: the gradient of "
-                    f"{describe(p.shape, p.dtype, p.name or f'parameter {index}')} still contains the one that an earlier "
-                    "step has used. Call optimizer.zero_grad() between step() and the next backward().",
+                    f"{describe(p.shape, p.dtype, p.name or f'parameter {index}')} still contains the one that "
+                    "an earlier step has used. Call optimizer.zero_grad() between step() and the next backward().",
                     TrainingWarning,
                     stacklevel=3,
                 )

@@ -21,8 +21,8 @@ class RAdam(Optimizer):
         r = √((ρ - 4)(ρ - 2) ρ∞ / ((ρ∞ - 4)(ρ∞ - 2) ρ))
         p ← p - lr · m̂ · r · √(1 - β2ᵗ) / (√v + eps)      (as long as ρ ≤ 5: p ← p - lr · m̂)
 
-    Source: L. Liu et al., On the variance of the adaptive learning rate and beyond, 2020, arXiv:1908.03265, algorithm 2,
-    with PyTorch's bound of 5.
+    Source: L. Liu et al., On the variance of the adaptive learning rate and beyond, 2020, arXiv:1908.03265, algorithm
+    2, with PyTorch's bound of 5.
 
     >>> from tinygrad_np import Tensor, optim
     >>> w = Tensor([1.0, 2.0], requires_grad=True)
