@@ -25,7 +25,7 @@ FLOORS = [
     {"program"},
     {"check"},
     {"draw"},
-    {"nn", "optim", "archive"},
+    {"nn", "optim", "archive", "batches"},
     {"saving"},
     {"training"},
     {"estimators"},

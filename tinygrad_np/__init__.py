@@ -12,6 +12,7 @@ array([ 0.7269, -0.6397])
 from . import nn as nn
 from . import ops as ops
 from . import optim as optim
+from .batches import batches
 from .check import compare_gradients, gradcheck
 from .draw import draw_graph
 from .errors import TinygradError
@@ -57,6 +58,7 @@ from .primitive import primitive
 from .program import compile
 from .saving import load, save
 from .tensor import Tensor
+from .training import fit
 from .transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "TinygradError",
     "avg_pool1d",
     "avg_pool2d",
+    "batches",
     "bilinear",
     "celu",
     "compare_gradients",
@@ -79,6 +82,7 @@ __all__ = [
     "embedding",
     "erf",
     "erfc",
+    "fit",
     "gelu",
     "glu",
     "grad",

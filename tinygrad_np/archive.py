@@ -74,6 +74,7 @@ def read_npz(file: Any, tree: str) -> tuple[dict[str, Any], str | None]:
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
+    stream: Any
     with archive.open(member) as stream:
         version = np.lib.format.read_magic(stream)
         readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -86,9 +87,10 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
         if math.prod(shape) * dtype.itemsize != member.file_size - stream.tell():
             raise ValueError(f"its shape {shape} {dtype} does not fit its {member.file_size - stream.tell():,} bytes")
         array = np.empty(shape, dtype, order="F" if is_fortran else "C")
-        room = array.T if is_fortran else array
-        place, bytes_of = 0, memoryview(room.reshape(-1).view(np.uint8)) if array.nbytes else bytearray()
-        while read := stream.readinto(bytes_of[place : place + PIECE]):
+        place, room = 0, memoryview(bytearray())
+        if array.nbytes:
+            room = memoryview((array.T if is_fortran else array).reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+        while read := stream.readinto(room[place : place + PIECE]):
             place += read
         if place != array.nbytes:
             raise ValueError("its data ends too early")

@@ -125,6 +125,10 @@ class ParameterError(TinygradError, ValueError, TypeError):
     """Parameters or hyperparameters that an optimiser, a schedule or a training run can't work with."""
 
 
+class DivergedError(TinygradError, ArithmeticError):
+    """A loss that is NaN or infinite, with which training can't go on."""
+
+
 class TrainingWarning(UserWarning):
     """What a training step does is allowed, but rarely what was meant."""
 

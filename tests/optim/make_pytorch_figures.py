@@ -55,9 +55,13 @@ def signature(kind: type) -> list[str]:
     ]
 
 
-def schedule(torch: Any, run: list[Any]) -> list[list[float]]:
+def schedule(torch: Any, run: list[Any]) -> dict[str, Any]:
     groups = [{"params": [p], "lr": lr} for p, lr in zip(parameters(torch, torch.float64), (0.1, 0.05), strict=True)]
-    return runs.rates(torch.optim.SGD(groups, momentum=0.9), torch.optim.lr_scheduler, *run)
+    optimizer = torch.optim.SGD(groups, momentum=0.9)
+    schedules = runs.scheduled(optimizer, torch.optim.lr_scheduler, *run)
+    seen = runs.rates(optimizer, schedules, run[0], range(runs.MIDDLE))
+    states = [json.loads(json.dumps(each.state_dict(), default=str)) for each in schedules]
+    return {"rates": seen + runs.rates(optimizer, schedules, run[0], range(runs.MIDDLE, runs.EPOCHS)), "states": states}
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 STEPS = (1, 2, 10, 100)
 EPOCHS = 40
+MIDDLE = 15
 SHAPES = ((3, 2), (2,))
 START = ([[0.5, -1.0], [2.0, 0.1], [-0.3, 0.7]], [1.5, -0.2])
 AIM = ([[0.2, 0.4], [-0.6, 0.8], [1.0, -1.2]], [0.3, 0.9])
@@ -167,23 +168,24 @@ def decay(epoch: int) -> float:
     return 1 / (1 + 0.3 * epoch)
 
 
-def rates(optimizer: Any, schedulers: Any, kind: str, options: Any, *more: Any) -> list[list[float]]:
-    """Learning rate and momentum of each group, epoch by epoch; `schedulers` is the module of either side."""
+def scheduled(optimizer: Any, schedulers: Any, kind: str, options: Any, *more: Any) -> list[Any]:
+    """The schedules of a run; `schedulers` is the module of either side."""
 
     def made(kind: str, options: dict[str, Any]) -> Any:
         options = {name: decay if value == "decay" else value for name, value in options.items()}
         return getattr(schedulers, kind)(optimizer, **options)
 
     if kind == "SequentialLR":
-        scheduled = [schedulers.SequentialLR(optimizer, [made(*each) for each in options], *more)]
-    elif kind == "chained":
-        scheduled = [made(*each) for each in options]
-    else:
-        scheduled = [made(kind, options)]
+        return [schedulers.SequentialLR(optimizer, [made(*each) for each in options], *more)]
+    return [made(*each) for each in options] if kind == "chained" else [made(kind, options)]
+
+
+def rates(optimizer: Any, schedules: list[Any], kind: str, epochs: range) -> list[list[float]]:
+    """Learning rate and momentum of each group, epoch by epoch."""
     seen = []
-    for epoch in range(EPOCHS):
+    for epoch in epochs:
         seen.append([group[name] for group in optimizer.param_groups for name in ("lr", "momentum")])
         optimizer.step()
-        for schedule in scheduled:
+        for schedule in schedules:
             schedule.step(measure(epoch)) if kind == "ReduceLROnPlateau" else schedule.step()
     return seen

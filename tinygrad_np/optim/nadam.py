@@ -29,7 +29,7 @@ class NAdam(Optimizer):
     >>> (w * w).sum().backward()
     >>> optimizer.step()
     >>> w.data.round(4)
-    array([0.8635, 1.8635])
+    array([0.8944, 1.8944])
     """
 
     def __init__(
