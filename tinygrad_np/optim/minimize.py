@@ -37,7 +37,7 @@ def minimize(f: Callable[..., Any], params: Any, method: str = "L-BFGS-B", **opt
         method: scipy's; those that use second derivatives are given products of the Hessian with vectors.
         options: what else scipy's function takes: `tol`, `options`, `bounds` (of the flattened tree) ...
 
-    Returns scipy's result, in which `x` and `jac` are trees like `params`.
+    Returns scipy's result, in which `x` and the gradient (`jac`, or `grad`) are trees like `params`.
 
     Raises MissingDependencyError without scipy, ParameterError where there is nothing to change.
     """
@@ -91,6 +91,7 @@ def minimize(f: Callable[..., Any], params: Any, method: str = "L-BFGS-B", **opt
         for leaf, part in zip(leaves, parts(result.x), strict=True):
             leaf.data = part
     result.x = rebuild(parts(result.x))
-    if "jac" in result:
-        result.jac = rebuild(parts(result.jac))
+    for name in ("jac", "grad"):
+        if np.shape(result.get(name)) == (sum(array.size for array in arrays),):
+            result[name] = rebuild(parts(result[name]))
     return result
