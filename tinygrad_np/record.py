@@ -137,6 +137,19 @@ def make_tensor(data: Any, node: Node | None) -> Any:
     return tensor
 
 
+def computed_from(value: Recorded, primitive: Primitive) -> tuple[Any, dict[str, Any]] | None:
+    """The Tensor that a value was computed from by this primitive, and with which parameters; None if it was not.
+
+    None, too, if its graph was freed or if it keeps its gradient, which a way around it would not add to.
+    """
+    node = value._node
+    if node is None or node.plan is None or node.plan.primitive is not primitive:
+        return None
+    if node.saved is None or node.grad is not NOT_KEPT:
+        return None
+    return make_tensor(node.saved[1], node.inputs[0]), node.parameters
+
+
 def leaf_of(array: Any, requires_grad: bool) -> Any:
     """A leaf of this array, without copying."""
     node = Node(None, (), NO_PARAMETERS, array.shape, array.dtype, user_frame(), requires_grad, None)

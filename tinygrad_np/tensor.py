@@ -34,7 +34,7 @@ from .frames import user_place
 from .graph import NOT_KEPT, Node, clock
 from .operators import Operators
 from .ops.arrays import indexing
-from .record import Recorded, leaf_of, make_tensor, own_array, own_gradient, record, results_are
+from .record import Recorded, computed_from, leaf_of, make_tensor, own_array, own_gradient, record, results_are
 
 _float64 = np.dtype(np.float64)
 
@@ -61,6 +61,7 @@ class Tensor(Recorded, Operators):
     __slots__ = ()
 
     __primitive__ = staticmethod(record)
+    __computed_from__ = computed_from
 
     def __init__(self, data: Any, *, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
         array = own_array(data, dtype)

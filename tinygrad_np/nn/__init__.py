@@ -1,93 +1,86 @@
 """Networks: modules with PyTorch's names, arguments, defaults, shapes of weights and keys of the state."""
 
-from .activations import (
-    CELU as CELU,
-)
-from .activations import (
-    ELU as ELU,
-)
-from .activations import (
-    GELU as GELU,
-)
-from .activations import (
-    GLU as GLU,
-)
-from .activations import (
-    SELU as SELU,
-)
-from .activations import (
-    Hardshrink as Hardshrink,
-)
-from .activations import (
-    Hardsigmoid as Hardsigmoid,
-)
-from .activations import (
-    Hardswish as Hardswish,
-)
-from .activations import (
-    Hardtanh as Hardtanh,
-)
-from .activations import (
-    LeakyReLU as LeakyReLU,
-)
-from .activations import (
-    LogSigmoid as LogSigmoid,
-)
-from .activations import (
-    LogSoftmax as LogSoftmax,
-)
-from .activations import (
-    Mish as Mish,
-)
-from .activations import (
-    PReLU as PReLU,
-)
-from .activations import (
-    ReLU as ReLU,
-)
-from .activations import (
-    ReLU6 as ReLU6,
-)
-from .activations import (
-    RReLU as RReLU,
-)
-from .activations import (
-    Sigmoid as Sigmoid,
-)
-from .activations import (
-    SiLU as SiLU,
-)
-from .activations import (
-    Softmax as Softmax,
-)
-from .activations import (
-    Softmax2d as Softmax2d,
-)
-from .activations import (
-    Softmin as Softmin,
-)
-from .activations import (
-    Softplus as Softplus,
-)
-from .activations import (
-    Softshrink as Softshrink,
-)
-from .activations import (
-    Softsign as Softsign,
-)
-from .activations import (
-    Tanh as Tanh,
-)
-from .activations import (
-    Tanhshrink as Tanhshrink,
-)
-from .activations import (
-    Threshold as Threshold,
-)
+from . import init as init
+from .activations import CELU as CELU
+from .activations import ELU as ELU
+from .activations import GELU as GELU
+from .activations import GLU as GLU
+from .activations import SELU as SELU
+from .activations import Hardshrink as Hardshrink
+from .activations import Hardsigmoid as Hardsigmoid
+from .activations import Hardswish as Hardswish
+from .activations import Hardtanh as Hardtanh
+from .activations import LeakyReLU as LeakyReLU
+from .activations import LogSigmoid as LogSigmoid
+from .activations import LogSoftmax as LogSoftmax
+from .activations import Mish as Mish
+from .activations import PReLU as PReLU
+from .activations import ReLU as ReLU
+from .activations import ReLU6 as ReLU6
+from .activations import RReLU as RReLU
+from .activations import Sigmoid as Sigmoid
+from .activations import SiLU as SiLU
+from .activations import Softmax as Softmax
+from .activations import Softmax2d as Softmax2d
+from .activations import Softmin as Softmin
+from .activations import Softplus as Softplus
+from .activations import Softshrink as Softshrink
+from .activations import Softsign as Softsign
+from .activations import Tanh as Tanh
+from .activations import Tanhshrink as Tanhshrink
+from .activations import Threshold as Threshold
+from .attention import MultiheadAttention as MultiheadAttention
+from .attention import TransformerEncoder as TransformerEncoder
+from .attention import TransformerEncoderLayer as TransformerEncoderLayer
 from .containers import ModuleDict as ModuleDict
 from .containers import ModuleList as ModuleList
 from .containers import Sequential as Sequential
-from .linear import Identity as Identity
+from .convolution import Conv1d as Conv1d
+from .convolution import Conv2d as Conv2d
+from .convolution import ConvTranspose1d as ConvTranspose1d
+from .convolution import ConvTranspose2d as ConvTranspose2d
+from .linear import Bilinear as Bilinear
+from .linear import Embedding as Embedding
 from .linear import Linear as Linear
+from .losses import BCELoss as BCELoss
+from .losses import BCEWithLogitsLoss as BCEWithLogitsLoss
+from .losses import CosineEmbeddingLoss as CosineEmbeddingLoss
+from .losses import CrossEntropyLoss as CrossEntropyLoss
+from .losses import GaussianNLLLoss as GaussianNLLLoss
+from .losses import HingeEmbeddingLoss as HingeEmbeddingLoss
+from .losses import HuberLoss as HuberLoss
+from .losses import KLDivLoss as KLDivLoss
+from .losses import L1Loss as L1Loss
+from .losses import MarginRankingLoss as MarginRankingLoss
+from .losses import MSELoss as MSELoss
+from .losses import MultiMarginLoss as MultiMarginLoss
+from .losses import NLLLoss as NLLLoss
+from .losses import PoissonNLLLoss as PoissonNLLLoss
+from .losses import SmoothL1Loss as SmoothL1Loss
+from .losses import SoftMarginLoss as SoftMarginLoss
+from .losses import TripletMarginLoss as TripletMarginLoss
 from .module import Module as Module
+from .normalization import BatchNorm1d as BatchNorm1d
+from .normalization import BatchNorm2d as BatchNorm2d
+from .normalization import GroupNorm as GroupNorm
+from .normalization import InstanceNorm2d as InstanceNorm2d
+from .normalization import LayerNorm as LayerNorm
+from .normalization import RMSNorm as RMSNorm
 from .parameter import Parameter as Parameter
+from .pooling import AdaptiveAvgPool1d as AdaptiveAvgPool1d
+from .pooling import AdaptiveAvgPool2d as AdaptiveAvgPool2d
+from .pooling import AvgPool1d as AvgPool1d
+from .pooling import AvgPool2d as AvgPool2d
+from .pooling import MaxPool1d as MaxPool1d
+from .pooling import MaxPool2d as MaxPool2d
+from .recurrent import GRU as GRU
+from .recurrent import LSTM as LSTM
+from .recurrent import RNN as RNN
+from .recurrent import GRUCell as GRUCell
+from .recurrent import LSTMCell as LSTMCell
+from .recurrent import RNNCell as RNNCell
+from .shaping import Dropout as Dropout
+from .shaping import Flatten as Flatten
+from .shaping import Identity as Identity
+from .shaping import Unflatten as Unflatten
+from .summary import summary as summary

@@ -94,35 +94,28 @@ class Hardswish(Function, of=activations.hardswish, inplace=True):
     """x hardsigmoid(x)."""
 
 
-class GLU(Function, of=activations.glu):
-    """The first half of an axis times the sigmoid of its second half."""
+class GLU(Function, of=activations.glu, names={"axis": "dim"}):
+    """The first half of the axis `dim` times the sigmoid of its second half."""
 
 
-class Softmax(Function, of=softmax.softmax):
-    """exp(x) / sum(exp(x)) along an axis; CrossEntropyLoss takes its input instead of its result."""
+class Softmax(Function, of=softmax.softmax, names={"axis": "dim"}):
+    """exp(x) / sum(exp(x)) along the axis `dim`; CrossEntropyLoss takes its input instead of its result."""
 
 
-class LogSoftmax(Function, of=softmax.log_softmax):
-    """log(softmax(x)) along an axis, for NLLLoss."""
+class LogSoftmax(Function, of=softmax.log_softmax, names={"axis": "dim"}):
+    """log(softmax(x)) along the axis `dim`, for NLLLoss."""
 
 
-class Softmin(Function, of=activations.softmin):
-    """softmax(-x) along an axis."""
+class Softmin(Function, of=activations.softmin, names={"axis": "dim"}):
+    """softmax(-x) along the axis `dim`."""
 
 
 class Softmax2d(Function, of=activations.softmax2d):
     """The softmax over the channels of images (batch, channels, height, width)."""
 
 
-class Threshold(Module):
+class Threshold(Function, of=activations.threshold, inputs=1, inplace=True):
     """x where it is above the threshold, `value` elsewhere."""
-
-    def __init__(self, threshold: float, value: float) -> None:
-        super().__init__(threshold=threshold, value=value)
-
-    def forward(self, input: Any) -> Any:
-        """`tg.threshold` of the input."""
-        return activations.threshold(input, self.threshold, self.value)
 
 
 class RReLU(Module):

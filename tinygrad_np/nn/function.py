@@ -25,7 +25,8 @@ class Function(Module):
     """A function as a module: what has no default is an input, what has one is an option of the module.
 
     Args of a subclass: `of`, the function; `names`, what the module calls an option that the function calls otherwise;
-    `inplace`, whether PyTorch's module has that option: False is accepted, for results are never written into inputs.
+    `inputs`, how many inputs there are, if options have no default either; `inplace`, whether PyTorch's module has that
+    option: False is accepted, for an operation never writes into its inputs.
     """
 
     __signature__: ClassVar[inspect.Signature]
@@ -33,11 +34,13 @@ class Function(Module):
     options: ClassVar[dict[str, str]]
     """For each option of the function what the module calls it."""
 
-    def __init_subclass__(cls, of: Any, names: dict[str, str] | None = None, inplace: bool = False) -> None:
+    def __init_subclass__(
+        cls, of: Any, names: dict[str, str] | None = None, inputs: int | None = None, inplace: bool = False
+    ) -> None:
         cls.function = staticmethod(of)
         # A ufunc of NumPy has no signature, and no options that matter here.
         arguments = [] if isinstance(of, np.ufunc) else list(inspect.signature(of).parameters.values())
-        options = [one for one in arguments if one.default is not one.empty]
+        options = [one for one in arguments if one.default is not one.empty] if inputs is None else arguments[inputs:]
         cls.options = {one.name: (names or {}).get(one.name, one.name) for one in options}
         parameters = [one.replace(name=cls.options[one.name]) for one in options]
         cls.__signature__ = inspect.Signature(parameters + [_INPLACE] * inplace)

@@ -9,18 +9,7 @@ import numpy as np
 
 from ..ops.networks import linear as functions
 from .module import Module
-from .parameter import Random, uniform
-
-
-class Identity(Module):
-    """The input itself; whatever arguments it is given are not used."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__()
-
-    def forward(self, input: Any) -> Any:
-        """The input."""
-        return input
+from .parameter import Parameter, Random, uniform
 
 
 class Linear(Module):
@@ -51,3 +40,62 @@ class Linear(Module):
     def forward(self, input: Any) -> Any:
         """X W.T + b."""
         return functions.linear(input, self.weight, self.bias)
+
+
+class Bilinear(Module):
+    """x1 W[o] x2 + b[o] for each output o, with W (out_features, in1_features, in2_features).
+
+    All parameters are spread over +-1/sqrt(in1_features); the other arguments are those of Linear.
+    """
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        dtype: Any = None,
+        rng: Random = None,
+    ) -> None:
+        super().__init__(in1_features=in1_features, in2_features=in2_features, out_features=out_features)
+        rng, bound = np.random.default_rng(rng), 1 / math.sqrt(max(in1_features, 1))
+        self.weight = uniform((out_features, in1_features, in2_features), bound, rng, dtype)
+        self.bias = uniform((out_features,), bound, rng, dtype) if bias else None
+
+    def forward(self, input1: Any, input2: Any) -> Any:
+        """`tg.bilinear` of the inputs."""
+        return functions.bilinear(input1, input2, self.weight, self.bias)
+
+
+class Embedding(Module):
+    """The rows of a weight (num_embeddings, embedding_dim), normally distributed, that whole numbers name.
+
+    The row `padding_idx` starts as zeros and gets no gradient.
+
+    Raises IndexingError for numbers that are not whole, are negative, or have no row.
+
+    >>> from tinygrad_np import nn
+    >>> nn.Embedding(10, 3)([[1, 2, 4, 5], [4, 3, 2, 9]]).shape
+    (2, 4, 3)
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        *,
+        dtype: Any = None,
+        rng: Random = None,
+    ) -> None:
+        super().__init__(num_embeddings=num_embeddings, embedding_dim=embedding_dim, padding_idx=padding_idx)
+        table = np.random.default_rng(rng).normal(size=(num_embeddings, embedding_dim))
+        if padding_idx is not None:
+            self.padding_idx = range(num_embeddings)[padding_idx]
+            table[padding_idx] = 0
+        self.weight = Parameter(table, dtype=dtype)
+
+    def forward(self, input: Any) -> Any:
+        """The rows that the numbers name."""
+        return functions.embedded(input, self.weight, self.padding_idx)

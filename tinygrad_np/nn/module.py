@@ -18,6 +18,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple, TypeVar
 
@@ -36,9 +37,20 @@ class _Running(threading.local):
 
     def __init__(self) -> None:
         self.modules: list[Module] = []
+        self.observer: Callable[[Module, Any], None] | None = None
 
 
 _running = _Running()
+
+
+@contextmanager
+def watched(observer: Callable[[Module, Any], None]) -> Iterator[None]:
+    """Tell the observer of each module that has run in this thread, and of its result."""
+    before, _running.observer = _running.observer, observer
+    try:
+        yield
+    finally:
+        _running.observer = before
 
 
 class Keys(NamedTuple):
@@ -89,7 +101,10 @@ class Module:
         """Run `forward`."""
         _running.modules.append(self)
         try:
-            return self.forward(*inputs, **named)
+            result = self.forward(*inputs, **named)
+            if _running.observer is not None:
+                _running.observer(self, result)
+            return result
         except TinygradError as error:
             _name_place(error)
             raise
@@ -99,7 +114,7 @@ class Module:
     # What it holds.
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
-        """This module, named "", and all within it by their paths, each once."""
+        """All modules by their paths, each once: itself, named "", and those within it."""
         seen = set()
         for path, module in _walk(self):
             if id(module) not in seen:
@@ -107,7 +122,7 @@ class Module:
                 yield path, module
 
     def modules(self) -> Iterator[Module]:
-        """This module and all within it, each once."""
+        """All modules, each once: itself and those within it."""
         return (module for _, module in self.named_modules())
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
@@ -127,8 +142,8 @@ class Module:
                     if id(hidden) not in found and not any(hidden is one for one in self.modules()):
                         raise ModuleError(
                             f"{_joined(path, inner)} of {type(self).__name__}, {user_place()}, would not be trained: it "
-                            f"is in a {type(value).__name__}, where it is not looked for; keep it in an attribute, a "
-                            "list, a tuple or a dict, or make its holder an nn.Module."
+                            f"is in a {type(value).__name__}, where it is not looked for; keep it in an "
+                            "attribute, a list, a tuple or a dict, or make its holder an nn.Module."
                         )
         return iter(reversed(found.values()))
 

@@ -1,12 +1,16 @@
-"""Linear and bilinear maps of the last axis."""
+"""Linear and bilinear maps of the last axis, and rows of a table."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ...errors import ShapeError, described
+from ...errors import IndexingError, ShapeError, described
 from ...frames import user_place
+from ..arrays.indexing import plain_index
+from ..arrays.picking import embedding
 from ..arrays.shape import array_of
+from ..elementwise.selection import where
+from .targets import values
 
 
 def linear(input, weight, bias=None):
@@ -43,3 +47,23 @@ def bilinear(input1, input2, weight, bias=None):
         )
     products = np.einsum("...i,oij,...j->...o", input1, weight, input2)
     return products if bias is None else products + bias
+
+
+def embedded(rows, table, padding_idx: int | None = None):
+    """The rows of a table that whole numbers from 0 name; the row `padding_idx` gets no gradient."""
+    labels = array_of(plain_index(rows))
+    given = values(labels)
+    if (
+        given is not None
+        and given.dtype.kind in "iu"
+        and given.size
+        and not 0 <= given.min() <= given.max() < len(table)
+    ):
+        raise IndexingError(
+            f"embedding of rows from {given.min()} to {given.max()}, {user_place()}: the table {described(table)} has "
+            f"those from 0 to {len(table) - 1}."
+        )
+    found = embedding(table, labels)
+    if padding_idx is None:
+        return found
+    return where((labels == padding_idx)[..., None], found.detach() if hasattr(found, "detach") else found, found)

@@ -11,7 +11,7 @@ from ...primitive import primitive
 from .reduction import Axis, with_axes
 
 
-@primitive
+@primitive(saves="inputs")
 def softmax(x, /, axis: Axis = -1):
     """exp(x) / sum(exp(x)), without overflow: positive weights that add up to 1."""
     weights = np.exp(x - largest(x, axis))
@@ -23,7 +23,7 @@ def _(g, y, x, axis: Axis = -1):
     return y * (g - (g * y).sum(axis=axis, keepdims=True))
 
 
-@primitive
+@primitive(saves="inputs")
 def log_softmax(x, /, axis: Axis = -1):
     """log(softmax(x)) = x - logsumexp(x), precise where the softmax is small."""
     logarithms = x - largest(x, axis)
