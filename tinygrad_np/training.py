@@ -134,7 +134,7 @@ def fit(
     validation = None if validation is None else _iterable(validation, batch_size, None, False)
     if checkpoint_every is not None and not hasattr(data, "state_dict"):
         raise ParameterError(f"checkpoint_every needs data with a state_dict(), {user_place()}: use tg.batches.")
-    run = _Run(model, optimizer, schedule, data)
+    run = _Run(model, optimizer, schedule, data, patience is not None)
     if checkpoint is not None and os.path.exists(checkpoint):
         if not resume:
             raise ParameterError(
@@ -182,8 +182,9 @@ def fit(
 class _Run:
     """All that a run consists of, so that it can be kept and taken up again."""
 
-    def __init__(self, model: Any, optimizer: Optimizer, schedule: Any, data: Any) -> None:
+    def __init__(self, model: Any, optimizer: Optimizer, schedule: Any, data: Any, keeps_best: bool) -> None:
         self.model, self.optimizer, self.schedule, self.data = model, optimizer, schedule, data
+        self.keeps_best = keeps_best and hasattr(model, "state_dict")
         self.history = History()
         self.best: Any = None
         self.total, self.rows, self.batches = 0.0, 0, 0
@@ -216,7 +217,7 @@ class _Run:
             row["validation_loss"] = validation_loss
         self.history.rows.append(row)
         self.total, self.rows, self.batches = 0.0, 0, 0
-        if self.history.best_epoch == len(self.history) and hasattr(self.model, "state_dict"):
+        if self.keeps_best and self.history.best_epoch == len(self.history):
             self.best = self.model.state_dict()
         if self.schedule is not None and not self.schedule.per_batch:
             watches = hasattr(self.schedule, "patience")
@@ -247,8 +248,15 @@ class _Run:
                 f"the checkpoint is one of {sorted(state) if isinstance(state, dict) else type(state).__name__}, "
                 f"{user_place()}, and this run consists of {sorted(wanted)}, with generators {sorted(generators)}."
             )
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
+        before = []
+        try:
+            for name, part in parts.items():
+                before.append((part, part.state_dict()))
+                part.load_state_dict(state[name])
+        except StateError:
+            for part, own in before:
+                part.load_state_dict(own)
+            raise
         self.history.rows[:], self.best = state["history"], state["best"]
         self.total, self.rows, self.batches = state["epoch so far"]
         for name, generator in generators.items():

@@ -90,7 +90,7 @@ SCHEDULES: dict[str, list[Any]] = {
     "ConstantLR, factor": ["ConstantLR", {"factor": 0.7, "total_iters": 9}],
     "PolynomialLR": ["PolynomialLR", {}],
     "PolynomialLR, power": ["PolynomialLR", {"total_iters": 20, "power": 2.5}],
-    "OneCycleLR": ["OneCycleLR", {"max_lr": 0.4, "total_steps": 41}],
+    "OneCycleLR": ["OneCycleLR", {"max_lr": 0.4, "total_steps": 40}],
     "OneCycleLR, linear": [
         "OneCycleLR",
         {

@@ -124,7 +124,7 @@ def test_a_misuse_is_a_sentence(misuse: Any, sentence: str) -> None:
 
 def test_one_cycle_says_when_it_is_over() -> None:
     schedule = lr_scheduler.OneCycleLR(sgd(), 0.1, total_steps=3)
-    schedule.step()
-    schedule.step()
+    for _ in range(3):
+        schedule.step()
     with pytest.raises(ParameterError, match="made for 3 steps"):
         schedule.step()

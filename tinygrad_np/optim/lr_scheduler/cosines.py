@@ -109,7 +109,7 @@ class OneCycleLR(LRScheduler):
 
     def step(self, epoch: float | None = None) -> None:
         """Go on to the next batch, and set learning rates and momenta."""
-        if (self.last_epoch + 1 if epoch is None else epoch) >= self.total_steps:
+        if (self.last_epoch + 1 if epoch is None else epoch) > self.total_steps:
             raise ParameterError(
                 f"OneCycleLR was made for {self.total_steps} steps, {user_place()}, and this is one more; "
                 "give total_steps, or step once a batch and not more."
