@@ -18,7 +18,7 @@ import tinygrad_np as tg
 from tests import training_run
 from tests.test_saving import same
 from tinygrad_np import Tensor, nn, optim
-from tinygrad_np.errors import DivergedError, ParameterError, ShapeError, StateError
+from tinygrad_np.errors import DivergedError, ParameterError, ShapeError, StateError, UnknownFormatError
 from tinygrad_np.training import History
 
 # Batches.
@@ -199,6 +199,21 @@ def test_data_that_can_be_gone_through_once_is_refused() -> None:
         tg.fit(*with_loss(learner()), (batch for batch in [line()]), epochs=2)
     with pytest.raises(ParameterError, match="needs data with a state_dict"):
         tg.fit(*with_loss(learner()), [line()], epochs=2, checkpoint="x.npz", checkpoint_every=1)
+
+
+def test_misuse_is_a_sentence(tmp_path: Path) -> None:
+    X, y = line()
+    model, optimizer = learner()
+    w = Tensor([0.0], requires_grad=True)
+    with pytest.raises(ParameterError, match=r"a batch of ndarray.*\(inputs, target\)"):
+        tg.fit(model, mean_square, optimizer, tg.batches(X), epochs=1)
+    with pytest.raises(ParameterError, match="the loss is a float64"):
+        tg.fit(model, lambda result, target: np.float64(3), optimizer, (X, y), epochs=1)
+    for option in ({"checkpoint": tmp_path / "x.npz"}, {"patience": 0}):
+        with pytest.raises(ParameterError, match=r"function has no state_dict"):
+            tg.fit(lambda x: w * x, mean_square, optim.SGD([w]), (X, y), epochs=1, **option)
+    with pytest.raises(UnknownFormatError, match=r"use \.npz"):
+        tg.fit(model, mean_square, optimizer, (X, y), epochs=1, checkpoint=tmp_path / "x.pkl")
 
 
 def test_logs_stay_silent_and_a_bar_is_shown_on_demand(capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,6 +27,7 @@ from .graph import no_grad
 from .nn.utils import clip_grad_norm_
 from .optim import Optimizer
 from .saving import load, save
+from .tensor import Tensor
 
 Loss = Callable[[Any, Any], Any]
 
@@ -134,6 +135,11 @@ def fit(
     validation = None if validation is None else _iterable(validation, batch_size, None, False)
     if checkpoint_every is not None and not hasattr(data, "state_dict"):
         raise ParameterError(f"checkpoint_every needs data with a state_dict(), {user_place()}: use tg.batches.")
+    if (checkpoint or patience) is not None and not hasattr(model, "state_dict"):
+        raise ParameterError(
+            f"a {type(model).__name__} has no state_dict(), {user_place()}, and so nothing to keep or to go back to: "
+            "checkpoint and patience need an nn.Module."
+        )
     run = _Run(model, optimizer, schedule, data, patience is not None)
     if checkpoint is not None and os.path.exists(checkpoint):
         if not resume:
@@ -148,6 +154,7 @@ def fit(
             save(run.state_dict(), checkpoint)
 
     history = run.history
+    keep()
     with _interruptible() as interrupted, _bar(progress, epochs, len(history)) as bar:
         try:
             while len(history) < epochs and not interrupted() and not run.is_over(patience):
@@ -159,7 +166,8 @@ def fit(
                     if interrupted():
                         break
                 if interrupted():
-                    keep()
+                    if hasattr(data, "state_dict"):
+                        keep()
                     break
                 run.finish_epoch(_mean_loss(model, loss, validation) if validation is not None else None)
                 bar(history.rows[-1])
@@ -191,9 +199,14 @@ class _Run:
 
     def step(self, loss: Loss, batch: Any, clip_norm: float | None) -> None:
         """One batch: zero_grad, forward, backward, step."""
-        *inputs, target = batch
+        inputs, target = _taken_apart(batch)
         self.optimizer.zero_grad()
         value = loss(self.model(*inputs), target)
+        if not isinstance(value, Tensor):
+            raise ParameterError(
+                f"the loss is a {type(value).__name__}, {user_place()}, from which no gradient flows: compute it from "
+                "the model's result, a Tensor."
+            )
         if not math.isfinite(value.item()):
             raise DivergedError(
                 f"the loss became {value.item()} in epoch {len(self.history) + 1}, batch {self.batches + 1}, "
@@ -282,10 +295,21 @@ def _mean_loss(model: Any, loss: Loss, data: Any) -> float:
     _mode(model, False)
     total, rows = 0.0, 0
     with no_grad():
-        for *inputs, target in data:
+        for batch in data:
+            inputs, target = _taken_apart(batch)
             total += loss(model(*inputs), target).item() * len(target)
             rows += len(target)
     return total / rows if rows else math.nan
+
+
+def _taken_apart(batch: Any) -> tuple[Sequence[Any], Any]:
+    """The inputs and the target of a batch."""
+    if not isinstance(batch, list | tuple) or len(batch) < 2:
+        raise ParameterError(
+            f"fit was given a batch of {type(batch).__name__}, {user_place()}: a batch is (inputs, target), or "
+            "(input, another, target); tg.batches(X, X) is for a model that reconstructs X."
+        )
+    return batch[:-1], batch[-1]
 
 
 def _mode(model: Any, training: bool) -> None:
