@@ -16,7 +16,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "SGD": [
         {"lr": 0.05},
         {"lr": 0.05, "weight_decay": 0.1},
-        {"lr": 0.05, "momentum": 0.9},
+        {"momentum": 0.9},
         {"lr": 0.05, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1},
         {"lr": 0.05, "momentum": 0.8, "nesterov": True, "weight_decay": 0.1},
         {"lr": 0.01, "momentum": 0.5, "maximize": True, "weight_decay": 0.1},

@@ -84,10 +84,10 @@ def test_a_rate_that_was_changed_by_hand_stays_a_factor() -> None:
 
 def test_a_schedule_of_ones_own_is_one_formula() -> None:
     class InverseRoot(lr_scheduler.LRScheduler):
-        def rate(self, base: float, epoch: float, group: int) -> float:
-            return base / (1 + epoch) ** 0.5
+        def rate(self, base: float, epoch: float, power: float) -> float:
+            return base / (1 + epoch) ** power
 
-    schedule = InverseRoot(sgd())
+    schedule = InverseRoot(sgd(), power=0.5)
     for _ in range(3):
         schedule.step()
     assert agree(schedule.get_last_lr(), [0.05, 0.025])
@@ -96,6 +96,7 @@ def test_a_schedule_of_ones_own_is_one_formula() -> None:
 REFUSED: list[tuple[Any, str]] = [
     (lambda o: lr_scheduler.StepLR([], 3), "StepLR was given a list"),
     (lambda o: lr_scheduler.StepLR(o, 0), "step_size=0"),
+    (lambda o: lr_scheduler.StepLR(o), "StepLR.optimizer, step_size, gamma=0.1, last_epoch=-1.*missing"),
     (lambda o: lr_scheduler.LinearLR(o, start_factor=0), "start above 0"),
     (lambda o: lr_scheduler.LambdaLR(o, [lambda epoch: 1.0]), "1 functions for 2 groups"),
     (lambda o: lr_scheduler.OneCycleLR(o, 0.1), "needs total_steps"),

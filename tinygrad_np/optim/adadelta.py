@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .optimizer import Optimizer, Params
+from .optimizer import Optimizer
 
 
 class Adadelta(Optimizer):
@@ -31,30 +29,7 @@ class Adadelta(Optimizer):
     array([0.9968, 1.9968])
     """
 
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1.0,
-        rho: float = 0.9,
-        eps: float = 1e-6,
-        weight_decay: float = 0,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize})
-
-    def change(
-        self,
-        p: Any,
-        g: Any,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        rho: float,
-        eps: float,
-        weight_decay: float,
-        **_: Any,
-    ) -> Any:
+    def change(self, p, g, state, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0):
         """What a step takes away: lr · d."""
         state["step"] = state.get("step", np.float64(0)) + 1
         if weight_decay:

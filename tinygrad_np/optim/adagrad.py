@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .optimizer import Optimizer, Params
+from .optimizer import Optimizer
 
 
 class Adagrad(Optimizer):
@@ -30,42 +28,7 @@ class Adagrad(Optimizer):
     array([0.9, 1.9])
     """
 
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-2,
-        lr_decay: float = 0,
-        weight_decay: float = 0,
-        initial_accumulator_value: float = 0,
-        eps: float = 1e-10,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "lr_decay": lr_decay,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "initial_accumulator_value": initial_accumulator_value,
-                "maximize": maximize,
-            },
-        )
-
-    def change(
-        self,
-        p: Any,
-        g: Any,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        lr_decay: float,
-        eps: float,
-        weight_decay: float,
-        initial_accumulator_value: float,
-        **_: Any,
-    ) -> Any:
+    def change(self, p, g, state, lr=1e-2, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10):
         """What a step takes away: lr / (1 + (t - 1) · lr_decay) · g / (√s + eps)."""
         t = state["step"] = state.get("step", np.float64(0)) + 1
         if weight_decay:

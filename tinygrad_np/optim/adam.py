@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .optimizer import Optimizer, Params
+from .optimizer import Optimizer
 
 
 class Adam(Optimizer):
@@ -33,45 +31,19 @@ class Adam(Optimizer):
     array([0.9, 1.9])
     """
 
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-        decoupled_weight_decay: bool = False,
-    ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "amsgrad": amsgrad,
-                "maximize": maximize,
-                "decoupled_weight_decay": decoupled_weight_decay,
-            },
-        )
-
     def change(
         self,
-        p: Any,
-        g: Any,
-        state: dict[str, Any],
+        p,
+        g,
+        state,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=0,
+        amsgrad=False,
         *,
-        lr: float,
-        betas: tuple[float, float],
-        eps: float,
-        weight_decay: float,
-        amsgrad: bool,
-        decoupled_weight_decay: bool,
-        **_: Any,
-    ) -> Any:
+        decoupled_weight_decay=False,
+    ):
         """What a step takes away: lr · m̂ / (√v̂ + eps), and the decoupled decay."""
         beta1, beta2 = betas
         if weight_decay and not decoupled_weight_decay:
@@ -101,15 +73,8 @@ class AdamW(Adam):
     array([0.85, 1.8 ])
     """
 
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
+    def change(  # type: ignore[override]
+        self, p, g, state, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False
+    ):
+        """What a step takes away: Adam's step, and lr · weight_decay · p."""
+        return super().change(p, g, state, lr, betas, eps, weight_decay, amsgrad, decoupled_weight_decay=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .optimizer import Optimizer, Params
+from .optimizer import Optimizer
 
 
 class Adamax(Optimizer):
@@ -31,32 +29,7 @@ class Adamax(Optimizer):
     array([0.9, 1.9])
     """
 
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 2e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        super().__init__(
-            params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
-        )
-
-    def change(
-        self,
-        p: Any,
-        g: Any,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        betas: tuple[float, float],
-        eps: float,
-        weight_decay: float,
-        **_: Any,
-    ) -> Any:
+    def change(self, p, g, state, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0):
         """What a step takes away: lr / (1 - β1ᵗ) · m / u."""
         beta1, beta2 = betas
         t = state["step"] = state.get("step", np.float64(0)) + 1

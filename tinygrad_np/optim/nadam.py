@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .optimizer import Optimizer, Params
+from .optimizer import Optimizer
 
 
 class NAdam(Optimizer):
@@ -32,45 +30,18 @@ class NAdam(Optimizer):
     array([0.8944, 1.8944])
     """
 
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 2e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        momentum_decay: float = 4e-3,
-        decoupled_weight_decay: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "momentum_decay": momentum_decay,
-                "maximize": maximize,
-                "decoupled_weight_decay": decoupled_weight_decay,
-            },
-        )
-
     def change(
         self,
-        p: Any,
-        g: Any,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        betas: tuple[float, float],
-        eps: float,
-        weight_decay: float,
-        momentum_decay: float,
-        decoupled_weight_decay: bool,
-        **_: Any,
-    ) -> Any:
+        p,
+        g,
+        state,
+        lr=2e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=0,
+        momentum_decay=4e-3,
+        decoupled_weight_decay=False,
+    ):
         """What a step takes away: lr · m̂ / (√v̂ + eps), and the decoupled decay."""
         beta1, beta2 = betas
         if weight_decay and not decoupled_weight_decay:

@@ -1,22 +1,22 @@
 """Optimizer: what all optimisers share: parameters in groups, a state for each, the step, what is saved.
 
-    class Plain(Optimizer):
-        def __init__(self, params, lr=0.1):
-            super().__init__(params, {"lr": lr})
+    class SignSGD(Optimizer):
+        def change(self, p, g, state, lr=0.01):
+            return lr * np.sign(g)
 
-        def change(self, p, g, state, *, lr, **_):
-            return lr * g
+    optimizer = SignSGD(model.parameters(), lr=0.1)
 
-An optimiser says in `change` what is taken away from a parameter. It is a formula in NumPy that never writes into an
-array: what `state_dict()` returned stays as it was.
+An optimiser is what it takes away from a parameter p of gradient g: `change`, whose further arguments are its
+hyperparameters. It is a formula in NumPy that never writes into an array: what `state_dict()` returned stays as it was.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,16 +31,13 @@ Params = Iterable[Any]
 _AT_MOST = {"betas": math.nextafter(1.0, 0.0), "rho": 1.0}
 """The largest value of those hyperparameters that have one; none may be negative."""
 
-_HOW_NOT_WHAT = frozenset({"params", "param_names", "foreach", "capturable", "differentiable", "fused"})
-"""What a group of PyTorch's says about names and about the way it computes, which changes no result."""
-
 
 class Optimizer:
     """The base of all optimisers.
 
     Args:
         params: leaf Tensors that require a gradient, pairs (name, Tensor), or dicts with `params` and hyperparameters.
-        defaults: the hyperparameters of groups that do not say otherwise.
+        hyperparameters: those of `change`, and `maximize`, to go up instead of down.
 
     Attributes: `param_groups`, a list of dicts whose values may be changed between steps; `state`, a dict for each
     parameter.
@@ -48,8 +45,24 @@ class Optimizer:
     Raises ParameterError for no parameters, one given twice, a tensor that is not a leaf, a negative learning rate.
     """
 
-    def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
-        self.defaults = {"maximize": False, **defaults}
+    __signature__: ClassVar[inspect.Signature]
+
+    def __init_subclass__(cls) -> None:
+        kinds = inspect.Parameter
+        hyperparameters = list(inspect.signature(cls.change).parameters.values())[4:]
+        by_place = [one for one in hyperparameters if one.kind is not kinds.KEYWORD_ONLY]
+        by_name = [one for one in hyperparameters if one.kind is kinds.KEYWORD_ONLY]
+        params = kinds("params", kinds.POSITIONAL_OR_KEYWORD)
+        maximize = kinds("maximize", kinds.KEYWORD_ONLY, default=False)
+        cls.__signature__ = inspect.Signature([params, *by_place, maximize, *by_name])
+
+    def __init__(self, params: Params, *values: Any, **hyperparameters: Any) -> None:
+        try:
+            bound = self.__signature__.bind(params, *values, **hyperparameters)
+        except TypeError as error:
+            raise ParameterError(f"{type(self).__name__}{self.__signature__}, {user_place()}: {error}.") from None
+        bound.apply_defaults()
+        self.defaults = {name: value for name, value in bound.arguments.items() if name != "params"}
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
         self._discarded = False
@@ -59,10 +72,8 @@ class Optimizer:
             self.add_param_group(group)
 
     def change(self, *arrays: Any, **hyperparameters: Any) -> Any:
-        """What a step takes away from a parameter: `change(p, g, state, *, lr, ...)`; it may set `state[...]`."""
-        raise NotImplementedError(
-            f"{type(self).__name__} has no formula: define change(self, p, g, state, *, lr, **_)."
-        )
+        """What a step takes away from a parameter p of gradient g; it may set `state[...]`."""
+        raise NotImplementedError(f"{type(self).__name__} has no formula: define change(self, p, g, state, lr=0.1).")
 
     def add_param_group(self, group: dict[str, Any]) -> None:
         """Add parameters with hyperparameters of their own: `{"params": [...], "lr": 0.01}`."""
@@ -111,12 +122,13 @@ class Optimizer:
         self._notice_missing()
         self._notice_leftovers()
         for group in self.param_groups:
+            hyperparameters = {name: group[name] for name in self.defaults if name != "maximize"}
             for p in group["params"]:
                 g = p.grad
                 if g is not None:
                     p._noted().spent = g
                     state = self.state.setdefault(p, {})
-                    p.data -= self.change(p.data, -g if group["maximize"] else g, state, **group)
+                    p.data -= self.change(p.data, -g if group["maximize"] else g, state, **hyperparameters)
         return loss
 
     def state_dict(self) -> dict[str, Any]:
@@ -150,10 +162,8 @@ class Optimizer:
             if own:
                 loaded[p] = {name: self._fitting(name, value, p, index, what) for name, value in own.items()}
         for group, saved in zip(self.param_groups, groups, strict=True):
-            if saved.get("decoupled_weight_decay", False) != group.get("decoupled_weight_decay", False):
-                raise StateError(f"{what} decays weights in the other way, {user_place()}: Adam's is not AdamW's.")
-        for group, saved in zip(self.param_groups, groups, strict=True):
-            group.update({name: _plain(value) for name, value in saved.items() if name not in _HOW_NOT_WHAT})
+            kept = {*self.defaults, "initial_lr"} & set(saved)
+            group.update({name: _plain(saved[name]) for name in kept})
         self.state = loaded
         self._has_stepped = self._has_stepped or bool(loaded)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .optimizer import Optimizer, Params
+from .optimizer import Optimizer
 
 
 class RAdam(Optimizer):
@@ -33,42 +31,7 @@ class RAdam(Optimizer):
     array([0.8, 1.6])
     """
 
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        decoupled_weight_decay: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "maximize": maximize,
-                "decoupled_weight_decay": decoupled_weight_decay,
-            },
-        )
-
-    def change(
-        self,
-        p: Any,
-        g: Any,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        betas: tuple[float, float],
-        eps: float,
-        weight_decay: float,
-        decoupled_weight_decay: bool,
-        **_: Any,
-    ) -> Any:
+    def change(self, p, g, state, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, decoupled_weight_decay=False):
         """What a step takes away: lr · m̂, rectified and divided by √v̂ + eps once ρ is large enough."""
         beta1, beta2 = betas
         if weight_decay and not decoupled_weight_decay:

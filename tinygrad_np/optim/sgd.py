@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import ParameterError
 from ..frames import user_place
-from .optimizer import Optimizer, Params
+from .optimizer import Optimizer
 
 
 class SGD(Optimizer):
@@ -31,44 +31,7 @@ class SGD(Optimizer):
     array([0.8, 1.6])
     """
 
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-3,
-        momentum: float = 0,
-        dampening: float = 0,
-        weight_decay: float = 0,
-        nesterov: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        if nesterov and (momentum <= 0 or dampening != 0):
-            raise ParameterError(f"nesterov needs momentum above 0 and no dampening, {user_place()}.")
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "dampening": dampening,
-                "weight_decay": weight_decay,
-                "nesterov": nesterov,
-                "maximize": maximize,
-            },
-        )
-
-    def change(
-        self,
-        p: Any,
-        g: Any,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        momentum: float,
-        dampening: float,
-        weight_decay: float,
-        nesterov: bool,
-        **_: Any,
-    ) -> Any:
+    def change(self, p, g, state, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False):
         """What a step takes away: lr · g."""
         if weight_decay:
             g = g + weight_decay * p
@@ -77,3 +40,10 @@ class SGD(Optimizer):
             b = state["momentum_buffer"] = g.copy() if before is None else momentum * before + (1 - dampening) * g
             g = g + momentum * b if nesterov else b
         return lr * g
+
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        """Add parameters with hyperparameters of their own."""
+        made = {**self.defaults, **group}
+        if made["nesterov"] and (made["momentum"] <= 0 or made["dampening"] != 0):
+            raise ParameterError(f"nesterov needs momentum above 0 and no dampening, {user_place()}.")
+        super().add_param_group(group)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ...errors import ParameterError
 from ...frames import user_place
 from ..optimizer import Optimizer
-from .schedule import LRScheduler, at_least, between, for_each
+from .schedule import LRScheduler, between, for_each
 
 
 class CosineAnnealingLR(LRScheduler):
@@ -16,14 +14,9 @@ class CosineAnnealingLR(LRScheduler):
     Source: I. Loshchilov, F. Hutter, SGDR: stochastic gradient descent with warm restarts, 2017, arXiv:1608.03983.
     """
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
-        self.T_max = at_least(1, T_max=T_max)
-        self.eta_min = eta_min
-        super().__init__(optimizer, last_epoch)
-
-    def rate(self, base: float, epoch: float, group: int) -> float:
+    def rate(self, base, epoch, T_max, eta_min=0.0):
         """eta_min + (base - eta_min) · (1 + cos(π · epoch / T_max)) / 2."""
-        return between(base, self.eta_min, epoch / self.T_max)
+        return between(base, eta_min, epoch / T_max)
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
@@ -32,21 +25,13 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     Source: I. Loshchilov, F. Hutter, SGDR: stochastic gradient descent with warm restarts, 2017, arXiv:1608.03983.
     """
 
-    def __init__(
-        self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
-    ) -> None:
-        self.T_0 = at_least(1, T_0=T_0)
-        self.T_mult = at_least(1, T_mult=T_mult)
-        self.eta_min = eta_min
-        super().__init__(optimizer, last_epoch)
-
-    def rate(self, base: float, epoch: float, group: int) -> float:
+    def rate(self, base, epoch, T_0, T_mult=1, eta_min=0.0):
         """eta_min + (base - eta_min) · (1 + cos(π · epoch in this period / its length)) / 2."""
-        period = self.T_0
+        period = T_0
         while epoch >= period:
             epoch -= period
-            period *= self.T_mult
-        return between(base, self.eta_min, epoch / period)
+            period *= T_mult
+        return between(base, eta_min, epoch / period)
 
 
 class OneCycleLR(LRScheduler):
@@ -58,54 +43,51 @@ class OneCycleLR(LRScheduler):
 
     per_batch = True
 
-    def __init__(
+    def rate(
         self,
-        optimizer: Optimizer,
-        max_lr: float | Sequence[float],
-        total_steps: int | None = None,
-        epochs: int | None = None,
-        steps_per_epoch: int | None = None,
-        pct_start: float = 0.3,
-        anneal_strategy: str = "cos",
-        cycle_momentum: bool = True,
-        base_momentum: float | Sequence[float] = 0.85,
-        max_momentum: float | Sequence[float] = 0.95,
-        div_factor: float = 25.0,
-        final_div_factor: float = 1e4,
-        three_phase: bool = False,
-        last_epoch: int = -1,
-    ) -> None:
-        if total_steps is None:
-            if epochs is None or steps_per_epoch is None:
-                raise ParameterError(f"OneCycleLR needs total_steps, or epochs and steps_per_epoch, {user_place()}.")
-            total_steps = epochs * steps_per_epoch
-        self.total_steps = at_least(1, total_steps=total_steps)
-        if anneal_strategy not in ("cos", "linear") or not 0 <= pct_start <= 1:
+        base,
+        epoch,
+        max_lr,
+        total_steps=None,
+        epochs=None,
+        steps_per_epoch=None,
+        pct_start=0.3,
+        anneal_strategy="cos",
+        cycle_momentum=True,
+        base_momentum=0.85,
+        max_momentum=0.95,
+        div_factor=25.0,
+        final_div_factor=1e4,
+        three_phase=False,
+    ):
+        """From max_lr / div_factor to max_lr, and to max_lr / div_factor / final_div_factor at the last step."""
+        lowest = base / final_div_factor
+        return self._at(epoch, [base, max_lr, base, lowest] if three_phase else [base, max_lr, lowest])
+
+    def _begin(self, optimizer: Optimizer, last_epoch: int) -> None:
+        groups = optimizer.param_groups
+        if self.total_steps is None and None not in (self.epochs, self.steps_per_epoch):
+            self.total_steps = self.epochs * self.steps_per_epoch
+        if not self.total_steps or self.total_steps < 2:
+            raise ParameterError(
+                f"OneCycleLR needs total_steps, or epochs and steps_per_epoch, of 2 steps or more, {user_place()}."
+            )
+        if self.anneal_strategy not in ("cos", "linear") or not 0 <= self.pct_start <= 1:
             raise ParameterError(
                 f"OneCycleLR needs anneal_strategy 'cos' or 'linear' and pct_start from 0 to 1, {user_place()}."
             )
-        self.anneal_strategy = anneal_strategy
-        self.cycle_momentum = cycle_momentum
-        groups = optimizer.param_groups
-        if cycle_momentum and not all("momentum" in group or "betas" in group for group in groups):
+        if self.cycle_momentum and not all("momentum" in group or "betas" in group for group in groups):
             raise ParameterError(f"{type(optimizer).__name__} has no momentum, {user_place()}: cycle_momentum=False.")
-        tops = for_each(max_lr, groups)
+        for name in ("max_lr", "base_momentum", "max_momentum"):
+            setattr(self, name, for_each(getattr(self, name), groups))
         if last_epoch == -1:
-            for group, top in zip(groups, tops, strict=True):
-                group["lr"] = group["initial_lr"] = top / div_factor
-        lows = [group["initial_lr"] / final_div_factor for group in groups]
-        starts = [group["initial_lr"] for group in groups]
-        peak = float(pct_start * total_steps) - 1
-        self.ends = [peak, 2 * peak, total_steps - 1] if three_phase else [peak, total_steps - 1]
-        back = [starts] if three_phase else []
-        self.rates = [starts, tops, *back, lows]
-        least, most = for_each(base_momentum, groups), for_each(max_momentum, groups)
-        self.momenta = [most, least, most, *([most] if three_phase else [])]
-        super().__init__(optimizer, last_epoch)
+            for group, top in zip(groups, self.max_lr, strict=True):
+                group["lr"] = group["initial_lr"] = top / self.div_factor
+        super()._begin(optimizer, last_epoch)
 
-    def rate(self, base: float, epoch: float, group: int) -> float:
-        """The rate of a group between the ends of its phase."""
-        return self._at(self.rates, epoch, group)
+    def _rate_of(self, group: int) -> float:
+        options = {name: getattr(self, name) for name in self._options} | {"max_lr": self.max_lr[group]}
+        return self.rate(self.base_lrs[group], self.last_epoch, **options)
 
     def step(self, epoch: float | None = None) -> None:
         """Go on to the next batch, and set learning rates and momenta."""
@@ -116,16 +98,20 @@ class OneCycleLR(LRScheduler):
             )
         super().step(epoch)
         if self.cycle_momentum:
-            for index, group in enumerate(self.optimizer.param_groups):
-                momentum = self._at(self.momenta, self.last_epoch, index)
+            for group, least, most in zip(
+                self.optimizer.param_groups, self.base_momentum, self.max_momentum, strict=True
+            ):
+                momentum = self._at(self.last_epoch, [most, least, most, most])
                 if "betas" in group:
                     group["betas"] = (momentum, *group["betas"][1:])
                 else:
                     group["momentum"] = momentum
 
-    def _at(self, levels: list[list[float]], step: float, group: int) -> float:
-        phase = next((phase for phase, end in enumerate(self.ends) if step <= end), len(self.ends) - 1)
-        start, end = self.ends[phase - 1] if phase else 0, self.ends[phase]
-        done = (step - start) / (end - start)
-        before, after = levels[phase][group], levels[phase + 1][group]
+    def _at(self, step: float, levels: list[float]) -> float:
+        """The level at a step, between those at the ends of its phase."""
+        peak = float(self.pct_start * self.total_steps) - 1
+        ends = [0, peak, 2 * peak, self.total_steps - 1] if self.three_phase else [0, peak, self.total_steps - 1]
+        phase = next((phase for phase in range(1, len(ends)) if step <= ends[phase]), len(ends) - 1)
+        done = (step - ends[phase - 1]) / (ends[phase] - ends[phase - 1])
+        before, after = levels[phase - 1 : phase + 1]
         return between(before, after, done) if self.anneal_strategy == "cos" else before + (after - before) * done

@@ -1,29 +1,74 @@
-"""LRScheduler: the base of the schedules, and what several of them use."""
+"""LRScheduler: the base of the schedules, and what several of them use.
+
+class InverseRoot(LRScheduler):
+    def rate(self, base, epoch, power=0.5):
+        return base / (1 + epoch) ** power
+
+schedule = InverseRoot(optimizer, power=0.7)
+"""
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...errors import ParameterError, StateError, listed
 from ...frames import user_place
 from ..optimizer import Optimizer
 
+LENGTHS = frozenset({"step_size", "T_max", "T_0", "T_mult", "total_iters"})
+"""Options that count epochs."""
+
 
 class LRScheduler:
-    """The base of the schedules: define `rate(base, epoch)`, the learning rate at an epoch, from that of epoch 0.
+    """The base of the schedules: `rate(base, epoch, ...)` is the learning rate at an epoch, from that of epoch 0.
 
     Args:
         optimizer: whose groups' `lr` is set, now and at each `step()`.
+        options: the further arguments of `rate`, which become attributes.
         last_epoch: the epoch to start at, when a run is taken up again; -1 starts at 0.
+
+    Raises ParameterError for what is not an optimiser, and for lengths below 1.
     """
 
     per_batch = False
     """Whether a step is a batch, not an epoch."""
 
-    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+    _options: tuple[str, ...] = ()
+
+    def __init_subclass__(cls) -> None:
+        if "rate" in vars(cls):
+            kinds = inspect.Parameter
+            options = list(inspect.signature(cls.rate).parameters.values())[3:]
+            optimizer = kinds("optimizer", kinds.POSITIONAL_OR_KEYWORD)
+            last_epoch = kinds("last_epoch", kinds.POSITIONAL_OR_KEYWORD, default=-1)
+            cls.__signature__ = inspect.Signature([optimizer, *options, last_epoch])
+            cls._options = tuple(option.name for option in options)
+
+    __signature__: ClassVar[inspect.Signature]
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """An option."""
+
+    def __init__(self, optimizer: Optimizer, *values: Any, **options: Any) -> None:
+        try:
+            bound = self.__signature__.bind(optimizer, *values, **options)
+        except TypeError as error:
+            raise ParameterError(f"{type(self).__name__}{self.__signature__}, {user_place()}: {error}.") from None
+        bound.apply_defaults()
+        for name in self._options:
+            value = bound.arguments[name]
+            if name in LENGTHS and (value != int(value) or value < 1):
+                raise ParameterError(f"{name}={value!r}, {user_place()}: it must be a whole number of at least 1.")
+            setattr(self, name, value)
+        self._begin(optimizer, bound.arguments["last_epoch"])
+
+    def _begin(self, optimizer: Optimizer, last_epoch: int) -> None:
         if not isinstance(optimizer, Optimizer):
             raise ParameterError(
                 f"{type(self).__name__} was given a {type(optimizer).__name__}, {user_place()}: give it an optimiser."
@@ -38,15 +83,19 @@ class LRScheduler:
         self._last_lr = list(self.base_lrs)
         self.step()
 
-    def rate(self, base: float, epoch: float, group: int) -> float:
-        """The learning rate of a group at an epoch, by itself."""
-        raise NotImplementedError(f"{type(self).__name__} has no formula: define rate(self, base, epoch, group).")
+    def rate(self, *base_and_epoch: Any, **options: Any) -> float:
+        """The learning rate of a group, of the rate `base` at epoch 0, at an epoch."""
+        raise NotImplementedError(f"{type(self).__name__} has no formula: define rate(self, base, epoch).")
+
+    def _rate_of(self, group: int) -> float:
+        options = {name: getattr(self, name) for name in self._options}
+        return self.rate(self.base_lrs[group], self.last_epoch, **options)
 
     def step(self, epoch: float | None = None) -> None:
         """Go on to the next epoch, or to the one given, which may be a fraction; set the learning rates."""
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         for index, group in enumerate(self.optimizer.param_groups):
-            rate = self.rate(self.base_lrs[index], self.last_epoch, index)
+            rate = self._rate_of(index)
             is_alone = group["lr"] == self._last_lr[index] == self._own[index] or not self._own[index]
             group["lr"] = rate if is_alone else group["lr"] * (rate / self._own[index])
             self._own[index], self._last_lr[index] = rate, group["lr"]
@@ -70,7 +119,8 @@ class LRScheduler:
         return {
             name: list(value) if isinstance(value, list | tuple) else value
             for name, value in vars(self).items()
-            if isinstance(value, bool | int | float | str | list | tuple) and name not in ("_own", "lr_lambdas", "schedulers")
+            if isinstance(value, bool | int | float | str | list | tuple)
+            and name not in ("_own", "lr_lambda", "schedulers")
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -96,7 +146,7 @@ class LRScheduler:
 
     def _note_own(self) -> None:
         """Note what this schedule alone would have made of the rates by now."""
-        self._own = [self.rate(base, self.last_epoch, index) for index, base in enumerate(self.base_lrs)]
+        self._own = [self._rate_of(index) for index in range(len(self.base_lrs))]
 
 
 def between(start: float, end: float, done: float) -> float:
@@ -110,11 +160,3 @@ def for_each(value: float | Sequence[float], groups: list[Any]) -> list[float]:
     if len(values) != len(groups):
         raise ParameterError(f"{len(values)} values were given for {len(groups)} groups of parameters, {user_place()}.")
     return values
-
-
-def at_least(least: int, **named: int) -> int:
-    """The named whole number, if it is large enough."""
-    name, value = next(iter(named.items()))
-    if value != int(value) or value < least:
-        raise ParameterError(f"{name}={value!r}, {user_place()}: it must be a whole number of at least {least}.")
-    return int(value)
