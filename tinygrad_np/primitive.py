@@ -206,8 +206,8 @@ def primitive(
     The array inputs are the arguments before `/`, or without one all that have no default; the others are parameters.
     `name` is the operation's name where it is not the function's; `elementwise` says that each element of the result
     depends on the same element of the inputs alone (see Primitive); `saves="shapes"` that the rules of an operation of
-    any number of inputs read nothing but their shapes; `saves="inputs"` that the inputs are kept though the rules may not
-    read them, for a loss that asks what a probability was computed from.
+    any number of inputs read nothing but their shapes; `saves="inputs"` that the inputs are kept though the rules may
+    not read them, for a loss that asks what a probability was computed from.
 
     >>> import numpy as np, tinygrad_np as tg
     >>> @tg.primitive

@@ -137,17 +137,30 @@ def make_tensor(data: Any, node: Node | None) -> Any:
     return tensor
 
 
-def computed_from(value: Recorded, primitive: Primitive) -> tuple[Any, dict[str, Any]] | None:
-    """The Tensor that a value was computed from by this primitive, and with which parameters; None if it was not.
+MOVES = frozenset({"copy", "reshape", "squeeze", "expand_dims", "transpose", "swapaxes", "getitem"})
+"""Primitives that only move elements about: what is done element by element can as well be done before or after."""
 
-    None, too, if its graph was freed or if it keeps its gradient, which a way around it would not add to.
+
+def computed_from(value: Recorded, primitive: Primitive) -> tuple[Any, dict[str, Any]] | None:
+    """The Tensor that a value was computed from by this primitive, and its parameters; None if it was not.
+
+    Of a primitive that works element by element the result may have been moved about, as by reshape: the same is then
+    done to the Tensor that is found. None, too, if the graph was freed, or if the value keeps its gradient, which a way
+    around it would not add to.
     """
-    node = value._node
-    if node is None or node.plan is None or node.plan.primitive is not primitive:
-        return None
-    if node.saved is None or node.grad is not NOT_KEPT:
-        return None
-    return make_tensor(node.saved[1], node.inputs[0]), node.parameters
+    node: Any = value._node
+    moves: list[tuple[Primitive, dict[str, Any]]] = []
+    while type(node) is Node and node.plan is not None and node.grad is NOT_KEPT and node.saved is not None:
+        if node.plan.primitive is primitive:
+            found = make_tensor(node.saved[1], node.inputs[0])
+            for move, parameters in reversed(moves):
+                found = move(found, **parameters)
+            return found, node.parameters
+        if not primitive.elementwise or node.operation not in MOVES:
+            return None
+        moves.append((node.plan.primitive, node.parameters))
+        node = node.inputs[0]
+    return None
 
 
 def leaf_of(array: Any, requires_grad: bool) -> Any:

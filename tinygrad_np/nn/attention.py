@@ -12,8 +12,7 @@ from ..errors import ShapeError
 from ..frames import user_place
 from ..ops.arrays.shape import array_of
 from ..ops.elementwise.activation import gelu, relu
-from ..ops.elementwise.masks import dropout
-from ..ops.networks.attention import as_addend, attention_weights
+from ..ops.networks import attention
 from ..ops.networks.linear import linear
 from . import init
 from .containers import ModuleList
@@ -24,7 +23,30 @@ from .parameter import Parameter, Random
 from .shaping import Dropout
 
 
-class MultiheadAttention(Module):
+class _Projections(Module):
+    """The projections of queries, keys and values, of which one weight holds all if they are of one length."""
+
+    def _make_parameters(self, lengths: dict[str, int], bias: bool, dtype: Any) -> None:
+        own = self.embed_dim
+        self.is_joined = set(lengths.values()) == {own}
+        shapes = {"in_proj_weight": (3 * own, own)}
+        if not self.is_joined:
+            shapes = {f"{name}_proj_weight": (own, length) for name, length in lengths.items()}
+        for name, shape in shapes.items():
+            setattr(self, name, init.xavier_uniform_(Parameter(np.empty(shape), dtype=dtype), rng=self.rng))
+        self.in_proj_bias = Parameter(np.zeros(3 * own), dtype=dtype) if bias else None
+
+    def _projected(self, *inputs: Any) -> list[Any]:
+        """The query, the key and the value, each multiplied with its weight."""
+        biases = (None,) * 3 if self.in_proj_bias is None else np.split(self.in_proj_bias, 3)
+        if self.is_joined:
+            weights = np.split(self.in_proj_weight, 3)
+        else:
+            weights = [self.q_proj_weight, self.k_proj_weight, self.v_proj_weight]
+        return [linear(x, weight, bias) for x, weight, bias in zip(inputs, weights, biases, strict=True)]
+
+
+class MultiheadAttention(_Projections):
     """Attention of several heads, each to projections of its own, joined and projected again (Vaswani et al. 2017).
 
     Args:
@@ -60,20 +82,10 @@ class MultiheadAttention(Module):
         if num_heads < 1 or embed_dim % num_heads:
             raise ShapeError(f"{num_heads} heads can't share {embed_dim} features evenly, {user_place()}.")
         super().__init__(embed_dim=embed_dim, num_heads=num_heads, dropout=dropout, batch_first=batch_first)
-        self.rng = rng = np.random.default_rng(rng)
-        lengths = {"q": embed_dim, "k": kdim or embed_dim, "v": vdim or embed_dim}
-        self.is_joined = set(lengths.values()) == {embed_dim}
-        weights = (
-            {"in_proj_weight": (3 * embed_dim, embed_dim)}
-            if self.is_joined
-            else {f"{name}_proj_weight": (embed_dim, length) for name, length in lengths.items()}
-        )
-        for name, shape in weights.items():
-            setattr(self, name, init.xavier_uniform_(Parameter(np.empty(shape), dtype=dtype), rng=rng))
-        self.in_proj_bias = Parameter(np.zeros(3 * embed_dim), dtype=dtype) if bias else None
-        self.out_proj = Linear(embed_dim, embed_dim, bias, dtype=dtype, rng=rng)
-        if bias:
-            self.out_proj.bias = Parameter(np.zeros(embed_dim), dtype=dtype)
+        self.rng = np.random.default_rng(rng)
+        self._make_parameters({"q": embed_dim, "k": kdim or embed_dim, "v": vdim or embed_dim}, bias, dtype)
+        self.out_proj = Linear(embed_dim, embed_dim, bias, dtype=dtype, rng=self.rng)
+        self.out_proj.bias = Parameter(np.zeros(embed_dim), dtype=dtype) if bias else None
 
     def forward(
         self,
@@ -86,56 +98,31 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Any, Any]:
-        """The attention's result, and its weights, the mean over the heads unless told otherwise.
+        """The attention's result, and its weights or None.
 
         Args:
             query: (L, batch, embed_dim), with batch_first (batch, L, embed_dim), or (L, embed_dim).
             key: the same with S places.
             value: the same with S places.
             key_padding_mask: (batch, S), True for keys that do not count; or what is added to their scores.
-            need_weights: whether weights are returned, or None.
+            need_weights: whether weights are returned.
             attn_mask: (L, S) or (batch * heads, L, S), True where a query must not look; or what is added.
-            average_attn_weights: whether the weights are (batch, L, S) or (batch, heads, L, S).
-            is_causal: whether a query does not look behind its own place.
+            average_attn_weights: whether the weights are their means over the heads, (batch, L, S), or all.
+            is_causal: whether a query sees no key behind its own place.
         """
-        q, k, v = map(array_of, (query, key, value))
-        is_batch = q.ndim == 3
-        if not is_batch:
-            q, k, v = q[:, None], k[:, None], v[:, None]
-        elif self.batch_first:
-            q, k, v = (np.swapaxes(one, 0, 1) for one in (q, k, v))
-        q, k, v = map(self._heads, self._projected(q, k, v))
-        mask = self._mask(attn_mask, key_padding_mask, q, k)
-        weights = attention_weights(q, k, mask, is_causal)
-        weights = dropout(weights, self.dropout, self.training and self.dropout > 0, random=self.rng)
-        joined = np.moveaxis(weights @ v, 2, 0)
-        y = self.out_proj(joined.reshape(*joined.shape[:2], self.embed_dim))
-        y = np.swapaxes(y, 0, 1) if is_batch and self.batch_first else y
-        if not need_weights:
-            return (y if is_batch else y[:, 0]), None
+        axis, inputs = 0 if self.batch_first else 1, [array_of(x) for x in (query, key, value)]
+        is_single, dropped = inputs[0].ndim == 2, self.dropout if self.training else 0.0
+        if is_single:
+            inputs = [np.expand_dims(x, axis) for x in inputs]
+        q, k, v = (np.moveaxis(x, axis, 1) for x in self._projected(*inputs))
+        y, weights = attention.multi_head_attention(
+            q, k, v, self.num_heads, attn_mask, key_padding_mask, is_causal, dropped, self.rng
+        )
+        y = np.moveaxis(self.out_proj(y), 1, axis)
         weights = weights.mean(axis=1) if average_attn_weights else weights
-        return (y, weights) if is_batch else (y[:, 0], weights[0])
-
-    def _projected(self, q: Any, k: Any, v: Any) -> list[Any]:
-        biases = (None,) * 3 if self.in_proj_bias is None else np.split(self.in_proj_bias, 3)
-        if self.is_joined:
-            matrices = np.split(self.in_proj_weight, 3)
-        else:
-            matrices = [self.q_proj_weight, self.k_proj_weight, self.v_proj_weight]
-        return [linear(x, matrix, bias) for x, matrix, bias in zip((q, k, v), matrices, biases, strict=True)]
-
-    def _heads(self, x: Any) -> Any:
-        """(places, batch, embed_dim) as (batch, heads, places, embed_dim / heads)."""
-        return np.moveaxis(x.reshape(*x.shape[:2], self.num_heads, -1), 0, 2)
-
-    def _mask(self, attn_mask: Any, key_padding_mask: Any, q: Any, k: Any) -> Any:
-        """What is added to the scores (batch, heads, L, S), or None."""
-        mask, padding = (as_addend(one, q.dtype, counts=False) for one in (attn_mask, key_padding_mask))
-        if mask is not None and mask.ndim == 3:
-            mask = mask.reshape(-1, self.num_heads, *mask.shape[1:])
-        if padding is not None:
-            padding = padding.reshape(-1, 1, 1, k.shape[2])
-        return mask if padding is None else padding if mask is None else mask + padding
+        if is_single:
+            y, weights = np.squeeze(y, axis), weights[0]
+        return y, weights if need_weights else None
 
 
 class TransformerEncoderLayer(Module):

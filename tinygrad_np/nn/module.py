@@ -135,17 +135,19 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """All parameters by their paths; one that is shared has the first of its names, and comes once."""
-        found = {id(value): (path, value) for path, value in reversed(list(self._tensors(_parameters)))}
+        found: dict[int, tuple[str, Tensor]] = {}
+        for path, value in self._tensors(_parameters):
+            found.setdefault(id(value), (path, value))
         for path, module in self.named_modules():
             for name, value in vars(module).items():
                 for inner, hidden in _hidden_entries(name, value):
                     if id(hidden) not in found and not any(hidden is one for one in self.modules()):
                         raise ModuleError(
-                            f"{_joined(path, inner)} of {type(self).__name__}, {user_place()}, would not be trained: it "
-                            f"is in a {type(value).__name__}, where it is not looked for; keep it in an "
-                            "attribute, a list, a tuple or a dict, or make its holder an nn.Module."
+                            f"{_joined(path, inner)} of {type(self).__name__}, {user_place()}, would not be trained: "
+                            f"it is in a {type(value).__name__}, where it is not looked for; keep it in an attribute, "
+                            "a list, a tuple or a dict, or make its holder an nn.Module."
                         )
-        return iter(reversed(found.values()))
+        return iter(found.values())
 
     def parameters(self) -> Iterator[Tensor]:
         """All parameters, each once."""

@@ -41,8 +41,8 @@ class _ChannelNorm(Module):
         input = array_of(input)
         if input.ndim not in self.ndims:
             raise ShapeError(
-                f"{self!r} of {described(input)}, {user_place()}: it takes inputs of {' or '.join(map(str, self.ndims))} axes, "
-                "the channels before the places."
+                f"{self!r} of {described(input)}, {user_place()}: of {' or '.join(map(str, self.ndims))} axes, axis "
+                "1 that of the channels."
             )
         return input
 

@@ -11,7 +11,6 @@ import numpy as np
 from ..errors import ShapeError, described
 from ..frames import user_place
 from ..ops.arrays.shape import array_of
-from ..ops.elementwise.masks import dropout
 from ..ops.networks import recurrence
 from ..ops.networks.linear import linear
 from .module import Module
@@ -50,7 +49,7 @@ class _Recurrent(Module):
         """The state that the user gave, checked, or zeros."""
         if hx is None:
             return (np.zeros(shape, dtype),) * self.kind.arrays
-        state = tuple(map(array_of, hx if isinstance(hx, tuple) else (hx,)))
+        state = tuple(map(array_of, hx if isinstance(hx, tuple | list) else (hx,)))
         if len(state) != self.kind.arrays or any(array.shape != shape for array in state):
             raise ShapeError(
                 f"{type(self).__name__} from the state {', '.join(map(described, state))}, {user_place()}: here it is "
@@ -79,11 +78,11 @@ class _Network(_Recurrent):
         super().__init__(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers, bias=bias)
         self.batch_first, self.dropout, self.bidirectional = batch_first, dropout, bidirectional
         self.rng = np.random.default_rng(rng)
-        self.directions = ("", "_reverse") if bidirectional else ("",)
-        for layer in range(num_layers):
-            width = hidden_size * len(self.directions) if layer else input_size
-            for direction in self.directions:
-                self._make_parameters(f"_l{layer}{direction}", width, bias, self.rng, dtype)
+        width = input_size
+        for endings in self._endings():
+            for ending in endings:
+                self._make_parameters(ending, width, bias, self.rng, dtype)
+            width = hidden_size * len(endings)
 
     def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
         """The states h of the last layer at all steps, and the last state of each layer and direction.
@@ -92,36 +91,21 @@ class _Network(_Recurrent):
             input: (steps, batch, input_size), with batch_first (batch, steps, input_size), or (steps, input_size).
             hx: the first state (layers * directions, batch, hidden_size), of an LSTM two such; zeros if None.
         """
-        input = array_of(input)
-        if input.ndim not in (2, 3):
-            raise ShapeError(f"{self!r} of {described(input)}, {user_place()}: it takes (steps, batch, input_size).")
-        is_batch, places = input.ndim == 3, self.num_layers * len(self.directions)
-        x = np.swapaxes(input, 0, 1) if is_batch and self.batch_first else input
-        first = self._first_state(hx, (places, *x.shape[1:-1], self.hidden_size), x.dtype)
-        last: list[tuple[Any, ...]] = []
-        for layer in range(self.num_layers):
-            if layer and self.dropout:
-                x = dropout(x, self.dropout, self.training, random=self.rng)
-            results = []
-            for direction in self.directions:
-                state = tuple(array[len(last)] for array in first)
-                states, state = self._run(x, state, f"_l{layer}{direction}", bool(direction))
-                results.append(states)
-                last.append(state)
-            x = np.concatenate(results, axis=-1) if self.bidirectional else results[0]
-        ends = tuple(np.stack(arrays) for arrays in zip(*last, strict=True))
-        y = np.swapaxes(x, 0, 1) if is_batch and self.batch_first else x
-        return y, ends if self.kind.arrays == 2 else ends[0]
+        x = array_of(input)
+        if x.ndim not in (2, 3):
+            raise ShapeError(f"{self!r} of {described(x)}, {user_place()}: it takes (steps, batch, input_size).")
+        swaps = self.batch_first and x.ndim == 3
+        x = np.swapaxes(x, 0, 1) if swaps else x
+        layers = [[self._parameters_of(ending) for ending in endings] for endings in self._endings()]
+        first = self._first_state(hx, (sum(map(len, layers)), *x.shape[1:-1], self.hidden_size), x.dtype)
+        dropped = self.dropout if self.training else 0.0
+        y, last = recurrence.run_layers(self.kind.step, x, first, layers, dropped, self.rng)
+        return (np.swapaxes(y, 0, 1) if swaps else y), (last if self.kind.arrays == 2 else last[0])
 
-    def _run(self, x: Any, state: tuple[Any, ...], ending: str, backward: bool) -> tuple[Any, tuple[Any, ...]]:
-        """The states h at all steps, and the last state, of one layer in one direction."""
-        weight_ih, bias_ih, *of_state = self._parameters_of(ending)
-        gates = linear(x, weight_ih, bias_ih)
-        states = []
-        for step in range(len(gates))[:: -1 if backward else 1]:
-            state = self.kind.step(gates[step], state, *of_state)
-            states.append(state[0])
-        return np.stack(states[:: -1 if backward else 1]), state
+    def _endings(self) -> list[list[str]]:
+        """What the names of the parameters end with, for each layer a list of its directions."""
+        directions = ("", "_reverse") if self.bidirectional else ("",)
+        return [[f"_l{layer}{direction}" for direction in directions] for layer in range(self.num_layers)]
 
 
 class RNN(_Network):
@@ -150,11 +134,16 @@ class RNN(_Network):
         hidden_size: int,
         num_layers: int = 1,
         nonlinearity: str = "tanh",
-        *args: Any,
-        **named: Any,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        dtype: Any = None,
+        rng: Random = None,
     ) -> None:
-        self.kind = _kind_of(nonlinearity)
-        super().__init__(input_size, hidden_size, num_layers, *args, **named)
+        self.kind, options = _kind_of(nonlinearity), (bias, batch_first, dropout, bidirectional)
+        super().__init__(input_size, hidden_size, num_layers, *options, dtype=dtype, rng=rng)
         self.nonlinearity = nonlinearity
 
 
@@ -196,10 +185,17 @@ class RNNCell(_Cell):
     """One step of an RNN."""
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", **named: Any
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        *,
+        dtype: Any = None,
+        rng: Random = None,
     ) -> None:
         self.kind = _kind_of(nonlinearity)
-        super().__init__(input_size, hidden_size, bias, **named)
+        super().__init__(input_size, hidden_size, bias, dtype=dtype, rng=rng)
         self.nonlinearity = nonlinearity
 
 

@@ -54,8 +54,8 @@ def attention_weights(query, key, attn_mask=None, is_causal: bool = False, scale
     query, key = array_of(query), array_of(key)
     if query.ndim < 2 or key.ndim < 2 or query.shape[-1] != key.shape[-1]:
         raise ShapeError(
-            f"attention of the query {described(query)} to the key {described(key)}, {user_place()}: both have two axes "
-            "or more, the last of one length."
+            f"attention of the query {described(query)} to the key {described(key)}, {user_place()}: both have two "
+            "axes or more, the last of one length."
         )
     scores = query @ np.swapaxes(key, -1, -2) * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
     mask = as_addend(attn_mask, scores.dtype)
@@ -63,6 +63,34 @@ def attention_weights(query, key, attn_mask=None, is_causal: bool = False, scale
         later = as_addend(np.tri(*scores.shape[-2:], dtype=bool), scores.dtype)
         mask = later if mask is None else mask + later
     return softmax(scores if mask is None else scores + mask, axis=-1)
+
+
+def multi_head_attention(
+    query,
+    key,
+    value,
+    heads: int,
+    attn_mask=None,
+    key_padding_mask=None,
+    is_causal: bool = False,
+    dropout_p: float = 0.0,
+    random=None,
+):
+    """Attention of several heads, each to its part of the features; and its weights (batch, heads, L, S).
+
+    Query, key and value are (places, batch, features). The masks say by True what does *not* count, or are added to the
+    scores: attn_mask is (L, S) or (batch * heads, L, S), key_padding_mask (batch, S).
+    """
+    q, k, v = (np.moveaxis(one.reshape(*one.shape[:2], heads, -1), 0, 2) for one in (query, key, value))
+    mask, padding = (as_addend(one, q.dtype, counts=False) for one in (attn_mask, key_padding_mask))
+    if mask is not None and mask.ndim == 3:
+        mask = mask.reshape(-1, heads, *mask.shape[1:])
+    if padding is not None:
+        padding = padding.reshape(-1, 1, 1, k.shape[2])
+        mask = padding if mask is None else mask + padding
+    weights = attention_weights(q, k, mask, is_causal)
+    joined = np.moveaxis(dropout(weights, dropout_p, dropout_p > 0, random=random) @ v, 2, 0)
+    return joined.reshape(*joined.shape[:2], -1), weights
 
 
 def as_addend(mask, dtype, counts: bool = True):

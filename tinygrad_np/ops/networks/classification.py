@@ -14,7 +14,7 @@ from ..arrays.shape import array_of
 from ..elementwise.activation import sigmoid, softplus
 from ..elementwise.exponential import log
 from ..reductions.softmax import log_softmax, softmax
-from .targets import alike, chosen_classes, floating, reduced, refuse_results_of, source, within
+from .targets import alike, chosen_classes, floating, reduced, refuse_results_of, source, weights_of, within
 
 LEAST_LOGARITHM, LEAST_SLOPE = -100.0, 1e-12
 """What PyTorch holds the logarithm of a probability above, and p (1 - p) in its derivative."""
@@ -77,7 +77,7 @@ def cross_entropy(
         within("cross_entropy", f"target's sums along axis {axis},", sums, 0.999, 1.001, "that axis has the classes")
         kept, counted = 1.0, sums.size
     else:
-        target = chosen_classes("cross_entropy", target, classes, axis, ignore_index, input.dtype)
+        target = chosen_classes("cross_entropy", target, classes, axis, input.dtype, ignore_index)
         kept, counted = target.sum(axis=axis, keepdims=True), np.sum(target * importance)
     if label_smoothing:
         target = target * (1 - label_smoothing) + kept * (label_smoothing / classes)
@@ -96,7 +96,7 @@ def nll_loss(input, target, weight=None, *, ignore_index: int = -100, reduction:
     """
     input, target = array_of(input), array_of(target)
     axis, classes, importance = _classes("nll_loss", input, target, weight)
-    chosen = chosen_classes("nll_loss", target, classes, axis, ignore_index, input.dtype) * importance
+    chosen = chosen_classes("nll_loss", target, classes, axis, input.dtype, ignore_index) * importance
     logits = _logits(input, axis)
     if logits is not None:
         losses = cross_entropies(logits, chosen, axis=axis)
@@ -145,7 +145,7 @@ def binary_cross_entropy_with_logits(input, target, weight=None, *, reduction: s
     input, target = alike("binary_cross_entropy_with_logits", input, target)
     refuse_results_of("binary_cross_entropy_with_logits", input, sigmoid)
     within("binary_cross_entropy_with_logits", "target", target, 0, 1, "1 says yes, 0 no")
-    yes = target if pos_weight is None else target * pos_weight
+    yes = target if pos_weight is None else target * weights_of(pos_weight, target)
     return reduced((1 - target) * softplus(input) + yes * softplus(-input), reduction, weight)
 
 
@@ -179,9 +179,10 @@ def _classes(loss: str, input, target, weight):
     classes = input.shape[axis]
     if weight is None:
         return axis, classes, 1.0
-    if array_of(weight).shape != (classes,):
-        raise ShapeError(f"{loss} with the weight {described(array_of(weight))} of {classes} classes, {user_place()}.")
-    return axis, classes, array_of(weight).reshape((classes,) + (1,) * (input.ndim - 1 - axis))
+    weight = array_of(weight).astype(input.dtype)
+    if weight.shape != (classes,):
+        raise ShapeError(f"{loss} with the weight {described(weight)} of {classes} classes, {user_place()}.")
+    return axis, classes, weight.reshape((classes,) + (1,) * (input.ndim - 1 - axis))
 
 
 def _logits(logarithms, axis: int):

@@ -15,7 +15,7 @@ from ..arrays.shape import array_of
 from ..elementwise.activation import relu, softplus
 from ..elementwise.selection import clip, where
 from ..reductions.norm import norm
-from .targets import alike, chosen_classes, floating, reduced, signs, within
+from .targets import alike, chosen_classes, floating, reduced, signs, weights_of, within
 
 
 def mse_loss(input, target, *, reduction: str = "mean"):
@@ -140,16 +140,16 @@ def multi_margin_loss(input, target, p: int = 1, margin: float = 1.0, weight=Non
             "the input is (batch, classes), the target (batch,), and p is 1 or 2."
         )
     classes = input.shape[-1]
-    chosen = chosen_classes("multi_margin_loss", target, classes, -1, classes, input.dtype)
+    chosen = chosen_classes("multi_margin_loss", target, classes, -1, input.dtype)
     right = (input * chosen).sum(axis=-1, keepdims=True)
     losses = (1 - chosen) * relu(margin - right + input) ** p
     if weight is not None:
-        losses = losses * (chosen * weight).sum(axis=-1, keepdims=True)
+        losses = losses * (chosen * weights_of(weight, chosen)).sum(axis=-1, keepdims=True)
     return reduced(losses.sum(axis=-1) / classes, reduction)
 
 
 def cosine_embedding_loss(input1, input2, target, margin: float = 0.0, *, reduction: str = "mean"):
-    """1 - cos(x1, x2) where the target is 1; max(0, cos(x1, x2) - margin) where it is -1. Vectors along the last axis."""
+    """1 - cos(x1, x2) where the target is 1, max(0, cos(x1, x2) - margin) where it is -1; vectors: the last axis."""
     input1, input2 = alike("cosine_embedding_loss", input1, input2)
     squares = ((input1**2).sum(axis=-1) + 1e-12) * ((input2**2).sum(axis=-1) + 1e-12)
     cosine, target = alike("cosine_embedding_loss", (input1 * input2).sum(axis=-1) / np.sqrt(squares), target)

@@ -110,7 +110,7 @@ def instance_norm(
 ):
     """Each channel of each image standardized over its places, then scaled (Ulyanov et al. 2016).
 
-    Running statistics, if there are any, move towards the means over the batch; without `use_input_stats` they are used.
+    Running statistics, if there are any, move towards the batch's means; without `use_input_stats` they are used.
     """
     input = array_of(input)
     if not use_input_stats:
@@ -154,8 +154,9 @@ def _scaled(y, weight, bias, shape=None):
 
 def _move(running, towards, momentum: float) -> None:
     """Move a running statistic, an array or a Tensor, in place towards another, which is not differentiated."""
+    old, new = (one.numpy() if hasattr(one, "__primitive__") else one for one in (running, towards))
+    moved = (1 - momentum) * old + momentum * new
     if hasattr(running, "__primitive__"):
-        towards = towards.numpy() if hasattr(towards, "__primitive__") else towards
-        running.data = (1 - momentum) * running.numpy() + momentum * towards
+        running.data = moved
     else:
-        running[...] = (1 - momentum) * running + momentum * np.asarray(towards)
+        running[...] = moved

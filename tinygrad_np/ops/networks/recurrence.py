@@ -1,4 +1,4 @@
-"""One step of a recurrent network: the next state of the last state and of the input, which has been multiplied already.
+"""Recurrent networks: their steps, and how these run along an input.
 
     gates = x @ weight_ih.T + bias_ih
 
@@ -8,9 +8,12 @@ is one product for all steps at once; what is left for each step is the product 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..elementwise.activation import relu, sigmoid
+from ..elementwise.masks import dropout
 from .linear import linear
 
 
@@ -49,3 +52,34 @@ def gru_step(gates, state, weight, bias):
     r_of_h, z_of_h, n_of_h = np.split(linear(h, weight, bias), 3, axis=-1)
     z = sigmoid(z + z_of_h)
     return ((1 - z) * np.tanh(n + sigmoid(r + r_of_h) * n_of_h) + z * h,)
+
+
+def run(step, x, state, parameters, backward: bool = False):
+    """The h of all steps along the first axis of x, from the last if `backward`, and the state after the last step."""
+    weight_ih, bias_ih, *of_state = parameters
+    gates = linear(x, weight_ih, bias_ih)
+    order = range(len(gates))[:: -1 if backward else 1]
+    results = {}
+    for place in order:
+        state = step(gates[place], state, *of_state)
+        results[place] = state[0]
+    return np.stack([results[place] for place in sorted(results)]), state
+
+
+def run_layers(step, x, first, layers, dropout_p: float = 0.0, random=None):
+    """The h of the last layer at all steps, both directions joined; and the last states, stacked, of all.
+
+    `layers` has for each layer the parameters of one direction, or of both; `first` has an array (layers * directions,
+    ..., hidden) for each part of a state. What a layer passes to the next is dropped with a probability.
+    """
+    last: list[Any] = []
+    for number, directions in enumerate(layers):
+        if number:
+            x = dropout(x, dropout_p, dropout_p > 0, random=random)
+        results = []
+        for backward, parameters in enumerate(directions):
+            result, state = run(step, x, tuple(part[len(last)] for part in first), parameters, bool(backward))
+            results.append(result)
+            last.append(state)
+        x = np.concatenate(results, axis=-1) if len(results) > 1 else results[0]
+    return x, tuple(np.stack(parts) for parts in zip(*last, strict=True))

@@ -16,8 +16,7 @@ from ..elementwise.masks import one_hot
 
 def reduced(losses, reduction: str, weight=None):
     """The mean of the losses, their sum, or (with "none") they themselves; before that each times its weight."""
-    if weight is not None:
-        losses = losses * weight
+    losses = losses if weight is None else losses * weights_of(weight, losses)
     if reduction == "none":
         return losses
     if reduction not in ("mean", "sum"):
@@ -50,6 +49,15 @@ def values(x):
     return array if isinstance(array, np.ndarray | np.generic) else None
 
 
+def weights_of(weight, of):
+    """A weight in the dtype of what it is a weight of, whose shape it must broadcast to."""
+    weight = array_of(weight)
+    lengths = zip(reversed(weight.shape), reversed(of.shape), strict=False)
+    if weight.ndim > of.ndim or any(one not in (1, other) for one, other in lengths):
+        raise ShapeError(f"the weight {described(weight)} is not one of {described(of)}, {user_place()}.")
+    return weight.astype(of.dtype)
+
+
 def within(loss: str, name: str, x, low: float, high: float, advice: str) -> None:
     """Refuse values outside of [low, high]."""
     array = values(x)
@@ -65,8 +73,8 @@ def signs(loss: str, target, dtype):
     array = values(target)
     if array is not None and not (np.absolute(array) == 1).all():
         raise ShapeError(
-            f"{loss} of the target {described(target)}, {user_place()}: each of its values must be 1 or -1; of labels 0 "
-            "and 1 make 2 * labels - 1."
+            f"{loss} of the target {described(target)}, {user_place()}: each of its values must be 1 or -1; of "
+            "labels 0 and 1 make 2 * labels - 1."
         )
     return floating(target, dtype)
 
@@ -89,7 +97,7 @@ def refuse_results_of(loss: str, value, *primitives: Primitive) -> None:
             )
 
 
-def chosen_classes(loss: str, target, classes: int, axis: int, ignore_index: int, dtype):
+def chosen_classes(loss: str, target, classes: int, axis: int, dtype, ignore_index: int | None = None):
     """1 where a label names the class, 0 for the other classes, which are along `axis`, and for an ignored label."""
     labels = plain_index(target)
     if array_of(labels).dtype.kind not in "iu":
@@ -97,7 +105,7 @@ def chosen_classes(loss: str, target, classes: int, axis: int, ignore_index: int
             f"{loss} of the target {described(target)}, {user_place()}: labels are whole numbers, as of "
             "target.astype(int); probabilities have the input's shape."
         )
-    kept = array_of(labels) != ignore_index
+    kept = np.ones_like(labels, bool) if ignore_index is None else array_of(labels) != ignore_index
     try:
         chosen = one_hot(np.where(kept, labels, 0), classes=classes, dtype=dtype)
     except ValueError as error:
