@@ -338,7 +338,7 @@ def test_a_changed_byte_is_a_sentence_or_another_value(
     path.write_bytes(content)
     try:
         tg.load(path)
-    except StateError as error:  # noqa: PT017 - either is right
+    except StateError as error:
         assert "can't be loaded" in str(error)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...errors import ParameterError
 from ...frames import user_place
 from ..optimizer import Optimizer
@@ -42,6 +44,7 @@ class OneCycleLR(LRScheduler):
     """
 
     per_batch = True
+    total_steps: Any
 
     def rate(
         self,

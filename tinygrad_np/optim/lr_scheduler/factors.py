@@ -14,12 +14,14 @@ from .schedule import LRScheduler
 class LambdaLR(LRScheduler):
     """The initial rate times a function of the epoch; a list has one for each group."""
 
+    lr_lambda: Any
+
     def rate(self, base, epoch, lr_lambda):
         """Base · lr_lambda(epoch)."""
         return base * lr_lambda(epoch)
 
     def _begin(self, optimizer: Optimizer, last_epoch: int) -> None:
-        given: Any = self.lr_lambda
+        given = self.lr_lambda
         self.lr_lambda = [given] * len(optimizer.param_groups) if callable(given) else list(given)
         if len(self.lr_lambda) != len(optimizer.param_groups):
             raise ParameterError(
