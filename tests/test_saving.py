@@ -343,14 +343,14 @@ def test_a_changed_byte_is_a_sentence_or_another_value(
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_loading_costs_no_more_than_twice_the_file(tmp_path: Path, ending: str) -> None:
+def test_loading_costs_little_more_than_the_file(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"x{ending}"
-    tg.save({"w": np.zeros(1_000_000), "v": np.zeros(1_000_000)}, path)
+    tg.save({"w": np.zeros(1_000_000)}, path)
     tg.load(path)
     tracemalloc.start()
     try:
         tg.load(path)
-        assert tracemalloc.get_traced_memory()[1] < 2.1 * path.stat().st_size
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * path.stat().st_size
     finally:
         tracemalloc.stop()
 

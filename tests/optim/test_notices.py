@@ -139,6 +139,15 @@ def test_zero_grad_between_backward_and_step_is_noticed() -> None:
         optimizer.step()
 
 
+def test_zero_grad_after_the_step_is_in_order() -> None:
+    w = leaf()
+    optimizer = optim.SGD([w])
+    backward(w)
+    optimizer.step()
+    optimizer.zero_grad()
+    optimizer.step()
+
+
 def test_parameters_that_are_frozen_or_used_later_raise_no_alarm() -> None:
     v, w, frozen = leaf(), leaf(), Tensor([1.0])
     optimizer = optim.Adam([v, frozen])

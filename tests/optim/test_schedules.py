@@ -129,3 +129,8 @@ def test_one_cycle_says_when_it_is_over() -> None:
         schedule.step()
     with pytest.raises(ParameterError, match="made for 3 steps"):
         schedule.step()
+
+
+def test_one_cycle_may_start_at_its_peak() -> None:
+    schedule = lr_scheduler.OneCycleLR(sgd(), 0.1, total_steps=10, pct_start=0.1)
+    assert agree(schedule.get_last_lr(), [0.1, 0.1])

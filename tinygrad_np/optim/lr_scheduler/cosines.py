@@ -115,6 +115,7 @@ class OneCycleLR(LRScheduler):
         peak = float(self.pct_start * self.total_steps) - 1
         ends = [0, peak, 2 * peak, self.total_steps - 1] if self.three_phase else [0, peak, self.total_steps - 1]
         phase = next((phase for phase in range(1, len(ends)) if step <= ends[phase]), len(ends) - 1)
-        done = (step - ends[phase - 1]) / (ends[phase] - ends[phase - 1])
+        length = ends[phase] - ends[phase - 1]
+        done = (step - ends[phase - 1]) / length if length else 1.0
         before, after = levels[phase - 1 : phase + 1]
         return between(before, after, done) if self.anneal_strategy == "cos" else before + (after - before) * done
