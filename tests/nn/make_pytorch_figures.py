@@ -8,6 +8,7 @@ state after the calls. The parameters are set by the table's formula, under the 
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import torch
 from tests.nn.modules import END_OF_FUNCTIONS, ROWS, ROWS_OF_FUNCTIONS, Input, Row
 
 FILE = Path(__file__).with_name("pytorch_figures.npz")
+SIGNATURES = Path(__file__).with_name("pytorch_signatures.json")
 
 
 def tensor(value: Any) -> Any:
@@ -69,6 +71,16 @@ def figures(number: int, row: Row) -> dict[str, Any]:
     return {f"{row.label}/{name}": value for name, value in stored.items()}
 
 
+def signatures() -> dict[str, list[list[str]]]:
+    """For each of PyTorch's modules the names of its arguments and their defaults."""
+    found = {}
+    for name, kind in sorted(vars(torch.nn).items()):
+        if isinstance(kind, type) and issubclass(kind, torch.nn.Module):
+            arguments = list(inspect.signature(kind).parameters.values())
+            found[name] = [[one.name, "" if one.default is one.empty else repr(one.default)] for one in arguments]
+    return found
+
+
 def flat(result: Any) -> list[Any]:
     return [leaf for one in result for leaf in flat(one)] if isinstance(result, tuple) else [result]
 
@@ -79,6 +91,8 @@ def weights(shape: tuple[int, ...]) -> Any:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(one)}" for name, one in signatures().items())
+    SIGNATURES.write_text(f"{{\n{lines}\n}}\n")
     everything: dict[str, Any] = {}
     for number, one in enumerate(ROWS):
         everything |= figures(number, one)

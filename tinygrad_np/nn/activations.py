@@ -9,7 +9,7 @@ import numpy as np
 from ..ops.elementwise import activation
 from ..ops.networks import activations
 from ..ops.reductions import softmax
-from .function import Function
+from .function import Function, refuse_inplace
 from .module import Module
 from .parameter import Parameter, Random
 
@@ -121,7 +121,10 @@ class Threshold(Function, of=activations.threshold, inputs=1, inplace=True):
 class RReLU(Module):
     """x where it is positive; elsewhere times a slope that is drawn in training, and their mean in use."""
 
-    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, *, rng: Random = None) -> None:
+    def __init__(
+        self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False, *, rng: Random = None
+    ) -> None:
+        refuse_inplace(self, inplace)
         super().__init__(lower=lower, upper=upper, rng=np.random.default_rng(rng))
 
     def forward(self, input: Any) -> Any:

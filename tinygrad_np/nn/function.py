@@ -50,14 +50,19 @@ class Function(Module):
             bound = self.__signature__.bind(*arguments, **options)
         except TypeError as error:
             raise DTypeError(f"{type(self).__name__}{self.__signature__}, {user_place()}: {error}.") from None
-        if bound.arguments.pop("inplace", False):
-            raise DTypeError(
-                f"{type(self).__name__}(inplace=True), {user_place()}: a Tensor is not changed in place by an "
-                "operation, for the backward pass may need it; leave inplace out."
-            )
+        refuse_inplace(self, bound.arguments.pop("inplace", False))
         bound.apply_defaults()
         super().__init__(**bound.arguments)
 
     def forward(self, *inputs: Any) -> Any:
         """The function of the inputs, with the options of this module."""
         return type(self).function(*inputs, **{option: getattr(self, name) for option, name in self.options.items()})
+
+
+def refuse_inplace(module: Module, inplace: bool) -> None:
+    """Refuse inplace=True, with which PyTorch writes the result into the input."""
+    if inplace:
+        raise DTypeError(
+            f"{type(module).__name__}(inplace=True), {user_place()}: a Tensor is not changed in place by an operation, "
+            "for the backward pass may need it; leave inplace out."
+        )

@@ -28,11 +28,12 @@ class _ChannelNorm(Module):
         track_running_stats: bool = True,
         *,
         dtype: Any = None,
+        bias: bool = True,
     ) -> None:
         super().__init__(num_features=num_features, eps=eps, momentum=momentum)
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight = Parameter(np.ones(num_features), dtype=dtype) if affine else None
-        self.bias = Parameter(np.zeros(num_features), dtype=dtype) if affine else None
+        self.bias = Parameter(np.zeros(num_features), dtype=dtype) if affine and bias else None
         for name, start in ("running_mean", np.zeros), ("running_var", np.ones):
             self.register_buffer(name, start(num_features, dtype) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", np.array(0) if track_running_stats else None)
@@ -54,7 +55,7 @@ class BatchNorm1d(_ChannelNorm):
         num_features: the length of axis 1 of the input (batch, features) or (batch, features, places).
         eps: what is added to the variance.
         momentum: by which part the running statistics move in each call in training; None for their plain mean.
-        affine: whether a weight and a bias are learned.
+        affine: whether a weight and (unless `bias` is False) a bias are learned.
         track_running_stats: whether there are running statistics, which are used out of training.
         dtype: of parameters and statistics.
 
@@ -96,8 +97,9 @@ class InstanceNorm2d(_ChannelNorm):
         track_running_stats: bool = False,
         *,
         dtype: Any = None,
+        bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype=dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype=dtype, bias=bias)
 
     def forward(self, input: Any) -> Any:
         """`tg.instance_norm` of the input, with or without the batch."""
@@ -161,7 +163,14 @@ class GroupNorm(Module):
     """Groups of channels of each element of the batch standardized, each channel then scaled: `tg.group_norm`."""
 
     def __init__(
-        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *, dtype: Any = None
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        *,
+        dtype: Any = None,
+        bias: bool = True,
     ) -> None:
         if num_groups < 1 or num_channels % num_groups:
             raise ShapeError(
@@ -170,7 +179,7 @@ class GroupNorm(Module):
             )
         super().__init__(num_groups=num_groups, num_channels=num_channels, eps=eps, affine=affine)
         self.weight = Parameter(np.ones(num_channels), dtype=dtype) if affine else None
-        self.bias = Parameter(np.zeros(num_channels), dtype=dtype) if affine else None
+        self.bias = Parameter(np.zeros(num_channels), dtype=dtype) if affine and bias else None
 
     def forward(self, input: Any) -> Any:
         """`tg.group_norm` of the input."""

@@ -11,6 +11,7 @@ from ..errors import ShapeError, described
 from ..frames import user_place
 from ..ops.arrays.shape import array_of
 from ..ops.elementwise import masks
+from .function import refuse_inplace
 from .module import Module
 from .parameter import Random
 
@@ -40,8 +41,9 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, inplace: bool = False, *, rng: Random = None) -> None:
-        if not 0 <= p <= 1 or inplace:
-            raise ShapeError(f"Dropout(p={p!r}, inplace={inplace}), {user_place()}: p is from 0 to 1, inplace False.")
+        refuse_inplace(self, inplace)
+        if not 0 <= p <= 1:
+            raise ShapeError(f"Dropout(p={p!r}), {user_place()}: a probability is from 0 to 1.")
         super().__init__(p=p, rng=np.random.default_rng(rng))
 
     def forward(self, input: Any) -> Any:

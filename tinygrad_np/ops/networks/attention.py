@@ -8,11 +8,13 @@ import numpy as np
 
 from ...errors import ShapeError, described
 from ...frames import user_place
+from ...primitive import operation
 from ..arrays.shape import array_of
 from ..elementwise.masks import dropout
 from ..reductions.softmax import softmax
 
 
+@operation
 def scaled_dot_product_attention(
     query,
     key,

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import ShapeError, described
 from ...frames import user_place
-from ...primitive import primitive
+from ...primitive import operation, primitive
 from ..arrays.shape import array_of
 from ..elementwise.activation import sigmoid, softplus
 from ..elementwise.exponential import log
@@ -47,6 +47,7 @@ def others(weights, axis: int):
     return np.where(most, np.where(most, 0, weights).sum(axis=axis, keepdims=True), total - weights)
 
 
+@operation
 def cross_entropy(
     input, target, weight=None, *, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
 ):
@@ -84,6 +85,7 @@ def cross_entropy(
     return _averaged(cross_entropies(input, target * importance, axis=axis), counted, reduction)
 
 
+@operation
 def nll_loss(input, target, weight=None, *, ignore_index: int = -100, reduction: str = "mean"):
     """Minus the logarithm of the probability of the class that the target names, given the logarithms.
 
@@ -105,6 +107,7 @@ def nll_loss(input, target, weight=None, *, ignore_index: int = -100, reduction:
     return _averaged(losses, np.sum(chosen), reduction)
 
 
+@operation
 def binary_cross_entropy(input, target, weight=None, *, reduction: str = "mean"):
     """-(t log(p) + (1 - t) log(1 - p)): the loss of probabilities p of a class that is there (t = 1) or not (t = 0).
 
@@ -132,6 +135,7 @@ def binary_cross_entropy(input, target, weight=None, *, reduction: str = "mean")
     return reduced(binary_cross_entropies(input, target), reduction, weight)
 
 
+@operation
 def binary_cross_entropy_with_logits(input, target, weight=None, *, reduction: str = "mean", pos_weight=None):
     """The binary cross-entropy of sigmoid(x): (1 - t) softplus(x) + pos_weight t softplus(-x), right for every x.
 

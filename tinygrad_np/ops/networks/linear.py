@@ -6,6 +6,7 @@ import numpy as np
 
 from ...errors import IndexingError, ShapeError, described
 from ...frames import user_place
+from ...primitive import operation
 from ..arrays.indexing import plain_index
 from ..arrays.picking import embedding
 from ..arrays.shape import array_of
@@ -13,6 +14,7 @@ from ..elementwise.selection import where
 from .targets import values
 
 
+@operation
 def linear(input, weight, bias=None):
     """x W.T + b for the last axis of x (..., in), with the weight W (out, in) and the bias b (out,) or None.
 
@@ -32,6 +34,7 @@ def linear(input, weight, bias=None):
     return product if bias is None else product + bias
 
 
+@operation
 def bilinear(input1, input2, weight, bias=None):
     """y[..., o] = b[o] + the sum over i and j of x1[..., i] W[o, i, j] x2[..., j].
 

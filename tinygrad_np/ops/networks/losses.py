@@ -11,6 +11,7 @@ import numpy as np
 
 from ...errors import ShapeError, described
 from ...frames import user_place
+from ...primitive import operation
 from ..arrays.shape import array_of
 from ..elementwise.activation import relu, softplus
 from ..elementwise.selection import clip, where
@@ -18,6 +19,7 @@ from ..reductions.norm import norm
 from .targets import alike, chosen_classes, floating, reduced, signs, weights_of, within
 
 
+@operation
 def mse_loss(input, target, *, reduction: str = "mean"):
     """The squared error, (x - t)**2.
 
@@ -29,12 +31,14 @@ def mse_loss(input, target, *, reduction: str = "mean"):
     return reduced((input - target) ** 2, reduction)
 
 
+@operation
 def l1_loss(input, target, *, reduction: str = "mean"):
     """The absolute error, |x - t|."""
     input, target = alike("l1_loss", input, target)
     return reduced(np.abs(input - target), reduction)
 
 
+@operation
 def smooth_l1_loss(input, target, *, reduction: str = "mean", beta: float = 1.0):
     """(x - t)**2 / (2 beta) where |x - t| < beta, else |x - t| - beta / 2: the Huber loss divided by beta."""
     if beta == 0:
@@ -43,6 +47,7 @@ def smooth_l1_loss(input, target, *, reduction: str = "mean", beta: float = 1.0)
     return reduced(_huber(input - target, _positive("smooth_l1_loss", "beta", beta)) / beta, reduction)
 
 
+@operation
 def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0):
     """(x - t)**2 / 2 where |x - t| < delta, else delta (|x - t| - delta / 2) (Huber 1964)."""
     input, target = alike("huber_loss", input, target)
@@ -55,6 +60,7 @@ def _huber(error, delta: float):
     return bounded * (error - bounded / 2)
 
 
+@operation
 def kl_div(input, target, *, reduction: str = "mean", log_target: bool = False):
     """t (log(t) - x), the divergence of exp(x) from the distribution t, which a flag says is given as its logarithm.
 
@@ -72,6 +78,7 @@ def kl_div(input, target, *, reduction: str = "mean", log_target: bool = False):
     return reduced(losses, reduction)
 
 
+@operation
 def poisson_nll_loss(
     input, target, log_input: bool = True, full: bool = False, *, eps: float = 1e-8, reduction: str = "mean"
 ):
@@ -88,6 +95,7 @@ def poisson_nll_loss(
     return reduced(losses, reduction)
 
 
+@operation
 def gaussian_nll_loss(input, target, var, full: bool = False, eps: float = 1e-6, reduction: str = "mean"):
     """(log(v) + (x - t)**2 / v) / 2, for a target t that is normally distributed around x with the variance v.
 
@@ -107,6 +115,7 @@ def gaussian_nll_loss(input, target, var, full: bool = False, eps: float = 1e-6,
     return reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction)
 
 
+@operation
 def hinge_embedding_loss(input, target, margin: float = 1.0, *, reduction: str = "mean"):
     """The distance x itself where the target is 1; max(0, margin - x) where it is -1."""
     input, target = alike("hinge_embedding_loss", input, target)
@@ -114,12 +123,14 @@ def hinge_embedding_loss(input, target, margin: float = 1.0, *, reduction: str =
     return reduced(where(is_close, input, relu(margin - input)), reduction)
 
 
+@operation
 def soft_margin_loss(input, target, *, reduction: str = "mean"):
     """log(1 + exp(-t x)), for a target that is 1 or -1."""
     input, target = alike("soft_margin_loss", input, target)
     return reduced(softplus(-signs("soft_margin_loss", target, input.dtype) * input), reduction)
 
 
+@operation
 def margin_ranking_loss(input1, input2, target, margin: float = 0.0, *, reduction: str = "mean"):
     """max(0, margin - t (x1 - x2)): x1 should rank above x2 where the target is 1, below where it is -1."""
     input1, input2 = alike("margin_ranking_loss", input1, input2)
@@ -128,6 +139,7 @@ def margin_ranking_loss(input1, input2, target, margin: float = 0.0, *, reductio
     return reduced(relu(margin - target * (input1 - input2)), reduction)
 
 
+@operation
 def multi_margin_loss(input, target, p: int = 1, margin: float = 1.0, weight=None, *, reduction: str = "mean"):
     """The mean over the classes i of max(0, margin - x[t] + x[i])**p, without i = t, times the weight of t.
 
@@ -148,6 +160,7 @@ def multi_margin_loss(input, target, p: int = 1, margin: float = 1.0, weight=Non
     return reduced(losses.sum(axis=-1) / classes, reduction)
 
 
+@operation
 def cosine_embedding_loss(input1, input2, target, margin: float = 0.0, *, reduction: str = "mean"):
     """1 - cos(x1, x2) where the target is 1, max(0, cos(x1, x2) - margin) where it is -1; vectors: the last axis."""
     input1, input2 = alike("cosine_embedding_loss", input1, input2)
@@ -157,6 +170,7 @@ def cosine_embedding_loss(input1, input2, target, margin: float = 0.0, *, reduct
     return reduced(where(is_close, 1 - cosine, relu(cosine - margin)), reduction)
 
 
+@operation
 def triplet_margin_loss(
     anchor,
     positive,
@@ -180,6 +194,7 @@ def triplet_margin_loss(
     return reduced(relu(pairwise_distance(anchor, positive, p, eps) - far + margin), reduction)
 
 
+@operation
 def pairwise_distance(x1, x2, p: float = 2.0, eps: float = 1e-6, keepdims: bool = False):
     """The p-norm of x1 - x2 + eps along the last axis."""
     return norm(array_of(x1) - x2 + eps, ord=p, axis=-1, keepdims=keepdims)

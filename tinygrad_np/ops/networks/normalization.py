@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import ShapeError, described
 from ...frames import user_place
-from ...primitive import primitive
+from ...primitive import operation, primitive
 from ..arrays.shape import array_of
 
 
@@ -28,6 +28,7 @@ def _deviation(x, axis: tuple[int, ...], eps: float):
     return np.sqrt(x.var(axis=axis, keepdims=True) + eps)
 
 
+@operation
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps: float = 1e-5):
     """Standardized over the last axes, whose shape is given, then times a weight and plus a bias (Ba et al. 2016).
 
@@ -39,6 +40,7 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps: float = 1e-
     return _scaled(standardize(input, axis=axes, eps=eps), weight, bias)
 
 
+@operation
 def rms_norm(input, normalized_shape, weight=None, eps: float | None = None):
     """x / sqrt(mean(x**2) + eps) over the last axes, times a weight; eps is the dtype's unless given (Zhang 2019).
 
@@ -51,6 +53,7 @@ def rms_norm(input, normalized_shape, weight=None, eps: float | None = None):
     return _scaled(input / np.sqrt(np.mean(input**2, axis=axes, keepdims=True) + least), weight, None)
 
 
+@operation
 def batch_norm(
     input,
     running_mean,
@@ -98,6 +101,7 @@ def batch_norm(
     return _scaled(y, weight, bias, shape)
 
 
+@operation
 def instance_norm(
     input,
     running_mean=None,
@@ -124,6 +128,7 @@ def instance_norm(
     return _scaled(standardize(input, axis=axes, eps=eps), weight, bias, shape)
 
 
+@operation
 def group_norm(input, num_groups: int, weight=None, bias=None, eps: float = 1e-5):
     """The channels (axis 1) in groups, each group of each image standardized over all it has, then scaled (Wu 2018)."""
     input = array_of(input)
