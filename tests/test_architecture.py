@@ -35,7 +35,7 @@ FLOORS = [
 CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal", "networks"]
 """The chapters of ops/: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 7100, "nn": 2300, "optim": 1500, "program": 6400, "check": 2400, "draw": 900}
+BUDGETS = {"ops": 7100, "nn": 2300, "optim": 1500, "program": 6400, "check": 3300, "draw": 900}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
 TRAINING = {"archive", "batches", "saving", "training", "estimators"}

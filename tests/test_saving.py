@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -336,10 +337,8 @@ def test_a_changed_byte_is_a_sentence_or_another_value(
     content = bytearray(path.read_bytes())
     content[place % len(content)] = value
     path.write_bytes(content)
-    try:
+    with contextlib.suppress(StateError):
         tg.load(path)
-    except StateError as error:
-        assert "can't be loaded" in str(error)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
