@@ -69,6 +69,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     ],
     "RAdam": [
         {},
+        {"lr": 0.05, "betas": (0.8, 0.69)},
         {"lr": 0.05, "betas": (0.8, 0.95), "eps": 0.01},
         {"lr": 0.05, "weight_decay": 0.1},
         {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True},

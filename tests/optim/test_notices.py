@@ -226,6 +226,7 @@ def test_states_that_do_not_fit_are_a_sentence_and_change_nothing() -> None:
         ({}, "not an optimiser's"),
         (3, "not an optimiser's"),
         (optim.Adam([leaf(), leaf()]).state_dict(), r"groups of \[2\] parameters.*has \[1\]"),
+        (optim.SGD([leaf()]).state_dict(), "lacks amsgrad, betas and eps.*another optimiser's"),
         ({**before, "state": {0: {"exp_avg": np.zeros(3)}}}, r"exp_avg of shape \(3,\).*w \(2,\)"),
         ({**before, "state": {0: {"exp_avg": np.array("x")}}}, "parameter 0 a exp_avg"),
     ]

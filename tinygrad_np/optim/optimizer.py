@@ -23,6 +23,7 @@ import numpy as np
 from ..errors import ParameterError, StateError, TrainingWarning, describe, listed
 from ..frames import user_place
 from ..graph import enable_grad
+from ..record import make_tensor
 from ..tensor import Tensor
 
 Params = Iterable[Any]
@@ -30,6 +31,9 @@ Params = Iterable[Any]
 
 _AT_MOST = {"betas": math.nextafter(1.0, 0.0), "rho": 1.0}
 """The largest value of those hyperparameters that have one; none may be negative."""
+
+_NEWER = frozenset({"maximize", "decoupled_weight_decay"})
+"""Hyperparameters that states of PyTorch's of some years ago do not have."""
 
 
 class Optimizer:
@@ -39,8 +43,8 @@ class Optimizer:
         params: leaf Tensors that require a gradient, pairs (name, Tensor), or dicts with `params` and hyperparameters.
         hyperparameters: those of `change`, and `maximize`, to go up instead of down.
 
-    Attributes: `param_groups`, a list of dicts whose values may be changed between steps; `state`, a dict for each
-    parameter.
+    Attributes: `param_groups`, a list of dicts whose values may be changed between steps; `state`, for each parameter a
+    dict of Tensors, which a compiled step may change.
 
     Raises ParameterError for no parameters, one given twice, a tensor that is not a leaf, a negative learning rate.
     """
@@ -128,14 +132,20 @@ class Optimizer:
                 if g is not None:
                     p._noted().spent = g
                     state = self.state.setdefault(p, {})
-                    p.data -= self.change(p.data, -g if group["maximize"] else g, state, **hyperparameters)
+                    values = {name: kept._data for name, kept in state.items()}
+                    p.data -= self.change(p.data, -g if group["maximize"] else g, values, **hyperparameters)
+                    for name, value in values.items():
+                        if name in state:
+                            state[name]._data = value
+                        else:
+                            state[name] = make_tensor(value, None)
         return loss
 
     def state_dict(self) -> dict[str, Any]:
         """All that another optimiser needs to go on in the same way, in the form of PyTorch's."""
         number = {p: index for index, p in enumerate(self._parameters())}
         return {
-            "state": {number[p]: dict(state) for p, state in self.state.items()},
+            "state": {number[p]: {name: kept._data for name, kept in state.items()} for p, state in self.state.items()},
             "param_groups": [{**group, "params": [number[p] for p in group["params"]]} for group in self.param_groups],
         }
 
@@ -156,11 +166,18 @@ class Optimizer:
                 f"{what} has groups of {sizes} parameters, {user_place()}, but the optimiser has "
                 f"{[len(group['params']) for group in self.param_groups]}; make it as the saved one was made."
             )
+        missing = {name for name in self.defaults for group in groups if name not in group} - _NEWER
+        if missing:
+            raise StateError(f"{what} lacks {listed(sorted(missing))}, {user_place()}: it is another optimiser's.")
         loaded: dict[Tensor, dict[str, Any]] = {}
         for index, p in zip(order, self._parameters(), strict=True):
             own = states.get(index, states.get(str(index)))
             if own:
-                loaded[p] = {name: self._fitting(name, value, p, index, what) for name, value in own.items()}
+                loaded[p] = {
+                    name: make_tensor(self._fitting(name, value, p, index, what), None)
+                    for name, value in own.items()
+                    if value is not None
+                }
         for group, saved in zip(self.param_groups, groups, strict=True):
             kept = {*self.defaults, "initial_lr"} & set(saved)
             group.update({name: _plain(saved[name]) for name in kept})
@@ -215,8 +232,6 @@ class Optimizer:
 
     def _fitting(self, name: str, value: Any, p: Tensor, index: int, what: str) -> Any:
         """A value of a saved state as this parameter's: of its dtype, and of its shape or a single number."""
-        if value is None:
-            return None
         array = np.asarray(value.data if isinstance(value, Tensor) else value)
         if array.dtype.kind not in "fiu" or array.shape not in ((), p.shape):
             raise StateError(
