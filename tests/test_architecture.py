@@ -12,13 +12,18 @@ import tinygrad_np
 
 PACKAGE = Path(tinygrad_np.__file__).parent
 FLOORS = [
-    {"errors", "frames"},
-    {"advice", "primitive", "exposure"},
+    {"errors", "frames", "instructions"},
+    {"guarded"},
+    {"advice", "hints", "warned"},
+    {"primitive", "exposure"},
     {"formula"},
     {"ops"},
     {"graph"},
-    {"engine", "dispatch", "methods"},
+    {"unbroadcast"},
+    {"selected"},
+    {"engine", "dispatch", "methods", "operands"},
     {"operators", "record"},
+    {"curvature", "reading", "updates"},
     {"tensor"},
     {"tree"},
     {"call"},
@@ -35,14 +40,14 @@ FLOORS = [
 CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal", "networks"]
 """The chapters of ops/: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 7100, "nn": 2300, "optim": 1500, "program": 6400, "check": 3300, "draw": 900}
+BUDGETS = {"ops": 7300, "nn": 2300, "optim": 1500, "program": 6400, "check": 3300, "draw": 900}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
 TRAINING = {"archive", "batches", "saving", "training", "estimators"}
 """The files right below the package that train and keep a network, and stand on all others."""
 
 TRAINING_BUDGET = 1150
-CORE_BUDGET = 3520
+CORE_BUDGET = 5400
 """Lines of the other files right below the package."""
 
 LONGEST = 400

@@ -11,7 +11,6 @@ a graph backward is to walk it by falling number.
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 from collections.abc import Callable
 from contextlib import ContextDecorator
@@ -19,11 +18,16 @@ from operator import attrgetter
 from types import CodeType, FrameType
 from typing import Any
 
+from .errors import DTypeError
 from .exposure import Exposure
+from .frames import place_of, user_place
 from .primitive import Plan
 
 clock = itertools.count(1)
 """Numbers nodes, and the changes of values between them: who has the smaller number came first."""
+
+arrival = threading.Lock()
+"""Held while gradients are added to `.grad`, so that those of several threads all arrive."""
 
 NOT_KEPT: Any = object()
 """The `grad` of an interior node, which keeps none unless it is told to."""
@@ -125,7 +129,7 @@ class Node:
     @property
     def place(self) -> str:
         """File and line, as a sentence says it."""
-        return f"{os.path.basename(self.file)} line {self.line}"
+        return place_of(self.file, self.line)
 
     def __repr__(self) -> str:
         return f"<node {self.number}: {self.operation} {self.shape}{f' {self.name}' if self.name else ''}>"
@@ -137,6 +141,12 @@ class _State(threading.local):
     recording = True
     observer: Callable[[Node, Any], None] | None = None
     """Is told each upstream gradient that arrives at a node; a capture names gradients by it."""
+
+    def __init__(self) -> None:
+        self.reads: dict[tuple[int, int], Any] = {}
+        """Where values were read off as plain numbers or arrays (see reading.py)."""
+        self.in_call = False
+        """Whether the function of a transform is running."""
 
 
 state = _State()
@@ -155,15 +165,21 @@ class no_grad(ContextDecorator):
 
     recording = False
 
-    def __init__(self) -> None:
-        self._before: list[bool] = []
+    def __init__(self, *function: Any) -> None:
+        if function:
+            name = getattr(function[0], "__name__", repr(function[0]))
+            raise DTypeError(
+                f"no_grad was given {name}, {user_place()}, and takes nothing: write `@tg.no_grad()` above a function, "
+                "with parentheses, or `with tg.no_grad():`."
+            )
+        self._before: dict[int, list[bool]] = {}
 
     def __enter__(self) -> None:
-        self._before.append(state.recording)
+        self._before.setdefault(threading.get_ident(), []).append(state.recording)
         state.recording = self.recording
 
     def __exit__(self, *exception: object) -> None:
-        state.recording = self._before.pop()
+        state.recording = self._before[threading.get_ident()].pop()
 
     def _recreate_cm(self) -> no_grad:
         # A decorated function may call itself, or run in several threads: each call has a state of its own.

@@ -97,7 +97,8 @@ class Changes(Names):
         if id(node) in self.stand_ins:
             raise CaptureError(
                 f"backward(), zero_grad() or .grad reached a Tensor that was given as an argument, {user_place()}, "
-                "whose .grad a compiled function can't read or change; close over it, or return what tg.grad gives."
+                "whose .grad a compiled function can't read or change; close over it, or return what tg.grad gives. A "
+                "state that is carried from call to call, as that of a recurrent network, is given as h.detach()."
             )
 
     def _is_changed(self, slot: str, owner: Any) -> bool:
