@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from tinygrad_np import Tensor
-from tinygrad_np.program import bytecode, compile
-from tinygrad_np.program.reachable import Reachable
-from tinygrad_np.program.snapshot import Snapshot
+from tinygrad_np.program import compile
+from tinygrad_np.program.state import bytecode
+from tinygrad_np.program.state.reachable import Reachable
+from tinygrad_np.program.state.remembered import Snapshot
 
 from .scripts import SCRIPTS, Network, Script, assigned, put
 

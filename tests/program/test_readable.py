@@ -12,7 +12,7 @@ import pytest
 import tinygrad_np as tg
 from tinygrad_np.errors import CaptureError
 from tinygrad_np.program import compile
-from tinygrad_np.program.readable import WIDTH, wrapped_line
+from tinygrad_np.program.emit.readable import WIDTH, wrapped_line
 from tinygrad_np.tree import flatten
 
 random = np.random.default_rng(3)

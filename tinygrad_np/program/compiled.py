@@ -22,11 +22,11 @@ from ..errors import CaptureError
 from ..graph import state
 from ..tensor import Tensor
 from ..tree import flatten
+from .capture.watch import is_capturing
 from .entry import MISSED
 from .ir import Program
 from .passes.naming import named
 from .variant import Variant
-from .watch import is_capturing
 
 MOST = 64
 """Kinds of arguments for which programs are kept."""

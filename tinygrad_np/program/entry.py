@@ -27,7 +27,7 @@ from ..graph import NOT_KEPT, Node
 from ..primitive import Plan, Primitive
 from ..record import make_tensor
 from ..tensor import Tensor
-from .names import Held
+from .capture.names import Held
 
 if TYPE_CHECKING:
     from .variant import Variant

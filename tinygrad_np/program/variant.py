@@ -21,15 +21,15 @@ from ..exposure import Exposure
 from ..graph import clock, state
 from ..tensor import Tensor
 from ..tree import Rebuild
-from .capture import Captured, capture
-from .emit import General, constants_of, long_constants, signature
+from .capture.tracer import Captured, capture
+from .emit.buffers import VIEWS, is_fresh, roots_of
+from .emit.expression import General, constants_of, long_constants, signature
+from .emit.fast import fast_source
+from .emit.readable import readable_source
 from .entry import Entry
-from .fast import fast_source
 from .ir import Program, Variable
 from .passes import lowered, simplified
-from .plan import VIEWS, is_fresh, roots_of
-from .readable import readable_source
-from .snapshot import Snapshot
+from .state.remembered import Snapshot
 
 
 class Variant:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ..ir import Program
-from .batching import batched
 from .cleaning import common_subexpressions, dead_code, folded_constants
 from .identities import identities
 from .logistic import shared_exponentials
+from .loops.batching import batched
+from .loops.pieces import early_terms, rejoined, summed_pieces
 from .lowering import converted_once, early_truths, merged_factors
 from .naming import named
-from .pieces import early_terms, rejoined, summed_pieces
 from .polynomials import cancelled
 from .products import stacked_products, transposed_products
 from .reductions import checked_by_sums, summed_products

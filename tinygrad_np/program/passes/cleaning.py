@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Equation, Program, Variable, substituted
-from ..rewrite import Edit, rewrite
+from .rewrite import Edit, rewrite
 
 
 def dead_code(program: Program) -> Program:

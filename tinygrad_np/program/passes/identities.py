@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Equation, Program, Variable
-from ..rewrite import Edit, Rule, rewrite
+from .rewrite import Edit, Rule, rewrite
 
 
 def identities(program: Program) -> Program:

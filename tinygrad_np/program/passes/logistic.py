@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Equation, Program, Variable
-from ..rewrite import Edit, rewrite
+from .rewrite import Edit, rewrite
 from .stable import exponent_of_sigmoid
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Equation, Program, Variable
-from ..rewrite import Edit, in_order, rewrite
+from .rewrite import Edit, in_order, rewrite
 
 
 def merged_factors(program: Program) -> Program:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ir import Equation, Program, Variable
-from ..rewrite import Edit, rewrite
+from .rewrite import Edit, rewrite
 
 Monomial = frozenset[tuple[Variable, int]]
 Polynomial = dict[Monomial, float]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..ir import Equation, Program, Variable
-from ..rewrite import Edit, rewrite
-from .pieces import FEWEST, THIN, added, pieces_of, terms_of
+from .loops.pieces import FEWEST, THIN, added, pieces_of, terms_of
+from .rewrite import Edit, rewrite
 
 
 def transposed_products(program: Program) -> Program:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Equation, Program, Variable
-from ..rewrite import Edit, rewrite
+from .rewrite import Edit, rewrite
 
 LONGEST = 1024
 """Elements up to which a product adds them up as accurately as NumPy's sum, which halves longer ones."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Equation, Program, Variable
-from ..rewrite import Edit
+from .rewrite import Edit
 
 LINEAR = {
     "add", "astype", "concatenate", "divide", "dot", "getitem", "matmul", "multiply", "negative", "reshape", "subtract",

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Equation, Program
-from ..rewrite import Edit, rewrite
+from .rewrite import Edit, rewrite
 
 
 def stable_logarithms(program: Program) -> Program:

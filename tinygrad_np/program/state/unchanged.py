@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from .places import ABSENT, Place
+from .slots import ABSENT, Place
 
 _EXACT = frozenset({int, str, bytes, bool, range})
 _GONE = object()

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from ..formula import Symbol
-from .emit import General, expression, inlined_constants, signature
+from ...formula import Symbol
+from ..ir import Equation, Program, Variable
+from .expression import General, expression, inlined_constants, signature
 from .helpers import helper_sources
-from .ir import Equation, Program, Variable
 
 WIDTH = 88
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..frames import user_frame
-from ..tree import flatten
+from ...frames import user_frame
+from ...tree import flatten
 
 _SHAPED_BY_ALL = {
     np.argwhere, np.flatnonzero, np.nonzero, np.unique, np.unique_all, np.unique_counts, np.unique_inverse,

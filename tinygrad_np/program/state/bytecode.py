@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-_HERE = Path(__file__).parents[1]
+_HERE = Path(__file__).parents[2]
 _OURS = f"{_HERE}{os.sep}"
 _OURS_WITH_STATE = tuple(f"{_HERE / part}" for part in ("nn", "optim"))
 _NUMPY = f"{Path(np.__file__).parent}{os.sep}"

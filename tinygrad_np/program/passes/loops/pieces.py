@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ir import Equation, Program, Variable, joined_axis
+from ...ir import Equation, Program, Variable, joined_axis
 from ..rewrite import Edit, ancestors, in_order, rewrite
 
 FEWEST = 3

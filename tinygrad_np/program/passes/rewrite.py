@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .ir import Equation, Program, Variable, mapped
+from ..ir import Equation, Program, Variable, mapped
 
 Rule = Callable[[Equation, "Edit"], Any]
 

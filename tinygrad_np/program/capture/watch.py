@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from ..errors import CaptureError
-from ..frames import user_place
-from ..graph import Node
-from ..record import Recorded
+from ...errors import CaptureError
+from ...frames import user_place
+from ...graph import Node
+from ...record import Recorded
 
 
 class Watcher(Protocol):

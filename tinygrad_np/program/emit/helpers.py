@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CaptureError
-from ..primitive import Primitive
-from .ir import Program, written
+from ...errors import CaptureError
+from ...primitive import Primitive
+from ..ir import Program, written
 
 
 def helper_sources(*programs: Program) -> tuple[list[str], dict[Any, str]]:

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..errors import CaptureError, ShapeError, describe
-from ..frames import user_place
-from ..primitive import NUMPY, Primitive
-from ..tensor import Tensor
-from .ir import Variable
+from ...errors import CaptureError, ShapeError, describe
+from ...frames import user_place
+from ...primitive import NUMPY, Primitive
+from ...tensor import Tensor
+from ..ir import Variable
 from .refusals import ARRAY, GENERAL, LENGTH, TRUTH, is_shaped_by_values, of_the_running_line, parameters_of
 
 if TYPE_CHECKING:
-    from .capture import Tracer
+    from .tracer import Tracer
 
 
-_NOT_THE_USERS = (str(Path(__file__).parents[1]), str(Path(np.__file__).parent))
+_NOT_THE_USERS = (str(Path(__file__).parents[2]), str(Path(np.__file__).parent))
 
 
 class Memory:

@@ -14,17 +14,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine import backward_steps, pull
-from ..errors import CaptureError
-from ..graph import Node
-from ..tensor import Tensor
-from ..transforms import value_and_grad
-from .ir import Variable
+from ...engine import backward_steps, pull
+from ...errors import CaptureError
+from ...graph import Node
+from ...tensor import Tensor
+from ...transforms import value_and_grad
+from ..ir import Variable
 from .traced import Traced
 
 _BACKWARD = {backward_steps.__code__, pull.__code__}
 _DIFFERENTIATING = next(one for one in value_and_grad.__code__.co_consts if isinstance(one, CodeType))
-_NOT_THE_USERS = (str(Path(__file__).parents[1]), str(Path(np.__file__).parent))
+_NOT_THE_USERS = (str(Path(__file__).parents[2]), str(Path(np.__file__).parent))
 
 
 class Held(NamedTuple):

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Equation, Program, Variable
+from ...ir import Equation, Program, Variable
 from ..rewrite import Edit, ancestors, in_order
 from .pieces import FEWEST, THIN, Piece, getitem, index_of, parts_of, pieces_of, taken
 

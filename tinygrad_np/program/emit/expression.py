@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..formula import _OPERATORS, AND, ATOM, COMPARISON, OR, POWER, PRODUCT, SIGN, Symbol, binary, held
-from ..formula import text as formula_text
-from .ir import Equation, Program, Variable, mapped, written
+from ...formula import _OPERATORS, AND, ATOM, COMPARISON, OR, POWER, PRODUCT, SIGN, Symbol, binary, held
+from ...formula import text as formula_text
+from ..ir import Equation, Program, Variable, mapped, written
 
 Texts = Callable[[Variable], Symbol]
 

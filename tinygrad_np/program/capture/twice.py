@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CaptureError
-from .ir import Program, Variable
+from ...errors import CaptureError
+from ..ir import Program, Variable
 
 
 def assert_repeated(first: Program, second: Program, results: tuple[list[Any], list[Any]], place: str) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CaptureError
-from ..frames import user_place
-from ..graph import NOT_KEPT
+from ...errors import CaptureError
+from ...frames import user_place
+from ...graph import NOT_KEPT
 from .names import Held, Names, slot_of
 from .traced import Memory, Traced
 

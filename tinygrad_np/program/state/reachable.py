@@ -29,12 +29,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import CaptureError
-from ..primitive import Primitive
-from ..tensor import Tensor
+from ...errors import CaptureError
+from ...primitive import Primitive
+from ...tensor import Tensor
+from ..capture.traced import Traced
 from .bytecode import installed_package, is_ours, is_users_file, is_users_module, names_in_code
-from .places import Current, Found
-from .traced import Traced
+from .slots import Current, Found
 
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), range, slice, types.CodeType})
 _PLAIN_OF_NUMPY = (np.generic, np.dtype, np.ufunc)

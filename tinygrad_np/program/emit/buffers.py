@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .ir import Equation, Program, Variable, joined_axis
+from ..ir import Equation, Program, Variable, joined_axis
 
 TALL = 8
 """Rows a column from which on a matrix is laid out column after column."""

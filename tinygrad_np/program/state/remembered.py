@@ -19,7 +19,7 @@ from functools import partial
 from operator import getitem
 from typing import Any, TypeVar
 
-from ..errors import CaptureError
+from ...errors import CaptureError
 from .bytecode import place_naming
 from .reachable import Reachable
 from .unchanged import Absent, Bytes, Containers, Elements, Places, Sizes, has_bytes

@@ -19,24 +19,24 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CaptureError
-from ..frames import user_place
-from ..graph import NOT_KEPT, Node, state
-from ..ops.arrays.indexing import getitem
-from ..ops.linalg.decomposition import packed_eig
-from ..ops.linalg.linear_systems import residuals
-from ..record import leaf_of, make_tensor
-from ..tensor import Tensor
-from ..tree import Rebuild, flatten
+from ...errors import CaptureError
+from ...frames import user_place
+from ...graph import NOT_KEPT, Node, state
+from ...ops.arrays.indexing import getitem
+from ...ops.linalg.decomposition import packed_eig
+from ...ops.linalg.linear_systems import residuals
+from ...record import leaf_of, make_tensor
+from ...tensor import Tensor
+from ...tree import Rebuild, flatten
+from ..ir import Equation, Program, Variable, is_written
+from ..state.remembered import Runs
 from .arguments import Containers, is_plain
 from .assumptions import assume, is_users_choice
-from .changes import Changes
-from .ir import Equation, Program, Variable, is_written
 from .names import Held
 from .refusals import BOUND, MASK, is_shaped_by, parts_of
-from .repetition import assert_repeated, is_same
-from .snapshot import Runs
+from .tensors import Changes
 from .traced import Traced, memory_of
+from .twice import assert_repeated, is_same
 from .watch import watched
 
 _STATIC = {np.result_type, np.can_cast, np.min_scalar_type, np.common_type, np.iscomplexobj, np.isrealobj}

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..formula import Symbol
-from .emit import General, expression, function_text, inlined_constants, signature, symbol_of
+from ...formula import Symbol
+from ..ir import Equation, Program, Variable, joined_axis, mapped
+from .buffers import Buffer, is_view, planned
+from .expression import General, expression, function_text, inlined_constants, signature, symbol_of
 from .helpers import helper_sources
-from .ir import Equation, Program, Variable, joined_axis, mapped
-from .plan import Buffer, is_view, planned
 
 NEVER_WARN = {
     "assume", "astype", "copy", "getitem", "greater", "isfinite", "isnan", "less", "logical_and", "logical_not",

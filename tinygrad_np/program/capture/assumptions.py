@@ -10,7 +10,7 @@ import sys
 from types import FrameType
 from typing import Any
 
-from ..ops.elementwise.selection import where
+from ...ops.elementwise.selection import where
 
 _CHOICES = {where.forward.__code__}
 
