@@ -18,6 +18,7 @@ import numpy as np
 
 from .errors import CaptureError, ChangedValueError, FreedGraphError, GradientShapeError, LinearAlgebraError, describe
 from .graph import Node, state
+from .primitive import handed_over
 
 Lift = Callable[[Any, Node], Any]
 """Makes a Tensor of a saved array and its node, so that the rules record themselves."""
@@ -46,7 +47,7 @@ def backward_steps(
         node = heappop(newest)[1]
         upstream = gradients.pop(node)
         if observer is not None:
-            observer(node, upstream)
+            observer.arrived(node, upstream)
         if node.plan is None:
             masks.pop(node, None)
             yield node, upstream, ()
@@ -98,7 +99,7 @@ def pull(
         except np.linalg.LinAlgError as error:
             raise _no_slope(error, node) from None
         except CaptureError as error:
-            contribution = error.apply_whole(rule, (upstream, *saved), parameters, of=node.operation)
+            contribution = handed_over(error, rule, (upstream, *saved), parameters, of=node.operation)
         if contribution is None:
             continue
         if adjust is not None:

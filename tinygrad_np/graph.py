@@ -13,11 +13,10 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from collections.abc import Callable
 from contextlib import ContextDecorator
 from operator import attrgetter
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from .exposure import Exposure
 from .primitive import Plan
@@ -124,12 +123,21 @@ class Node:
         return f"<node {self.number}: {self.operation} {self.shape}{f' {self.name}' if self.name else ''}>"
 
 
+class Observer(Protocol):
+    """Who is told what values are to the user: a capture, which names them."""
+
+    def arrived(self, node: Node, upstream: Any) -> None:
+        """The upstream gradient of a node has arrived there."""
+
+    def returned(self, function: Any, value: Any) -> None:
+        """A function that is being differentiated has returned this value."""
+
+
 class _State(threading.local):
     """What is on or off in this thread."""
 
     recording = True
-    observer: Callable[[Node, Any], None] | None = None
-    """Is told each upstream gradient that arrives at a node; a capture names gradients by it."""
+    observer: Observer | None = None
 
 
 state = _State()

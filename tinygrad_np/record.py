@@ -14,7 +14,7 @@ import numpy as np
 from .errors import FORWARD_FAILURES, CaptureError, DTypeError, NoGradientError, described, forward_failure, listed
 from .frames import user_frame, user_place
 from .graph import NOT_KEPT, Node, clock, state
-from .primitive import Primitive
+from .primitive import Primitive, handed_over
 
 NO_PARAMETERS: dict[str, Any] = {}
 _float64 = np.dtype(np.float64)
@@ -78,11 +78,10 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
     try:
         result = primitive.forward(*arrays, **parameters) if parameters else primitive.forward(*arrays)
     except (*FORWARD_FAILURES, CaptureError) as error:
-        # NumPy may have wrapped what a traced value refused.
-        refused = error if isinstance(error, CaptureError) else error.__cause__
-        if not isinstance(refused, CaptureError):
-            raise forward_failure(error, primitive.name, _descriptions(inputs), user_place()) from None
-        result = refused.apply_whole(primitive.forward, tuple(arrays), parameters)
+        try:
+            result = handed_over(error, primitive.forward, tuple(arrays), parameters)
+        except FORWARD_FAILURES as failure:
+            raise forward_failure(failure, primitive.name, _descriptions(inputs), user_place()) from None
     if isinstance(result, Recorded):
         raise NoGradientError(
             f"{primitive.name} was given a Tensor for one of its options ({', '.join(parameters)}), {user_place()}, in "

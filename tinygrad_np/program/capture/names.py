@@ -9,7 +9,7 @@ import inspect
 import keyword
 import sys
 from pathlib import Path
-from types import CodeType, FrameType, ModuleType
+from types import FrameType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,12 +18,10 @@ from ...engine import backward_steps, pull
 from ...errors import CaptureError
 from ...graph import Node
 from ...tensor import Tensor
-from ...transforms import value_and_grad
 from ..ir import Variable
 from .traced import Traced
 
 _BACKWARD = {backward_steps.__code__, pull.__code__}
-_DIFFERENTIATING = next(one for one in value_and_grad.__code__.co_consts if isinstance(one, CodeType))
 _NOT_THE_USERS = (str(Path(__file__).parents[2]), str(Path(np.__file__).parent))
 
 
@@ -70,8 +68,6 @@ class Names:
             if not frame.f_code.co_filename.startswith(_NOT_THE_USERS):
                 frames.append(frame)
             is_backward = is_backward or frame.f_code in _BACKWARD
-            if frame.f_code is _DIFFERENTIATING:
-                self._name_value(frame.f_locals)
             frame = frame.f_back
         for one in reversed(frames):
             for name, value in one.f_locals.items():
@@ -96,10 +92,10 @@ class Names:
             self.found[id(owner)] = name
         return name
 
-    def _name_value(self, names: dict[str, Any]) -> None:
+    def returned(self, function: Any, value: Any) -> None:
         """Name what a function that is differentiated returned after the function."""
-        name = getattr(names["f"], "__name__", "")
-        self._name_one(name if name.isidentifier() and name != self.name else "value", names.get("output"))
+        name = getattr(function, "__name__", "")
+        self._name_one(name if name.isidentifier() and name != self.name else "value", value)
 
     def _name_one(self, name: str, value: Any) -> None:
         if isinstance(value, Tensor):
@@ -140,7 +136,7 @@ class Names:
             if gradient.name is None and name and node.plan is not None:
                 gradient.name = self._unused(f"d{name}_raw")
 
-    def observe(self, node: Node, upstream: Any) -> None:
+    def arrived(self, node: Node, upstream: Any) -> None:
         """See the upstream gradient arrive at a node, to name it after the node's value."""
         self.node = node
         if node.plan is not None and id(node) not in self.new:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ...errors import CaptureError, ShapeError, describe
 from ...frames import user_place
-from ...primitive import NUMPY, Primitive
+from ...primitive import NUMPY, Primitive, handed_over
 from ...tensor import Tensor
 from ..ir import Variable
 from .refusals import ARRAY, GENERAL, LENGTH, TRUTH, is_shaped_by_values, of_the_running_line, parameters_of
@@ -165,7 +165,7 @@ class Traced:
         try:
             return primitive.forward(*arguments, **parameters)
         except (CaptureError, ValueError, TypeError) as error:
-            return primitive.as_a_whole(error, arguments, parameters)
+            return handed_over(error, primitive.forward, arguments, parameters)
 
     # What NumPy's arrays have as methods.
 

@@ -109,7 +109,7 @@ class Tracer(Changes):
         arrays = [leaf._data if isinstance(leaf, Tensor) else leaf for leaf in given]
         before = Containers([arguments, keywords])
         self.floor = sys._getframe()
-        state.observer = self.observe
+        state.observer = self
         try:
             with watched(self):
                 result = f(*arguments, **keywords)
