@@ -1,19 +1,84 @@
-"""Whether a function did the same thing twice: what differs between two captures can be no constant of a program."""
+"""A function run twice: what then differs (a random number, a counter, the time) can't be a constant of a program.
+
+with Runs(f, arguments) as runs:
+first = runs.first(run)
+second = runs.second(run)
+assert_repeated(first.program, second.program, results, line)
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from ...errors import CaptureError
 from ..ir import Program, Variable
+from ..state.remembered import Remembered, drawn_from
+from .constants import is_same
+from .refusals import CHANGED_TWICE, DIFFERS, DRAWN, ITERATOR, KEPT, refusal
+from .traced import Traced
+
+Result = TypeVar("Result")
 
 
-def assert_repeated(first: Program, second: Program, results: tuple[list[Any], list[Any]], place: str) -> None:
+class Runs:
+    """Two runs of a function, of which the second leaves all that the function can reach as it is.
+
+    What is done once, such as filling a cache, has then been done. What is done in every call its program would not do:
+    that is an error, and whatever has changed by then is put back, as by any other error.
+    """
+
+    def __init__(self, f: Callable[..., Any], arguments: list[Any]) -> None:
+        self.f = f
+        self.arguments = arguments
+
+    def __enter__(self) -> Runs:
+        self.before = self._remembered()
+        return self
+
+    def __exit__(self, kind: Any, *error: object) -> None:
+        if kind is not None:
+            self.before.restore()
+
+    def _remembered(self) -> Remembered:
+        state = Remembered(self.f, self.arguments, stray=Traced)
+        for iterator, path in state.found.iterators:
+            raise refusal(ITERATOR, path=path, kind=type(iterator).__name__)
+        return state
+
+    def first(self, run: Callable[[], Result]) -> Result:
+        """The result of the first run. Raises CaptureError if a traced value is left where it does not belong."""
+        result = run()
+        self.settled = self.before if self.before.holds() else self._remembered()
+        for path in self.settled.found.strays:
+            raise refusal(KEPT, path=self.settled.described(path))
+        return result
+
+    def second(self, run: Callable[[], Result]) -> Result:
+        """The result of the second run. Raises CaptureError if it changed anything, or failed by what the first did."""
+        try:
+            result = run()
+        except Exception as error:
+            path = self.settled.changed() or self.before.changed()
+            if path is None:
+                raise
+            raise self._changes(path) from error
+        path = self.settled.changed()
+        if path is not None:
+            raise self._changes(path)
+        for generator, path, state in self.settled.randoms:
+            if drawn_from(generator) != state:
+                raise refusal(DRAWN, path=self.settled.described(path))
+        return result
+
+    def _changes(self, path: str) -> CaptureError:
+        return refusal(CHANGED_TWICE, path=self.settled.described(path))
+
+
+def assert_repeated(first: Program, second: Program, results: tuple[list[Any], list[Any]], line: str) -> None:
     """Raise CaptureError at the first thing in which two captures of the same call differ.
 
-    `results` are what the function of this place returned that is no array.
+    `results` are what the function, which begins at this line, returned that is not an array.
     """
     numbers: dict[Variable, Any] = {}
     for program in (first, second):
@@ -41,28 +106,11 @@ def assert_repeated(first: Program, second: Program, results: tuple[list[Any], l
             return type(a) is type(b)
         return type(a) is type(b) and bool(a == b or a != a)
 
-    for one, other in zip(first.equations, second.equations, strict=False):
-        if one.operation != other.operation or not same(
-            (one.arguments, dict(one.keywords)), (other.arguments, dict(other.keywords))
-        ):
-            raise _differs(one.place)
+    for equation, other in zip(first.equations, second.equations, strict=False):
+        applied, again = ((e.operation, e.arguments, dict(e.keywords)) for e in (equation, other))
+        if not same(applied, again):
+            raise refusal(DIFFERS, line=equation.line)
     if len(first.equations) != len(second.equations) or not same(first.outputs, second.outputs):
-        raise _differs(first.equations[-1].place if first.equations else place)
+        raise refusal(DIFFERS, line=first.equations[-1].line if first.equations else line)
     if not same(*results):
-        raise _differs(place)
-
-
-def is_same(a: Any, b: Any) -> bool:
-    """Whether two arrays have the same shape and elements: NaN beside NaN, but not -0 beside 0."""
-    if np.shape(a) != np.shape(b) or np.asarray(a).dtype != np.asarray(b).dtype:
-        return False
-    if np.asarray(a).dtype.kind != "f":
-        return bool(np.array_equal(a, b))
-    return bool(np.array_equal(a, b, equal_nan=True) and np.array_equal(np.signbit(a), np.signbit(b)))
-
-
-def _differs(place: str) -> CaptureError:
-    return CaptureError(
-        f"{place}: the function did something else when it was run a second time with the same arguments: a random "
-        "number, a counter, the time. A compiled function would repeat the first for ever; pass it as an argument."
-    )
+        raise refusal(DIFFERS, line=line)

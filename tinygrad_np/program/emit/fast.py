@@ -10,16 +10,10 @@ from typing import Any
 import numpy as np
 
 from ...formula import Symbol
-from ..ir import Equation, Program, Variable, joined_axis, mapped
+from ..ir import Equation, Program, Variable, joined_axis, substituted
 from .buffers import Buffer, is_view, planned
-from .expression import General, expression, function_text, inlined_constants, signature, symbol_of
+from .expression import NEVER_WARN, General, expression, function_text, inlined_constants, signature, symbol_of
 from .helpers import helper_sources
-
-NEVER_WARN = {
-    "assume", "astype", "copy", "getitem", "greater", "isfinite", "isnan", "less", "logical_and", "logical_not",
-    "logical_or", "negative", "not_equal", "reshape", "transpose",
-}  # fmt: skip
-"""Operations that never give a floating-point warning, and so may stand where warnings are off."""
 
 REDUCTIONS = {"sum": "np.add.reduce", "max": "np.maximum.reduce", "min": "np.minimum.reduce"}
 
@@ -120,7 +114,7 @@ class _Function:
         if is_view(equation) and self._stays(equation):
             self.before[output] = str(expression(equation, self._in_buffer, self.names))
             return []
-        arguments = [str(symbol_of(mapped(value, self._text))) for value in equation.arguments]
+        arguments = [str(symbol_of(substituted(value, self._text))) for value in equation.arguments]
         if isinstance(equation.function, np.ufunc) and not equation.keywords:
             if equation.output.ndim or equation.ignores:
                 return [f"{output} = {self._ufunc(equation, arguments, out)}"]

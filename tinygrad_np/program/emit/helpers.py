@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import CaptureError
+from ...formula import text
+from ...frames import is_ours
 from ...primitive import Primitive
-from ..ir import Program, written
+from ..capture.refusals import NO_PLAIN_FUNCTION, NO_SOURCE, NO_STATEMENT, refusal
+from ..ir import Program
 
 
 def helper_sources(*programs: Program) -> tuple[list[str], dict[Any, str]]:
@@ -59,13 +61,9 @@ class _Collector:
         try:
             tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
         except (OSError, TypeError, SyntaxError) as error:
-            raise CaptureError(
-                f"the source of {function!r}, which the program calls, can't be read: {error}."
-            ) from None
+            raise refusal(NO_SOURCE, function=function, error=error) from None
         if not isinstance(tree, ast.FunctionDef):
-            raise CaptureError(
-                f"{function!r}, which the program calls, is no plain function that could be written out."
-            )
+            raise refusal(NO_PLAIN_FUNCTION, function=function)
         tree.name = name
         tree.decorator_list = []
         tree.returns = None
@@ -93,7 +91,7 @@ class _Collector:
         if isinstance(value, types.ModuleType):
             if value is np:
                 return "np"
-            if not value.__name__.startswith(__name__.partition(".")[0]):
+            if not is_ours(value.__name__):
                 self.modules.add(f"import {value.__name__} as {key}" if value.__name__ != key else f"import {key}")
             return key
         if isinstance(value, Primitive) or (isinstance(value, types.FunctionType) and not _is_standard(value)):
@@ -107,7 +105,7 @@ class _Collector:
                 return f"np.{called}"
             self.modules.add(f"from {module} import {called} as {key}")
             return key
-        return written(value)
+        return text(value)
 
     def _constant(self, key: str, value: Any, scope: dict[str, Any]) -> str:
         """What is neither a function nor a number, as the assignment that made it."""
@@ -122,7 +120,7 @@ class _Collector:
                 ):
                     break
             else:
-                raise CaptureError(f"{key}, which the program reads, can't be written out.")
+                raise refusal(NO_STATEMENT, name=key)
             for node in ast.walk(statement.value):
                 if isinstance(node, ast.Name) and node.id in scope:
                     node.id = self._reference(node.id, scope[node.id], scope)
@@ -150,7 +148,7 @@ class _WithoutModules(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.value, ast.Name):
             module = self.globals.get(node.value.id)
-            if isinstance(module, types.ModuleType) and module.__name__.startswith(__name__.partition(".")[0]):
+            if isinstance(module, types.ModuleType) and is_ours(module.__name__):
                 return ast.Name(self.collector.name_of(getattr(module, node.attr), node.attr), node.ctx)
         return node
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..ir import Program
+from .algebra import stable_forms
 from .cleaning import common_subexpressions, dead_code, folded_constants
 from .identities import identities
 from .logistic import shared_exponentials
@@ -14,7 +15,6 @@ from .polynomials import cancelled
 from .products import stacked_products, transposed_products
 from .reductions import checked_by_sums, summed_products
 from .scales import hoisted_scales
-from .stable import softmax_quotients, stable_logarithms
 
 __all__ = ["lowered", "simplified"]
 
@@ -41,14 +41,15 @@ PASSES = (
     early_terms,
     batched,
     summed_pieces,
-    stable_logarithms,
-    softmax_quotients,
+    stable_forms,
     cancelled,
-    hoisted_scales,
     dead_code,
 )
 
 LOWERING = (
+    hoisted_scales,
+    cancelled,
+    dead_code,
     shared_exponentials,
     common_subexpressions,
     checked_by_sums,

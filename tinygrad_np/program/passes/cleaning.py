@@ -71,7 +71,7 @@ def folded_constants(program: Program) -> Program:
         inputs = equation.inputs
         if any(variable not in edit.constants for variable in inputs) or equation.operation == "assume":
             return None
-        arguments, keywords = substituted((equation.arguments, dict(equation.keywords)), edit.constants)
+        arguments, keywords = substituted((equation.arguments, dict(equation.keywords)), edit.constants.__getitem__)
         with np.errstate(all="ignore"):
             value = equation.function(*arguments, **keywords)
         output = equation.output

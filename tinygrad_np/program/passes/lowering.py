@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Equation, Program, Variable
+from ..ir import Equation, Program, Variable, astype
 from .rewrite import Edit, in_order, rewrite
 
 
@@ -61,7 +61,7 @@ def converted_once(program: Program) -> Program:
         if equation.operation in CONVERTING and equation.output.dtype.kind == "f":
             dtype = equation.output.dtype
             converted = {
-                value: edit.apply(_astype, value, dtype)
+                value: edit.apply(astype, value, dtype)
                 for value in equation.inputs
                 if value.dtype.kind in "biu" and value.ndim and _is_exact(value.dtype, dtype)
             }
@@ -74,7 +74,3 @@ def converted_once(program: Program) -> Program:
 def _is_exact(integer: Any, floating: Any) -> bool:
     """Whether NumPy computes in the floating dtype, given the integer one."""
     return bool(np.result_type(integer, floating) == floating)
-
-
-def _astype(x: Any, dtype: Any) -> Any:
-    return x.astype(dtype)

@@ -1,6 +1,6 @@
 """What every pass is written with: go through a program, put something simpler in the place of an equation.
 
-A rule is a function of an equation and the `Edit`; it returns None (the equation stays), or the variable or the
+A rewriting is a function of an equation and the `Edit`; it returns None (the equation stays), or the variable or the
 number that stands for its output from now on. New equations are made with `edit.apply`, which asks NumPy for shape and
 dtype.
 """
@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Equation, Program, Variable, mapped
+from ..ir import Equation, Program, Variable, substituted
 
-Rule = Callable[[Equation, "Edit"], Any]
+Rewriting = Callable[[Equation, "Edit"], Any]
 
 
 class Edit:
@@ -37,9 +37,8 @@ class Edit:
         output = self._like(function, arguments, keywords)
         output.name = name
         now = self.current
-        place, ignores = (now.place, now.ignores) if now else ("", False)
-        operation = {"_getitem": "getitem", "_astype": "astype"}.get(function.__name__, function.__name__)
-        self.add(Equation(operation, function, arguments, keywords, (output,), place, ignores))
+        place, ignores = (now.line, now.ignores) if now else ("", False)
+        self.add(Equation(function.__name__, function, arguments, keywords, (output,), place, ignores))
         return output
 
     def _like(self, function: Any, arguments: Any, keywords: Any) -> Variable:
@@ -50,7 +49,7 @@ class Edit:
                 dtype = np.asarray(function(*small)).dtype
             shape = np.broadcast_shapes(*(getattr(value, "shape", ()) for value in arguments))
             return Variable(shape, dtype, None, bool(shape))
-        model = mapped(arguments, lambda variable: np.ones(variable.shape, variable.dtype))
+        model = substituted(arguments, lambda variable: np.ones(variable.shape, variable.dtype))
         result = function(*model, **keywords)
         return Variable(result.shape, result.dtype, None, isinstance(result, np.ndarray))
 
@@ -98,15 +97,15 @@ class Edit:
         )
 
 
-def rewrite(program: Program, rule: Rule) -> Program:
-    """The program with a rule applied to each of its equations, in order."""
+def rewrite(program: Program, rule: Rewriting) -> Program:
+    """The program with a rewriting applied to each of its equations, in order."""
     edit = Edit(program)
     results = set(program.outputs)
     for before in program.equations:
         equation = before.with_inputs(edit.replaced)
         edit.current = equation
         new = rule(equation, edit) if len(equation.outputs) == 1 else None
-        if not _can_stand_for(new, equation, results):
+        if not can_stand_for(new, equation) or (equation.output in results and not isinstance(new, Variable)):
             edit.add(equation)
             continue
         edit.replaced[equation.output] = new
@@ -116,11 +115,11 @@ def rewrite(program: Program, rule: Rule) -> Program:
     return edit.result()
 
 
-def _can_stand_for(new: Any, equation: Equation, results: set[Variable]) -> bool:
+def can_stand_for(new: Any, equation: Equation) -> bool:
     """Whether what a rule made is of the output's kind: numbers of another dtype, say, may have made it of another."""
     if isinstance(new, Variable):
         return (new.shape, new.dtype) == (equation.output.shape, equation.output.dtype)
-    return new is not None and equation.output not in results
+    return new is not None
 
 
 def ancestors(variables: Iterable[Variable], made_by: Mapping[Variable, Equation]) -> set[Equation]:

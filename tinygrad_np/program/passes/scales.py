@@ -126,7 +126,7 @@ def _moved(
             plain = Variable(before.output.shape, before.output.dtype, None, before.output.is_array)
             edit.add(dataclasses.replace(equation, outputs=(plain,)))
             scaled = (edit.replaced[before.output],)
-            edit.add(Equation("multiply", np.multiply, (factor, plain), {}, scaled, equation.place, equation.ignores))
+            edit.add(Equation("multiply", np.multiply, (factor, plain), {}, scaled, equation.line, equation.ignores))
         elif before in removed:
             edit.replaced[before.output] = next(v for v in equation.arguments if isinstance(v, Variable))
         else:

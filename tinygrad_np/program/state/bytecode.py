@@ -1,9 +1,8 @@
-"""What the code of a function names, and whose code it is.
+"""What the code of a function names.
 
 names_in_code(f.__code__).globals          the globals that it reads or writes
 names_in_code(f.__code__).attributes       the attributes that it reads or writes, of whatever object
-place_naming("history", codes)             the line that does so: "train.py line 12"
-is_users_file(f.__code__.co_filename)      whether it is the user's, not a library's
+line_naming("history", codes)             the line that does so: "train.py line 12"
 """
 
 from __future__ import annotations
@@ -11,24 +10,9 @@ from __future__ import annotations
 import dis
 import functools
 import os
-import site
-import sys
-import sysconfig
 from collections.abc import Iterable
-from pathlib import Path
 from types import CodeType
 from typing import NamedTuple
-
-import numpy as np
-
-_HERE = Path(__file__).parents[2]
-_OURS = f"{_HERE}{os.sep}"
-_OURS_WITH_STATE = tuple(f"{_HERE / part}" for part in ("nn", "optim"))
-_NUMPY = f"{Path(np.__file__).parent}{os.sep}"
-_STANDARD = {f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib")}
-_INSTALLED = {f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib")}
-_INSTALLED |= {f"{folder}{os.sep}" for folder in (*site.getsitepackages(), site.getusersitepackages())}
-_LIBRARIES = ("<frozen ", _NUMPY, *_STANDARD, *_INSTALLED)
 
 
 class NamesInCode(NamedTuple):
@@ -55,7 +39,7 @@ def names_in_code(code: CodeType) -> NamesInCode:
     return NamesInCode(*map(tuple, kinds))
 
 
-def place_naming(name: str, codes: Iterable[CodeType]) -> str | None:
+def line_naming(name: str, codes: Iterable[CodeType]) -> str | None:
     """File and line where one of the codes assigns to a name, or else where one first reads it."""
     found = [
         (not instruction.opname.startswith("STORE_"), f"{os.path.basename(one.co_filename)} line {line}")
@@ -67,33 +51,6 @@ def place_naming(name: str, codes: Iterable[CodeType]) -> str | None:
         if start <= instruction.offset < end
     ]
     return min(found, key=lambda one: one[0])[1] if found else None
-
-
-def is_users_file(file: str, home: tuple[str, ...] = ()) -> bool:
-    """Whether code in this file is the user's: not Python's own, an installed package's (but for `home`), or ours."""
-    if file.startswith(_OURS):
-        return file.startswith(_OURS_WITH_STATE)
-    return file.startswith(home) or not file.startswith(_LIBRARIES)
-
-
-def is_users_module(name: str, home: tuple[str, ...] = ()) -> bool:
-    """Whether the module of this name is the user's: a file of theirs, or what they made without a file."""
-    file = getattr(sys.modules.get(name), "__file__", None)
-    return name not in sys.stdlib_module_names if file is None else is_users_file(file, home)
-
-
-def is_ours(module: str) -> bool:
-    """Whether a module is of this package, and holds nothing that a user changes."""
-    return f"{module}.".startswith(f"{__name__.partition('.')[0]}.") and not is_users_module(module)
-
-
-def installed_package(file: str) -> tuple[str, ...]:
-    """The folder of the installed package that a file is in, or nothing."""
-    for folder in _INSTALLED:
-        if file.startswith(folder) and not file.startswith((_OURS, _NUMPY)):
-            package, separator, _ = file.removeprefix(folder).partition(os.sep)
-            return (f"{folder}{package}{separator}",)
-    return ()
 
 
 def _with_those_within(code: CodeType) -> list[CodeType]:

@@ -10,13 +10,14 @@ that are known before any of the products is needed: the columns are joined firs
 from __future__ import annotations
 
 import dataclasses
+from operator import getitem
 from typing import Any
 
 import numpy as np
 
 from ...ir import Equation, Program, Variable
 from ..rewrite import Edit, ancestors, in_order
-from .pieces import FEWEST, THIN, Piece, getitem, index_of, parts_of, pieces_of, taken
+from .pieces import FEWEST, THIN, Piece, index_of, parts_of, pieces_of, taken
 
 
 def batched(program: Program) -> Program:
@@ -157,7 +158,7 @@ class _Steps:
             arguments.append(taken(piece, piece.width * len(run), edit))
         keywords = dict(first.keywords)
         if first.operation == "assume":
-            edit.add(Equation("assume", first.function, tuple(arguments), {}, (), first.place, first.ignores))
+            edit.add(Equation("assume", first.function, tuple(arguments), {}, (), first.line, first.ignores))
             return edit.equations
         is_total = first.operation == "sum" and keywords.get("axis") is None
         if is_total:
@@ -168,7 +169,7 @@ class _Steps:
         for number, equation in enumerate(run):
             start = number * piece.width
             index: Any = number if is_total or piece.dropped else index_of(axis, start, start + piece.width)
-            edit.add(Equation("getitem", getitem, (whole, index), {}, equation.outputs, equation.place))
+            edit.add(Equation("getitem", getitem, (whole, index), {}, equation.outputs, equation.line))
         return edit.equations
 
     def _product(self, equations: list[Equation], place: int) -> list[Equation]:
@@ -181,7 +182,7 @@ class _Steps:
         width = columns.shape[axis] // len(equations)
         for number, equation in enumerate(equations):
             index = index_of(axis, number * width, (number + 1) * width)
-            edit.add(Equation("getitem", getitem, (whole, index), {}, equation.outputs, equation.place))
+            edit.add(Equation("getitem", getitem, (whole, index), {}, equation.outputs, equation.line))
         return edit.equations
 
 

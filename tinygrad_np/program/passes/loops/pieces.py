@@ -7,6 +7,7 @@ P[:, 0:1] + P[:, 1:2] + P[:, 2:3]                        =   sum(P, axis=1, keep
 from __future__ import annotations
 
 import dataclasses
+from operator import getitem
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,11 +75,6 @@ def parts_of(program: Program) -> dict[Variable, Piece]:
                     found.setdefault(part, Piece(equation.output, axis, start, part.shape[axis]))
                 start += part.shape[axis]
     return found
-
-
-def getitem(x: Any, index: Any) -> Any:
-    """x[index], as programs call it."""
-    return x[index]
 
 
 def taken(piece: Piece, length: int, edit: Edit) -> Any:
