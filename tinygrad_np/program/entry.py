@@ -163,8 +163,8 @@ class Entry:
             if kind == "static":
                 leaves.append(self._name(f"static_{number}", static))
                 continue
-            place, (variable, emitted, is_own) = next(made)
-            value = f"results[{place}]"
+            index, (variable, emitted, is_own) = next(made)
+            value = f"results[{index}]"
             if variable.is_array and not variable.ndim:
                 value = f"array({value})"
             elif emitted.is_array and not emitted.ndim:

@@ -150,7 +150,7 @@ class Program:
 
 
 def joined_axis(equation: Equation) -> int | None:
-    """The axis along which an equation joins arrays; None if it is no plain concatenation."""
+    """The axis along which an equation joins arrays; None if it is not a plain concatenation."""
     if equation.operation != "concatenate" or equation.keywords.keys() - {"axis"}:
         return None
     parts, *axis = equation.arguments

@@ -153,7 +153,7 @@ def _constant(value: Any) -> str:
 
 
 def long_constants(program: Program) -> list[Variable]:
-    """The constants that are too long to be written out, which the emitted function is given behind the inputs."""
+    """The constants that are too long to be written out, which the emitted function is given after the inputs."""
     return [variable for variable, value in program.constants.items() if not is_written_out(value)]
 
 

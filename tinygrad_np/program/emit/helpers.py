@@ -138,7 +138,7 @@ def names_in(code: types.CodeType) -> Iterator[str]:
 
 
 class _WithoutModules(ast.NodeTransformer):
-    """Puts the functions themselves in the place of `module.function` of our own modules."""
+    """Puts the functions themselves instead of `module.function` of our own modules."""
 
     def __init__(self, function: Any, collector: _Collector) -> None:
         self.globals = function.__globals__

@@ -9,10 +9,11 @@ from .identities import identities
 from .logistic import shared_exponentials
 from .loops.batching import batched
 from .loops.pieces import early_terms, rejoined, summed_pieces
+from .loops.stacking import stacked_products
 from .lowering import converted_once, early_truths, merged_factors
 from .naming import named
 from .polynomials import cancelled
-from .products import stacked_products, transposed_products
+from .products import transposed_products
 from .reductions import checked_by_sums, summed_products
 from .scales import hoisted_scales
 

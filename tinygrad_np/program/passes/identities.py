@@ -191,14 +191,14 @@ def _without_defaults(equation: Equation, edit: Edit) -> Any:
 
 def _lazily(equation: Equation, edit: Edit) -> Any:
     """An operand that was repeated to a shape is as good as it was, if another brings the shape."""
-    for place, argument in enumerate(equation.arguments):
+    for number, argument in enumerate(equation.arguments):
         if not isinstance(argument, Variable) or not edit.is_used_once(argument):
             continue
         unrepeated = _unrepeated(argument, edit)
         if unrepeated is None:
             continue
         arguments = [*equation.arguments]
-        arguments[place] = unrepeated
+        arguments[number] = unrepeated
         shapes = [value.shape for value in arguments if isinstance(value, Variable)]
         if np.broadcast_shapes(*shapes) == equation.output.shape:
             return edit.apply(equation.function, *arguments)

@@ -41,11 +41,11 @@ def early_truths(program: Program) -> Program:
     known: dict[Variable, float] = {}
     numbered = []
     for number, equation in enumerate(program.equations):
-        place: float = number
+        when: float = number
         if equation.operation == "assume" or all(output.dtype == bool for output in equation.outputs):
-            place = max((known.get(variable, -1.0) for variable in equation.inputs), default=-1.0) + 0.5
-        known.update(dict.fromkeys(equation.outputs, place))
-        numbered.append((place, equation))
+            when = max((known.get(variable, -1.0) for variable in equation.inputs), default=-1.0) + 0.5
+        known.update(dict.fromkeys(equation.outputs, when))
+        numbered.append((when, equation))
     return dataclasses.replace(program, equations=tuple(in_order(numbered)))
 
 

@@ -1,4 +1,4 @@
-"""What every pass is written with: go through a program, put something simpler in the place of an equation.
+"""What every pass is written with: go through a program, put something simpler instead of an equation.
 
 A rewriting is a function of an equation and the `Edit`; it returns None (the equation stays), or the variable or the
 number that stands for its output from now on. New equations are made with `edit.apply`, which asks NumPy for shape and
@@ -37,8 +37,8 @@ class Edit:
         output = self._like(function, arguments, keywords)
         output.name = name
         now = self.current
-        place, ignores = (now.line, now.ignores) if now else ("", False)
-        self.add(Equation(function.__name__, function, arguments, keywords, (output,), place, ignores))
+        line, ignores = (now.line, now.ignores) if now else ("", False)
+        self.add(Equation(function.__name__, function, arguments, keywords, (output,), line, ignores))
         return output
 
     def _like(self, function: Any, arguments: Any, keywords: Any) -> Variable:
@@ -70,7 +70,7 @@ class Edit:
         return equation if equation is not None and equation.operation == operation else None
 
     def is_used_once(self, value: Variable) -> bool:
-        """Whether the program reads a variable in one place only."""
+        """Whether the program reads a variable only once."""
         return self.uses.get(value, 0) <= 1
 
     def number(self, value: Any) -> Any:
@@ -135,21 +135,21 @@ def ancestors(variables: Iterable[Variable], made_by: Mapping[Variable, Equation
 
 
 def in_order(equations: Sequence[tuple[float, Equation]]) -> list[Equation]:
-    """Each equation behind what it needs, else by its number."""
-    makers = {output: place for place, (_, equation) in enumerate(equations) for output in equation.outputs}
+    """Each equation after what it needs, else by its number."""
+    makers = {output: index for index, (_, equation) in enumerate(equations) for output in equation.outputs}
     waits = [{makers[variable] for variable in equation.inputs if variable in makers} for _, equation in equations]
     readers: dict[int, list[int]] = {}
-    for place, needed in enumerate(waits):
+    for index, needed in enumerate(waits):
         for maker in needed:
-            readers.setdefault(maker, []).append(place)
-    ready = [(number, place) for place, (number, _) in enumerate(equations) if not waits[place]]
+            readers.setdefault(maker, []).append(index)
+    ready = [(number, index) for index, (number, _) in enumerate(equations) if not waits[index]]
     heapq.heapify(ready)
     result = []
     while ready:
-        _, place = heapq.heappop(ready)
-        result.append(equations[place][1])
-        for reader in readers.get(place, ()):
-            waits[reader].discard(place)
+        _, index = heapq.heappop(ready)
+        result.append(equations[index][1])
+        for reader in readers.get(index, ()):
+            waits[reader].discard(index)
             if not waits[reader]:
                 heapq.heappush(ready, (equations[reader][0], reader))
     assert len(result) == len(equations), "equations that wait for each other"

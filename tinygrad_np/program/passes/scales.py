@@ -20,17 +20,8 @@ LINEAR = {
 }  # fmt: skip
 
 EXACT = {
-    "absolute",
-    "astype",
-    "concatenate",
-    "getitem",
-    "maximum",
-    "minimum",
-    "negative",
-    "reshape",
-    "transpose",
-    "where",
-}
+    "absolute", "astype", "concatenate", "getitem", "maximum", "minimum", "negative", "reshape", "transpose", "where",
+}  # fmt: skip
 """Operations that do not round. A factor is not moved above them: its rounding would show where values cancel."""
 
 
@@ -72,7 +63,7 @@ def _hoisted(program: Program, factor: float) -> Program:
         for variable in equation.inputs:
             readers.setdefault(variable, []).append(equation)
     results = set(program.outputs)
-    number = {equation: place for place, equation in enumerate(program.equations)}
+    number = {equation: index for index, equation in enumerate(program.equations)}
     for start in program.equations:
         if len(start.outputs) != 1 or start.output.dtype.kind != "f" or not start.output.ndim:
             continue

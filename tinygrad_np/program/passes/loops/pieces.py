@@ -78,7 +78,7 @@ def parts_of(program: Program) -> dict[Variable, Piece]:
 
 
 def taken(piece: Piece, length: int, edit: Edit) -> Any:
-    """The array of which a piece and those behind it, `length` rows or columns in all, are taken."""
+    """The array of which a piece and those after it, `length` rows or columns in all, are taken."""
     base = edit.replaced.get(piece.base, piece.base)
     if piece.start == 0 and length == base.shape[piece.axis]:
         return base
@@ -117,13 +117,7 @@ def summed_pieces(program: Program) -> Program:
     known, parts = pieces_of(program), parts_of(program)
     pieces = {**parts, **known}
     uses, made_by = program.uses(), program.made_by()
-    inner = {
-        operand
-        for equation in program.equations
-        if equation.operation in ("add", "subtract")
-        for operand in equation.inputs
-        if uses[operand] == 1
-    }
+    inner = inner_sums(program, {"add", "subtract"})
 
     def rule(equation: Equation, edit: Edit) -> Any:
         if equation.operation not in ("add", "subtract") or equation.output in inner:
@@ -161,6 +155,13 @@ def summed_pieces(program: Program) -> Program:
     return dataclasses.replace(result, equations=tuple(in_order(list(enumerate(result.equations)))))
 
 
+def inner_sums(program: Program, operations: set[str]) -> set[Variable]:
+    """What is computed for one sum alone, and so looked at as a part of that."""
+    uses = program.uses()
+    sums = (equation for equation in program.equations if equation.operation in operations)
+    return {operand for equation in sums for operand in equation.inputs if uses[operand] == 1}
+
+
 def terms_of(equation: Equation, edit: Edit, uses: dict[Variable, int]) -> list[tuple[int, Any]]:
     """The terms of a sum with their signs, through the sums that are computed for it alone."""
     terms: list[tuple[int, Any]] = []
@@ -168,10 +169,8 @@ def terms_of(equation: Equation, edit: Edit, uses: dict[Variable, int]) -> list[
     while waiting:
         sign, term = waiting.pop()
         inside = equation if term is equation.output else edit.maker(term, "add") or edit.maker(term, "subtract")
-        is_same = isinstance(term, Variable) and (term.shape, term.dtype) == (
-            equation.output.shape,
-            equation.output.dtype,
-        )
+        wanted = equation.output
+        is_same = isinstance(term, Variable) and (term.shape, term.dtype) == (wanted.shape, wanted.dtype)
         if inside is not None and is_same and (inside is equation or uses.get(term, 0) == 1):
             second = sign if inside.operation == "add" else -sign
             waiting += [(second, inside.arguments[1]), (sign, inside.arguments[0])]
