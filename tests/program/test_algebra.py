@@ -29,6 +29,7 @@ def function_of(rule: Rule) -> tuple[Any, list[Any]]:
     letters = [
         name for name in VALUES if name in {node.id for node in ast.walk(ast.parse(text)) if hasattr(node, "id")}
     ]
+    text = text.replace("reshape(-x, shape)", "reshape(-x, (3, 4))")
     for name, option in OPTIONS.items():
         text = text.replace(f"**{name}", option).replace(f", {name})", f", {option})")
     if "log(s :=" in text:  # The largest x is 0.

@@ -22,6 +22,7 @@ from ..graph import state
 from ..tensor import Tensor
 from ..tree import flatten
 from .capture.refusals import MORE_ATTRIBUTES, NOT_A_TREE, NOT_CALLABLE, NOTHING_YET, refusal
+from .capture.tracer import line_of
 from .capture.watch import is_capturing
 from .entry import MISSED
 from .ir import Program
@@ -77,8 +78,7 @@ class Compiled:
         return self if instance is None else types.MethodType(self, instance)
 
     def __repr__(self) -> str:
-        code = getattr(self.f, "__code__", None)
-        line = f", {Path(code.co_filename).name} line {code.co_firstlineno}" if code else ""
+        line = f", {line_of(self.f)}" if hasattr(self.f, "__code__") else ""
         count = sum(map(len, self.variants.values()))
         return f"<compiled {getattr(self.f, '__name__', self.f)}{line}: {count} program{'s' if count != 1 else ''}>"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import types
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -42,28 +42,6 @@ from .refusals import (
 from .shapes import is_shaped_by_values, parameters_of
 
 
-class Recorder(Protocol):
-    """Who writes down what is done with a traced array: a Tracer."""
-
-    def apply(self, name: str, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        """Run one of NumPy's functions on the values, and write it down."""
-
-    def apply_whole(self, error: CaptureError, function: Any, arguments: Any, keywords: Any, of: str = "") -> Any:
-        """Write a rule down as one equation, where it can't be taken apart; else raise the error."""
-
-    def assume(self, condition: Traced) -> bool:
-        """Whether a condition holds everywhere, as it will have to in the program."""
-
-    def choose(self, condition: Traced, a: Any, b: Any) -> Any:
-        """What a rule's np.where comes to if its condition holds everywhere, or nowhere; None in all other cases."""
-
-    def pick(self, x: Any, index: Any) -> Any:
-        """x[index], if what is picked has the same shape for all values."""
-
-    def running_line(self) -> str:
-        """The line of the user that runs, on the way to which variables are named."""
-
-
 class Memory:
     """What an array and its views share: how often it was changed in place, `line` says where last.
 
@@ -80,13 +58,14 @@ class Memory:
 class Traced(NDArrayOperatorsMixin):
     """A value of the captured program.
 
-    `memory` is shared with its views, `changes` the count at which this value stood there; `handed_out` is the memory
-    of the Tensor that it was read from, which is the user's as soon as t.data gives it away.
+    `tracer` writes down what is done with it; `memory` is shared with its views, `changes` the count at which this
+    value stood there; `handed_out` is the memory of the Tensor that it was read from, which is the user's as soon as
+    t.data gives it away.
     """
 
     __slots__ = ("_variable", "changes", "handed_out", "memory", "tracer", "value")
 
-    def __init__(self, tracer: Recorder, variable: Variable, value: Any, memory: Memory | None = None) -> None:
+    def __init__(self, tracer: Any, variable: Variable, value: Any, memory: Memory | None = None) -> None:
         self.tracer = tracer
         self._variable = variable
         self.value = value

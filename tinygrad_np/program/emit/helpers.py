@@ -112,21 +112,20 @@ class _Collector:
         if key not in self.taken:
             source = ast.parse(inspect.getsource(sys.modules[scope["__name__"]]))
             for statement in source.body:
-                if isinstance(statement, ast.Assign) and key in {getattr(one, "id", None) for one in statement.targets}:
-                    break
-                if isinstance(statement, ast.Assign) and any(
-                    isinstance(one, ast.Tuple) and key in {getattr(part, "id", None) for part in one.elts}
-                    for one in statement.targets
-                ):
+                if isinstance(statement, ast.Assign) and key in _assigned(statement):
                     break
             else:
                 raise refusal(NO_STATEMENT, name=key)
             for node in ast.walk(statement.value):
                 if isinstance(node, ast.Name) and node.id in scope:
                     node.id = self._reference(node.id, scope[node.id], scope)
-            self.taken |= {node.id for one in statement.targets for node in ast.walk(one) if isinstance(node, ast.Name)}
+            self.taken |= _assigned(statement)
             self.texts.append(ast.unparse(statement))
         return key
+
+
+def _assigned(statement: ast.Assign) -> set[str]:
+    return {node.id for target in statement.targets for node in ast.walk(target) if isinstance(node, ast.Name)}
 
 
 def names_in(code: types.CodeType) -> Iterator[str]:

@@ -10,12 +10,12 @@ from typing import Any
 
 from ..ir import Equation, Program
 from .patterns import Match, Rule, by_operation, first_of, floating, in_order, sign_of_its_own, used_once
-from .rewrite import Edit, rewrite
+from .rewrite import Edit, is_over_axes, rewrite
 
 
 def over_axes(match: Match) -> bool:
-    """A sum takes no other options than these."""
-    return match.names["how"].keys() <= {"axis", "keepdims"}
+    """A sum has no options that change what it adds up."""
+    return is_over_axes(match.equation)
 
 
 def a_maximum_was_subtracted(match: Match) -> bool:
@@ -43,6 +43,7 @@ EXACT = (
     Rule("x - -y", "x + y", sign_of_its_own),
     Rule("-(x - y)", "y - x", used_once),
     Rule("sum(-x, **how)", "-sum(x, **how)", floating, sign_of_its_own, over_axes),
+    Rule("reshape(-x, shape)", "-reshape(x, shape)", used_once),
     Rule("logical_and(c, c)", "c"),
     Rule("logical_or(c, c)", "c"),
     Rule("where(c, (chosen := where(c, x, y)), y)", "chosen"),

@@ -12,7 +12,7 @@ import numpy as np
 from ..ir import Equation, Program, Variable
 from .algebra import EXACT_RULES
 from .patterns import first_of
-from .rewrite import Edit, Rewriting, rewrite
+from .rewrite import Edit, Rewriting, is_over_axes, rewrite
 
 
 def identities(program: Program) -> Program:
@@ -61,20 +61,9 @@ def _with_numbers(equation: Equation, edit: Edit) -> Any:
     return edit.apply(equation.function, *arguments) if new.dtype == equation.output.dtype else None
 
 
-def _of_the_positive(x: Variable, equation: Equation, edit: Edit) -> Any:
-    """What only moves the elements of x, done before their sign changes, where it may meet another."""
-    minus = edit.maker(x, "negative")
-    if minus is None or not edit.is_used_once(x):
-        return None
-    moved = edit.apply(equation.function, minus.arguments[0], *equation.arguments[1:])
-    return edit.apply(np.negative, moved)
-
-
 def _transpose(equation: Equation, edit: Edit) -> Any:
     x, *axes = equation.arguments
-    if axes and axes[0] == tuple(range(x.ndim)):
-        return x
-    if x.ndim < 2:
+    if x.ndim < 2 or (axes and axes[0] == tuple(range(x.ndim))):
         return x
     inner = edit.maker(x, "transpose")
     if inner is None:
@@ -102,24 +91,20 @@ def _reshape(equation: Equation, edit: Edit) -> Any:
     if total is not None and edit.is_used_once(x) and not total.keywords.get("keepdims"):
         source, axis = total.arguments[0], _axes(total)
         kept = tuple(1 if one in axis else length for one, length in enumerate(source.shape))
-        if kept == shape and len(total.arguments) == 1 and total.keywords.keys() <= {"axis", "keepdims"}:
+        if kept == shape and is_over_axes(total):
             return edit.apply(np.sum, source, axis=axis[0] if len(axis) == 1 else axis, keepdims=True)
-    return _of_the_positive(x, equation, edit)
+    return None
 
 
 def _axes(equation: Equation) -> tuple[int, ...]:
-    axis = equation.keywords.get("axis")
-    ndim = equation.arguments[0].ndim
-    return (
-        tuple(range(ndim))
-        if axis is None
-        else tuple(one % ndim for one in (axis if isinstance(axis, tuple) else (axis,)))
-    )
+    axis, ndim = equation.keywords.get("axis"), equation.arguments[0].ndim
+    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple(one % ndim for one in axes)
 
 
 def _sum(equation: Equation, edit: Edit) -> Any:
     """The options that are NumPy's defaults are left out; sums over axes of length 1 are none."""
-    if len(equation.arguments) > 1 or equation.keywords.keys() - {"axis", "keepdims"}:
+    if not is_over_axes(equation):
         return None
     x = equation.arguments[0]
     if x.dtype == equation.output.dtype and x.ndim and all(x.shape[axis] == 1 for axis in _axes(equation)):
@@ -135,7 +120,7 @@ def _sum(equation: Equation, edit: Edit) -> Any:
 
 def _mean(equation: Equation, edit: Edit) -> Any:
     """The sum divided by the number of elements, as NumPy computes it."""
-    if len(equation.arguments) > 1 or equation.keywords.keys() - {"axis", "keepdims"}:
+    if not is_over_axes(equation):
         return None
     x = equation.arguments[0]
     if x.dtype != equation.output.dtype or x.dtype.char not in "fd" or not x.size or not x.ndim:

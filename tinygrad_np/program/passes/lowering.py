@@ -63,14 +63,9 @@ def converted_once(program: Program) -> Program:
             converted = {
                 value: edit.apply(astype, value, dtype)
                 for value in equation.inputs
-                if value.dtype.kind in "biu" and value.ndim and _is_exact(value.dtype, dtype)
+                if value.dtype.kind in "biu" and value.ndim and np.result_type(value.dtype, dtype) == dtype
             }
             edit.add(dataclasses.replace(equation.with_inputs(converted)))
         else:
             edit.add(equation)
     return edit.result()
-
-
-def _is_exact(integer: Any, floating: Any) -> bool:
-    """Whether NumPy computes in the floating dtype, given the integer one."""
-    return bool(np.result_type(integer, floating) == floating)

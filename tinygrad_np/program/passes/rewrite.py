@@ -85,15 +85,12 @@ class Edit:
 
     def result(self, equations: list[Equation] | None = None) -> Program:
         """The program that came out."""
-        outputs = []
-        for output in self.program.outputs:
-            value = self.replaced.get(output, output)
-            outputs.append(value)
+        outputs = tuple(self.replaced.get(output, output) for output in self.program.outputs)
         return dataclasses.replace(
             self.program,
             constants=self.constants,
             equations=tuple(self.equations if equations is None else equations),
-            outputs=tuple(outputs),
+            outputs=outputs,
         )
 
 
@@ -113,6 +110,11 @@ def rewrite(program: Program, rule: Rewriting) -> Program:
             new.name = new.name or equation.output.name
             edit.uses[new] = edit.uses.get(new, 0) + edit.uses.get(equation.output, 0)
     return edit.result()
+
+
+def is_over_axes(equation: Equation) -> bool:
+    """Whether a reduction takes one array and no more than axis and keepdims."""
+    return len(equation.arguments) == 1 and equation.keywords.keys() <= {"axis", "keepdims"}
 
 
 def can_stand_for(new: Any, equation: Equation) -> bool:

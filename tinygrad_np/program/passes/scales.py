@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Equation, Program, Variable
-from .rewrite import Edit
+from .rewrite import Edit, is_over_axes
 
 LINEAR = {
     "add", "astype", "concatenate", "divide", "dot", "getitem", "matmul", "multiply", "negative", "reshape", "subtract",
@@ -135,7 +135,7 @@ def _scaled_like(variable: Variable) -> Variable:
 
 def _is_linear(equation: Equation) -> bool:
     """Whether a factor of an operand, of all operands of a sum, is one of the result."""
-    if equation.operation == "sum" and equation.keywords.keys() - {"axis", "keepdims"}:
+    if equation.operation == "sum" and not is_over_axes(equation):
         return False
     return equation.operation in LINEAR and len(equation.outputs) == 1 and equation.output.dtype.kind == "f"
 
@@ -143,10 +143,8 @@ def _is_linear(equation: Equation) -> bool:
 def _carries(equation: Equation, carried: set[Variable]) -> bool:
     """Whether exactly one factor arrives: by one operand of a product, by all operands of a sum."""
     count = sum(variable in carried for variable in equation.inputs)
-    if equation.operation in ("add", "subtract"):
-        return count == len(equation.arguments)
-    if equation.operation == "concatenate":
-        return count == len(equation.inputs)
+    if equation.operation in ("add", "subtract", "concatenate"):
+        return count == len(equation.inputs if equation.operation == "concatenate" else equation.arguments)
     if equation.operation == "divide":
         return count == 1 and equation.arguments[0] in carried
     return count == 1

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...ir import Equation, Program, Variable
-from ..rewrite import Edit, ancestors, in_order
+from ..rewrite import Edit, ancestors, in_order, is_over_axes
 from .pieces import FEWEST, THIN, Piece, index_of, parts_of, pieces_of, taken
 
 
@@ -106,7 +106,7 @@ class _Steps:
                 return False
             return one.axis == (0 if pieces[0] is not None else 1)
         if equation.operation in ("sum", "max", "min"):
-            if len(equation.arguments) > 1 or equation.keywords.keys() - {"axis", "keepdims"} or one.dropped:
+            if not is_over_axes(equation) or one.dropped:
                 return False
             axis = equation.keywords.get("axis")
             if axis is None:

@@ -18,7 +18,6 @@ from ..rewrite import Edit, ancestors, in_order, rewrite
 FEWEST = 3
 """Pieces from which on it is worth to treat them as one array."""
 
-
 THIN = 8
 """Up to this many columns a product of matrices costs more to call than to compute."""
 
