@@ -32,7 +32,7 @@ def results(program: Program, values: Sequence[Any]) -> list[Any]:
         assert all(variable in known for variable in equation.inputs), f"{equation} reads what is not known yet"
         with np.errstate(all="ignore"):
             result = equation.function(*arguments, **keywords)
-        made = (result,) if len(equation.outputs) == 1 else result or ()
+        made = result if equation.unpacks else (result,) * len(equation.outputs)
         known.update(zip(equation.outputs, made, strict=True))
         for variable in equation.outputs:
             value = np.asarray(known[variable])

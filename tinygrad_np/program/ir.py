@@ -49,7 +49,8 @@ class Equation:
     """One application: `outputs = function(*arguments, **keywords)`.
 
     `operation` is the name ("add", "dot", "linalg.inv"); variables stand anywhere in the arguments, in lists and tuples
-    too; `line` is that of the user's code; `ignores` says that NumPy's floating-point warnings are off here.
+    too; `line` is that of the user's code; `ignores` says that NumPy's floating-point warnings are off here, `unpacks`
+    that the function gives a list or tuple of the outputs, though it be of one.
     """
 
     operation: str
@@ -59,6 +60,12 @@ class Equation:
     outputs: tuple[Variable, ...]
     line: str = ""
     ignores: bool = False
+    unpacks: bool = False
+
+    @property
+    def targets(self) -> str:
+        """What the function is assigned to."""
+        return ", ".join(map(str, self.outputs)) + ("," if self.unpacks and len(self.outputs) == 1 else "")
 
     @property
     def output(self) -> Variable:
@@ -112,8 +119,7 @@ class Program:
             arguments, keywords = substituted((equation.arguments, dict(equation.keywords)), known.__getitem__)
             with np.errstate(all="ignore" if equation.ignores else None):
                 result = equation.function(*arguments, **keywords)
-            results = (result,) if len(equation.outputs) == 1 else result or ()
-            known.update(zip(equation.outputs, results, strict=True))
+            known.update(zip(equation.outputs, result if equation.unpacks else (result,), strict=False))
         return [known[variable] for variable in self.outputs]
 
     def uses(self) -> dict[Variable, int]:

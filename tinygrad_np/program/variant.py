@@ -112,7 +112,7 @@ class Variant:
             return error
         made = self.text.splitlines()[lines[-1] - 1].partition(" = ")[0].strip()
         for equation in self.lowered.equations:
-            if made == ", ".join(map(str, equation.outputs)):
+            if made == equation.targets:
                 operation = equation.operation.removeprefix("whole.")
                 read = dict.fromkeys(equation.inputs)
                 operands = [describe(variable.shape, variable.dtype, variable.name) for variable in read]

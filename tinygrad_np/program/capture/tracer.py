@@ -181,18 +181,19 @@ class Tracer:
             arguments = _weak(values, arguments, result)
         line = self.running_line()
         ignores = np.geterr() != self.warnings
-        parts = result if isinstance(result, tuple | list) else (result,)
+        unpacks = isinstance(result, tuple | list)
+        parts = result if unpacks else (result,)
         outputs = tuple(
             Variable(np.shape(part), np.asarray(part).dtype, None, isinstance(part, np.ndarray)) for part in parts
         )
         boxes = [box for box in flatten((arguments, keywords))[0] if isinstance(box, Traced)]
         arguments, keywords = mapped((arguments, keywords), self._operand)
-        self.equations.append(Equation(name, function, arguments, keywords, outputs, line, ignores))
+        self.equations.append(Equation(name, function, arguments, keywords, outputs, line, ignores, unpacks))
         traced = [
             Traced(self, variable, part if hasattr(part, "dtype") else np.asarray(part)[()], memory_of(part, boxes))
             for variable, part in zip(outputs, parts, strict=True)
         ]
-        if not isinstance(result, tuple | list):
+        if not unpacks:
             return traced[0]
         return type(result)(*traced) if hasattr(result, "_fields") else type(result)(traced)
 

@@ -106,7 +106,7 @@ class _Function:
             if not condition.ndim:
                 return [f"if not {self._text(condition)}:", f"    return {self.instead}"]
             return [f"if not {self._short('np.logical_and.reduce')}({condition}, None):", f"    return {self.instead}"]
-        output = ", ".join(map(str, equation.outputs))
+        output = equation.targets
         buffer = self.buffer_of.get(equation.output) if len(equation.outputs) == 1 else None
         out = buffer.name if buffer is not None else self.targets.get(equation.outputs[0])
         if buffer is not None and buffer.part:

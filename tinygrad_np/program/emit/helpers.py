@@ -10,7 +10,6 @@ import inspect
 import sys
 import textwrap
 import types
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ...frames import is_ours
 from ...primitive import Primitive
 from ..capture.refusals import NO_PLAIN_FUNCTION, NO_SOURCE, NO_STATEMENT, refusal
 from ..ir import Program
+from ..state.bytecode import codes_within
 
 
 def helper_sources(*programs: Program) -> tuple[list[str], dict[Any, str]]:
@@ -76,7 +76,8 @@ class _Collector:
         scope = function.__globals__
         defaults = [default for default in [*tree.args.defaults, *tree.args.kw_defaults] if default is not None]
         keys = [node.id for default in defaults for node in ast.walk(default) if isinstance(node, ast.Name)]
-        known = {key: scope[key] for key in [*names_in(function.__code__), *keys] if key in scope}
+        names = [name for code in codes_within(function.__code__) for name in code.co_names]
+        known = {key: scope[key] for key in [*names, *keys] if key in scope}
         known |= inspect.getclosurevars(function).nonlocals
         local = set(function.__code__.co_varnames)
         renamed = {key: self._reference(key, value, scope) for key, value in known.items() if key not in local}
@@ -126,14 +127,6 @@ class _Collector:
 
 def _assigned(statement: ast.Assign) -> set[str]:
     return {node.id for target in statement.targets for node in ast.walk(target) if isinstance(node, ast.Name)}
-
-
-def names_in(code: types.CodeType) -> Iterator[str]:
-    """The names that a function's code refers to, those of the functions within it too."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from names_in(constant)
 
 
 class _WithoutModules(ast.NodeTransformer):

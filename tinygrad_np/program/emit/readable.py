@@ -74,7 +74,7 @@ def _function(
             texts[equation.output] = formula
             within[equation.output] = computed
             continue
-        code = f"{', '.join(map(str, equation.outputs))} = {formula}"
+        code = f"{equation.targets} = {formula}"
         warn = [inner for inner in computed if inner.operation not in NEVER_WARN]
         is_quiet = any(inner.ignores for inner in warn)
         body.append(_Line(code, equation.line.replace(f"{file} line", "line"), is_quiet, not warn))
@@ -139,7 +139,7 @@ def _file_of_most(program: Program) -> str:
 
 
 def _stands_in_another(equation: Equation, formula: Symbol, uses: dict[Variable, int], program: Program) -> bool:
-    if len(equation.outputs) != 1 or equation.output in program.outputs:
+    if len(equation.outputs) != 1 or equation.unpacks or equation.output in program.outputs:
         return False
     if equation.operation in ("greater", "less", "transpose") and len(str(formula)) < 20:
         return True  # As cheap to repeat as to name.

@@ -182,8 +182,7 @@ def _lazily(equation: Equation, edit: Edit) -> Any:
         unrepeated = _unrepeated(argument, edit)
         if unrepeated is None:
             continue
-        arguments = [*equation.arguments]
-        arguments[number] = unrepeated
+        arguments = [*equation.arguments[:number], unrepeated, *equation.arguments[number + 1 :]]
         shapes = [value.shape for value in arguments if isinstance(value, Variable)]
         if np.broadcast_shapes(*shapes) == equation.output.shape:
             return edit.apply(equation.function, *arguments)

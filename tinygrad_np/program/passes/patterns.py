@@ -87,10 +87,7 @@ def first_of(rules: dict[str, list[Rule]], equation: Equation, edit: Edit) -> An
 
 def by_operation(rules: tuple[Rule, ...]) -> dict[str, list[Rule]]:
     """The rules by the operation that they look for."""
-    found: dict[str, list[Rule]] = {}
-    for rule in rules:
-        found.setdefault(rule.operation, []).append(rule)
-    return found
+    return {first.operation: [rule for rule in rules if rule.operation == first.operation] for first in rules}
 
 
 _Found = tuple[Names, tuple[Equation, ...]]

@@ -101,7 +101,7 @@ def rewrite(program: Program, rule: Rewriting) -> Program:
     for before in program.equations:
         equation = before.with_inputs(edit.replaced)
         edit.current = equation
-        new = rule(equation, edit) if len(equation.outputs) == 1 else None
+        new = rule(equation, edit) if len(equation.outputs) == 1 and not equation.unpacks else None
         if not can_stand_for(new, equation) or (equation.output in results and not isinstance(new, Variable)):
             edit.add(equation)
             continue

@@ -27,7 +27,7 @@ class NamesInCode(NamedTuple):
 def names_in_code(code: CodeType) -> NamesInCode:
     """The names in the code of a function, and in that of the functions within it."""
     kinds: tuple[dict[str, None], ...] = ({}, {}, {})
-    for one in _with_those_within(code):
+    for one in codes_within(code):
         for instruction in dis.get_instructions(one):
             operation = instruction.opname
             if operation == "IMPORT_NAME":
@@ -44,7 +44,7 @@ def line_naming(name: str, codes: Iterable[CodeType]) -> str | None:
     found = [
         (not instruction.opname.startswith("STORE_"), f"{os.path.basename(one.co_filename)} line {line}")
         for code in codes
-        for one in _with_those_within(code)
+        for one in codes_within(code)
         for instruction in dis.get_instructions(one)
         if instruction.argval == name and "FAST" not in instruction.opname
         for start, end, line in one.co_lines()
@@ -53,7 +53,7 @@ def line_naming(name: str, codes: Iterable[CodeType]) -> str | None:
     return min(found, key=lambda one: one[0])[1] if found else None
 
 
-def _with_those_within(code: CodeType) -> list[CodeType]:
+def codes_within(code: CodeType) -> list[CodeType]:
     """A code, and those of the functions and classes that are written within it."""
     codes = [code]
     for one in codes:

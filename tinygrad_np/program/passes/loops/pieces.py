@@ -38,11 +38,8 @@ def piece_of(equation: Equation) -> Piece | None:
         return None
     base, index = equation.arguments
     parts = index if isinstance(index, tuple) else (index,)
-    if (
-        not isinstance(base, Variable)
-        or len(parts) > base.ndim
-        or not all(isinstance(part, int | slice) for part in parts)
-    ):
+    is_known = isinstance(base, Variable) and all(isinstance(part, int | slice) for part in parts)
+    if not is_known or len(parts) > base.ndim:
         return None
     cut = [axis for axis, part in enumerate(parts) if part != slice(None)]
     if len(cut) != 1:
