@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ...dispatch import WRITING
+from ...advice import WRITING
 from ...errors import CaptureError, ShapeError, describe
 from ...frames import is_others, user_place
 from ...ops.elementwise.selection import where
