@@ -38,7 +38,7 @@ ROOMS = ["ir", "state", "capture", "passes", "emit", "entry", "variant", "compil
 BUDGETS = {"ops": 6100, "program": 6400, "check": 2400, "draw": 900}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
-CORE_BUDGET = 3350
+CORE_BUDGET = 3410
 """Lines of the files right below the package."""
 
 LONGEST = 400

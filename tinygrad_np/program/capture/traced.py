@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ...advice import WRITING
+from ...advice import SAVING, WRITING
 from ...errors import CaptureError, ShapeError, describe
 from ...frames import is_others, user_place
 from ...ops.elementwise.selection import where
@@ -146,7 +146,7 @@ class Traced(NDArrayOperatorsMixin):
             self._refuse(*INTO_ARRAY)
         if function in WRITING:
             self._refuse(*INTO_ARRAY)
-        if function in _SAVING:
+        if function in SAVING:
             self._refuse(*INTO_FILE)
         if function in _JOINING and isinstance(arguments[0], Traced):
             arguments = [*arguments[0]], *arguments[1:]
@@ -314,9 +314,6 @@ _SAME_AS_FUNCTIONS = {
 
 _REDUCTIONS = {np.sum, np.mean, np.max, np.min, np.prod}
 """Functions whose second argument is written by its name."""
-
-_SAVING = {np.save, np.savetxt, np.savez, np.savez_compressed}
-"""Functions that write a file."""
 
 _JOINING = {np.column_stack, np.concatenate, np.dstack, np.hstack, np.stack, np.vstack}
 """Functions that take an array for the list of its rows."""
