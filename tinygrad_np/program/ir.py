@@ -180,11 +180,12 @@ def variables_in(value: Any) -> Iterator[Variable]:
 
 def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
     """The structure of lists, tuples and dicts with `function` of whatever else stands in it."""
-    if isinstance(value, list):
+    kind = type(value)  # What a traced array says of its class depends on who asks, which takes its time.
+    if issubclass(kind, list):
         return [mapped(part, function) for part in value]
-    if isinstance(value, tuple):
+    if issubclass(kind, tuple):
         return tuple(mapped(part, function) for part in value)
-    if isinstance(value, dict):
+    if issubclass(kind, dict):
         return {key: mapped(part, function) for key, part in value.items()}
     return function(value)
 

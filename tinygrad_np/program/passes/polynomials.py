@@ -213,9 +213,9 @@ def _with_sigmoids(polynomial: Polynomial, edit: Edit) -> Polynomial:
     powers: dict[Variable, Variable] = {}
     rests: dict[Variable, Variable] = {}
     for variable, equation in edit.made_by.items():
-        if found := SIGMOID.match(equation, edit):
+        if equation.operation == SIGMOID.operation and (found := SIGMOID.match(equation, edit)):
             reciprocals[found["total"]] = powers[found["power"]] = variable
-        if found := REST.match(equation, edit):
+        if equation.operation == REST.operation and (found := REST.match(equation, edit)):
             rests[found["a"]] = variable
     result: Polynomial = {}
     for monomial, coefficient in polynomial.items():
