@@ -24,7 +24,7 @@ def relu(x):
 
 @relu.vjp
 def _(g, y, x):
-    return g * (y > 0)
+    return g * (x > 0)
 
 
 @primitive(elementwise=True)
