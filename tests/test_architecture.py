@@ -13,11 +13,12 @@ import tinygrad_np
 PACKAGE = Path(tinygrad_np.__file__).parent
 FLOORS = [
     {"errors", "frames"},
+    {"guarded"},
     {"advice", "primitive", "exposure"},
     {"formula"},
     {"ops"},
     {"graph"},
-    {"engine", "dispatch", "methods"},
+    {"engine", "dispatch", "methods", "operands"},
     {"operators", "record"},
     {"tensor"},
     {"tree"},
@@ -38,7 +39,7 @@ ROOMS = ["ir", "state", "capture", "passes", "emit", "entry", "variant", "compil
 BUDGETS = {"ops": 6100, "program": 6400, "check": 3300, "draw": 900}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
-CORE_BUDGET = 3430
+CORE_BUDGET = 3880
 """Lines of the files right below the package."""
 
 LONGEST = 400

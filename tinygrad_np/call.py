@@ -53,7 +53,8 @@ class Call:
             self.given_tensors = True
             if leaf.requires_grad and self.caller_records:
                 return record(identity, (leaf,))
-        array = leaf if isinstance(leaf, np.ndarray) else own_array(leaf, None)
+        # A copy: the caller may change the array before the derivative is taken.
+        array = own_array(leaf, None)
         if array.dtype.kind != "f":
             raise DTypeError(
                 f"a derivative with respect to {describe(array.shape, array.dtype, getattr(leaf, 'name', None))}, "
@@ -130,11 +131,6 @@ def together(values: Sequence[Any], what: str) -> tuple[Any, ...]:
             f"{type(values).__name__}; of a single argument, (x,)."
         )
     return tuple(values)
-
-
-def unshared(leaf: Any) -> Any:
-    """A leaf that nobody else can change."""
-    return leaf.copy() if isinstance(leaf, np.ndarray) else leaf
 
 
 def _path(output: Any, variables: list[Tensor]) -> list[Node]:

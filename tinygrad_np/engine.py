@@ -16,8 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from .errors import CaptureError, ChangedValueError, FreedGraphError, GradientShapeError, LinearAlgebraError, describe
+from .errors import (
+    CaptureError,
+    ChangedValueError,
+    FreedGraphError,
+    GradientShapeError,
+    LinearAlgebraError,
+    RuleError,
+    describe,
+)
 from .graph import Node, state
+from .guarded import unguarded
 from .primitive import handed_over
 
 Lift = Callable[[Any, Node], Any]
@@ -112,9 +121,9 @@ def pull(
         except np.linalg.LinAlgError as error:
             raise _no_slope(error, node) from None
         except CaptureError as error:
-            contribution = handed_over(error, rule, (upstream, *saved), parameters, of=node.operation)
-        if contribution is None:
-            continue
+            contribution = handed_over(error, unguarded(rule), (upstream, *saved), parameters, of=node.operation)
+        except RuleError as error:
+            raise RuleError(f"{error} It was met in the gradient of {node.operation}, {node.place}.") from None
         if adjust is not None:
             contribution = adjust(index, contribution)
         try:
@@ -263,7 +272,8 @@ def _freed(node: Node) -> FreedGraphError:
 
 
 def _changed(value: Node, reader: Node) -> ChangedValueError:
+    name = value.name or (value.exposure.what if value.exposure else None)
     return ChangedValueError(
-        f"{describe(value.shape, value.dtype, value.name)} was changed after {reader.operation} ({reader.place}) had "
+        f"{describe(value.shape, value.dtype, name)} was changed after {reader.operation} ({reader.place}) had "
         "read it, so that the gradient would be wrong; change values after backward(), or compute the loss anew."
     )

@@ -53,6 +53,10 @@ class NoGradientError(TinygradError, TypeError):
     """A function that would have dropped the gradient silently."""
 
 
+class RuleError(NoGradientError):
+    """A gradient rule that is missing, does not take what it is given, writes into it, or returns no gradient."""
+
+
 class NotRecordedError(TinygradError, RuntimeError):
     """A gradient was asked of a tensor that nothing differentiable leads to."""
 

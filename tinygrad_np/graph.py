@@ -24,6 +24,9 @@ from .primitive import Plan
 clock = itertools.count(1)
 """Numbers nodes, and the changes of values between them: who has the smaller number came first."""
 
+arrival = threading.Lock()
+"""Held while gradients are added to `.grad`, so that those of several threads all arrive."""
+
 NOT_KEPT: Any = object()
 """The `grad` of an interior node, which keeps none unless it is told to."""
 
@@ -162,14 +165,14 @@ class no_grad(ContextDecorator):
     recording = False
 
     def __init__(self) -> None:
-        self._before: list[bool] = []
+        self._before: dict[int, list[bool]] = {}
 
     def __enter__(self) -> None:
-        self._before.append(state.recording)
+        self._before.setdefault(threading.get_ident(), []).append(state.recording)
         state.recording = self.recording
 
     def __exit__(self, *exception: object) -> None:
-        state.recording = self._before.pop()
+        state.recording = self._before[threading.get_ident()].pop()
 
     def _recreate_cm(self) -> no_grad:
         # A decorated function may call itself, or run in several threads: each call has a state of its own.

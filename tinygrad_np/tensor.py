@@ -33,7 +33,8 @@ from .errors import (
 )
 from .exposure import ALONE, ALONE_IN_SETTER, Exposure
 from .frames import user_place
-from .graph import NOT_KEPT, Node, clock
+from .graph import NOT_KEPT, Node, arrival, clock
+from .operands import SMALL, learn_temporaries
 from .operators import Operators
 from .ops.arrays import indexing
 from .record import Recorded, leaf_of, make_tensor, own_array, own_gradient, record, results_are
@@ -288,9 +289,10 @@ class Tensor(Recorded, Operators):
             if leaf.grad is not NOT_KEPT
         ]
         shared = {id(seed)}
-        for leaf, upstream in arrived:
-            leaf.awaited = retain_graph
-            leaf.grad = own_gradient(upstream, shared) if leaf.grad is None else leaf.grad + upstream
+        with arrival:
+            for leaf, upstream in arrived:
+                leaf.awaited = retain_graph
+                leaf.grad = own_gradient(upstream, shared) if leaf.grad is None else leaf.grad + upstream
 
     def _seed(self, gradient: Any) -> Any:
         """The gradient that a backward pass from here starts with."""
@@ -365,3 +367,6 @@ class Tensor(Recorded, Operators):
 
 def _restored(data: Any, requires_grad: bool, name: str | None) -> Tensor:
     return Tensor(data, requires_grad=requires_grad, name=name)
+
+
+learn_temporaries(Tensor(np.ones(SMALL), requires_grad=True))

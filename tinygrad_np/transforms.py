@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from .call import Call, fitting, floating_outputs, gradients_of, owned, scalar, together, unshared
+from .call import Call, fitting, floating_outputs, gradients_of, owned, scalar, together
 from .graph import enable_grad, state
 from .record import leaf_of
 from .tensor import Tensor
@@ -97,8 +97,7 @@ def vjp(f: Function, *inputs: Any) -> tuple[Any, Function]:
     >>> pullback(np.array([1.0, 0.0]))
     (array([1., 0.]),)
     """
-    # The pullback may be called much later, when the arrays that were given have changed.
-    call = Call(f, tuple(map_tree(unshared, one) for one in inputs), {}, range(len(inputs)))
+    call = Call(f, inputs, {}, range(len(inputs)))
     outputs, rebuild = floating_outputs(call.result)
     paths = call.paths(outputs)
     call.close()

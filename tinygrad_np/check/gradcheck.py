@@ -264,7 +264,7 @@ def _whose_rule(trial: Trial) -> str:
         if any(value is None or np.size(value) > LARGE for value in inputs):
             unseen += 1
             continue
-        values.setdefault(node, np.asarray(primitive.forward(*inputs, **parameters)))
+        values.setdefault(node, np.asarray(primitive.run(*inputs, **parameters)))
         places = [index for index, _ in node.plan.rules]
         one = Trial(_applied(primitive, parameters), inputs, places)
         for place in places:

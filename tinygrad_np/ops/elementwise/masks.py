@@ -9,7 +9,7 @@ from ..arrays.shape import array_of
 from .selection import where
 
 
-@primitive
+@primitive(data=True)
 def one_hot(labels, /, classes: int, dtype=np.float64):
     """Along a new last axis of length `classes`, 1 at the place that the label names and 0 elsewhere.
 
@@ -27,7 +27,7 @@ def one_hot(labels, /, classes: int, dtype=np.float64):
     return (labels[..., None] == np.arange(classes)).astype(dtype)
 
 
-@primitive
+@primitive(data=True)
 def keep_mask(x, /, p: float, random=None):
     """For each element whether dropout keeps it, which it does with the probability 1 - p."""
     if not 0 <= p <= 1:
