@@ -36,7 +36,7 @@ CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal"]
 ROOMS = ["ir", "state", "capture", "passes", "emit", "entry", "variant", "compiled", "__init__"]
 """The rooms of program/ and what stands beside them: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 6100, "program": 6400, "check": 3300, "draw": 900}
+BUDGETS = {"ops": 6100, "program": 6410, "check": 3300, "draw": 900}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
 CORE_BUDGET = 3880

@@ -72,3 +72,9 @@ def test_a_sum_of_equal_letters_is_of_equal_values() -> None:
     after = dead_code(identities(before))
     assert operations(after) == ["where"]
     assert after.equations[0].arguments == (before.inputs[0], before.inputs[1], before.inputs[3])
+
+
+def test_a_truth_has_no_sign() -> None:
+    before = captured(lambda c, x: c * np.full((4, 3), -1.0) + x, x > y, x)
+    assert operations(identities(before)) == ["multiply", "add"]
+    assert_same(before, identities(before), x > y, x)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..ir import Equation, Program
 from .patterns import Match, Rule, by_operation, first_of, floating, in_order, sign_of_its_own, used_once
 from .rewrite import Edit, is_over_axes, rewrite
@@ -16,6 +18,11 @@ from .rewrite import Edit, is_over_axes, rewrite
 def over_axes(match: Match) -> bool:
     """A sum has no options that change what it adds up."""
     return is_over_axes(match.equation)
+
+
+def of_floating(match: Match) -> bool:
+    """The value x is of floating numbers: a truth has no sign."""
+    return np.dtype(getattr(match.names["x"], "dtype", bool)).kind == "f"
 
 
 def a_maximum_was_subtracted(match: Match) -> bool:
@@ -33,7 +40,7 @@ EXACT = (
     Rule("x ** 2", "square(x)"),
     Rule("+x", "x"),
     Rule("--x", "x"),
-    Rule("x * -1", "-x", floating),
+    Rule("x * -1", "-x", of_floating),
     Rule("-x * y", "-(x * y)", floating, sign_of_its_own, in_order),
     Rule("x * -y", "-(x * y)", floating, sign_of_its_own, in_order),
     Rule("-x / y", "-(x / y)", floating, sign_of_its_own),
