@@ -128,6 +128,7 @@ CASES: list[Case] = [
     case("hypot ratio", np.hypot, positive, negative),
     case("hypot", lambda a: np.hypot(a, 0.0), negative, label="hypot with 0"),
     case("ratio", lambda a, b: tg.ops.elementwise.arithmetic.ratio(a, b), real, negative),
+    case("bent", lambda x: tg.ops.elementwise.arithmetic.bent(x, np.zeros(())), real),
     case("fmod", np.fmod, Domain(2.1, 2.9), Domain(0.95, 1.04)),
     case("fmod", np.fmod, Domain(-2.9, -2.1), Domain(0.95, 1.04), label="fmod of negatives"),
     case("remainder", np.mod, Domain(-2.9, -2.1), Domain(0.95, 1.04), label="remainder of negatives"),

@@ -12,14 +12,18 @@ import tinygrad_np
 
 PACKAGE = Path(tinygrad_np.__file__).parent
 FLOORS = [
-    {"errors", "frames"},
+    {"errors", "frames", "instructions"},
     {"guarded"},
-    {"advice", "primitive", "exposure"},
+    {"advice", "hints", "warned"},
+    {"primitive", "exposure"},
     {"formula"},
     {"ops"},
     {"graph"},
+    {"unbroadcast"},
+    {"selected"},
     {"engine", "dispatch", "methods", "operands"},
     {"operators", "record"},
+    {"curvature", "reading", "updates"},
     {"tensor"},
     {"tree"},
     {"call"},
@@ -36,10 +40,10 @@ CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal"]
 ROOMS = ["ir", "state", "capture", "passes", "emit", "entry", "variant", "compiled", "__init__"]
 """The rooms of program/ and what stands beside them: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 6100, "program": 6410, "check": 3300, "draw": 900}
+BUDGETS = {"ops": 6200, "program": 6420, "check": 3300, "draw": 900}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
-CORE_BUDGET = 3880
+CORE_BUDGET = 5020
 """Lines of the files right below the package."""
 
 LONGEST = 400

@@ -9,11 +9,15 @@
 array([ 0.7269, -0.6397])
 """
 
+from typing import TYPE_CHECKING
+
 from . import ops as ops
+from . import warned as warned
 from .check import compare_gradients, gradcheck
 from .draw import draw_graph
-from .errors import TinygradError
+from .errors import LostGradientWarning, TinygradError
 from .graph import no_grad
+from .hints import unknown_name as _unknown_name
 from .ops.arrays.picking import embedding
 from .ops.arrays.updates import index_add, index_update
 from .ops.elementwise.activation import (
@@ -41,6 +45,7 @@ from .tensor import Tensor
 from .transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
+    "LostGradientWarning",
     "Tensor",
     "TinygradError",
     "avg_pool1d",
@@ -90,3 +95,11 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+if not TYPE_CHECKING:
+    globals().pop("tensor")  # So that tg.tensor is told of, and not the module of that name.
+
+    def __getattr__(name):
+        if name.startswith("_"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise _unknown_name(name)

@@ -100,6 +100,14 @@ class CaptureError(TinygradError, RuntimeError):
         return self
 
 
+class UnknownNameError(TinygradError, AttributeError):
+    """A name that this package, or a Tensor, does not have, as Python's AttributeError."""
+
+
+class LostGradientWarning(UserWarning):
+    """A gradient is 0 because a value was read off as a plain number or array on the way."""
+
+
 class WrongGradientError(TinygradError, AssertionError):
     """A gradient is not right, or can't be checked; the message is the printed report."""
 
@@ -157,6 +165,19 @@ _COUNTERPARTS: tuple[tuple[type[Exception], type[TinygradError]], ...] = (
 FORWARD_FAILURES = (ValueError, TypeError, IndexError, OverflowError)
 
 
+_ITSELF = "nothing in its place: gradcheck finds its steps and tolerances itself"
+FOREIGN_KEYWORDS = {
+    "dim": "axis=",
+    "dims": "axis=",
+    "keepdim": "keepdims=",
+    "eps": _ITSELF,
+    "atol": _ITSELF,
+    "rtol": _ITSELF,
+    "raise_exception": "gradcheck(f, x).assert_ok()",
+}
+"""What other libraries call an argument, and what to write here."""
+
+
 def forward_failure(error: Exception, operation: str, operands: list[str], place: str) -> TinygradError:
     """The error a user reads when NumPy refused the forward pass of an operation.
 
@@ -164,4 +185,7 @@ def forward_failure(error: Exception, operation: str, operands: list[str], place
     """
     kind = next(ours for theirs, ours in _COUNTERPARTS if isinstance(error, theirs))
     reason = " ".join(str(error).split())
+    for theirs in FOREIGN_KEYWORDS:
+        if reason.endswith(f"unexpected keyword argument '{theirs}'"):
+            reason = f"{reason}; write {FOREIGN_KEYWORDS[theirs]}"
     return kind(f"{operation} of {listed(operands)} failed, {place}: {reason}{'' if reason.endswith('.') else '.'}")

@@ -1,8 +1,8 @@
 """Whose code is running: the line of the user's program that an error names.
 
-Frames of this package, and for sentences those of NumPy, are passed over: `user_frame()` is the innermost one that is
-the user's, `user_place()` says it in words. Files and modules are the user's if they are neither ours, nor Python's
-own, nor those of an installed package.
+Frames of this package, of NumPy, of Python's own library and of installed packages are passed over, as long as there is
+a frame of the user's at all: `user_frame()` is the innermost one, `user_place()` says it in words, `place_of` those of
+a line that is known. A cell of a notebook is called what the notebook calls it: "Cell In[3], line 1".
 """
 
 from __future__ import annotations
@@ -16,33 +16,79 @@ from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
-from numpy.lib import mixins
 
-# NumPy's mixin calls its functions for the operators of classes of ours.
-_OUR_FILES = frozenset([*map(str, Path(__file__).parent.rglob("*.py")), mixins.__file__])
-_PACKAGE = __name__.partition(".")[0]
+_OUR_FILES = frozenset(map(str, Path(__file__).parent.rglob("*.py")))
 _NUMPY = str(Path(np.__file__).parent)
+_INSTALLED = {f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib")}
+_INSTALLED |= {f"{folder}{os.sep}" for folder in (*site.getsitepackages(), site.getusersitepackages())}
+_STANDARD = {f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib")}
+_LIBRARIES = ("<frozen ", f"{_NUMPY}{os.sep}", *_STANDARD, *_INSTALLED)
+
+
+def is_ours(file: str) -> bool:
+    """Whether a file is one of this package."""
+    return file in _OUR_FILES
+
+
+def is_library(file: str) -> bool:
+    """Whether a file belongs to Python itself or to an installed package."""
+    return file.startswith(_LIBRARIES)
+
+
+class _PassedOver(dict[str, bool]):
+    """For each file, whether its frames are passed over: found out once."""
+
+    def __missing__(self, file: str) -> bool:
+        self[file] = found = is_ours(file) or is_library(file)
+        return found
+
+
+passed_over = _PassedOver()
 
 
 def user_frame(depth: int = 0) -> FrameType:
-    """The innermost frame that is not this package's, the line of the user's code that is running.
+    """The innermost frame of the user's code, or else the innermost one that is not this package's.
 
-    `depth` is the number of callers that are known to be ours: starting behind them saves making frames of them.
+    `depth` is the number of callers that are known to be ours: starting beyond them saves making frames of them.
     """
-    frame = sys._getframe(depth + 1)
-    while frame.f_code.co_filename in _OUR_FILES and frame.f_back is not None:
+    start = sys._getframe(depth + 1)
+    frame: FrameType | None = start
+    while frame is not None and passed_over[frame.f_code.co_filename]:
+        frame = frame.f_back
+    return frame or _not_ours(start)
+
+
+def _not_ours(frame: FrameType) -> FrameType:
+    while is_ours(frame.f_code.co_filename) and frame.f_back is not None:
         frame = frame.f_back
     return frame
 
 
 def user_place() -> str:
     """File and line of the user's code that is running, as a sentence says it."""
-    frame = user_frame()
-    while frame.f_code.co_filename.startswith(_NUMPY) and frame.f_back is not None:
-        frame = frame.f_back
-        while frame.f_code.co_filename in _OUR_FILES and frame.f_back is not None:
-            frame = frame.f_back
-    return f"{os.path.basename(frame.f_code.co_filename)} line {frame.f_lineno}"
+    frame = user_frame(1)
+    return place_of(frame.f_code.co_filename, frame.f_lineno)
+
+
+def user_level() -> int:
+    """The `stacklevel` at which `warnings.warn`, called by who calls this, names the user's line."""
+    wanted, frame, level = user_frame(1), sys._getframe(1), 1
+    while frame is not wanted and frame.f_back is not None:
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def place_of(file: str, line: int | None) -> str:
+    """A line of a file, or of a cell of a notebook, as a sentence says it.
+
+    >>> place_of("/home/ada/train.py", 12)
+    'train.py line 12'
+    """
+    ipython = sys.modules.get("IPython")
+    shell = ipython and ipython.get_ipython()
+    name_of = getattr(getattr(shell, "compile", None), "format_code_name", None)
+    cell = name_of and name_of(file)
+    return f"{' '.join(cell)}, line {line}" if cell else f"{os.path.basename(file)} line {line}"
 
 
 def is_others(code: CodeType) -> bool:
@@ -50,15 +96,9 @@ def is_others(code: CodeType) -> bool:
     return code.co_filename not in _OUR_FILES and not code.co_filename.startswith(_NUMPY)
 
 
-def is_ours(module: Any) -> bool:
+def is_our_module(name: Any) -> bool:
     """Whether the module of this name is one of this package; what classes made in C say of theirs may be no name."""
-    return str(module).partition(".")[0] == _PACKAGE
-
-
-_INSTALLED = {f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib")}
-_INSTALLED |= {f"{folder}{os.sep}" for folder in (*site.getsitepackages(), site.getusersitepackages())}
-_STANDARD = {f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib")}
-_LIBRARIES = ("<frozen ", f"{_NUMPY}{os.sep}", *_STANDARD, *_INSTALLED)
+    return str(name).partition(".")[0] == __name__.partition(".")[0]
 
 
 def is_users_file(file: str, home: tuple[str, ...] = ()) -> bool:

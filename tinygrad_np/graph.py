@@ -11,14 +11,15 @@ a graph backward is to walk it by falling number.
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 from contextlib import ContextDecorator
 from operator import attrgetter
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
+from .errors import DTypeError
 from .exposure import Exposure
+from .frames import place_of, user_place
 from .primitive import Plan
 
 clock = itertools.count(1)
@@ -125,7 +126,7 @@ class Node:
     @property
     def place(self) -> str:
         """File and line, as a sentence says it."""
-        return f"{os.path.basename(self.file)} line {self.line}"
+        return place_of(self.file, self.line)
 
     def __repr__(self) -> str:
         return f"<node {self.number}: {self.operation} {self.shape}{f' {self.name}' if self.name else ''}>"
@@ -147,6 +148,12 @@ class _State(threading.local):
     recording = True
     observer: Observer | None = None
 
+    def __init__(self) -> None:
+        self.reads: dict[tuple[int, int], Any] = {}
+        """Where values were read off as plain numbers or arrays (see reading.py)."""
+        self.in_call = False
+        """Whether the function of a transform is running."""
+
 
 state = _State()
 
@@ -164,7 +171,13 @@ class no_grad(ContextDecorator):
 
     recording = False
 
-    def __init__(self) -> None:
+    def __init__(self, *function: Any) -> None:
+        if function:
+            name = getattr(function[0], "__name__", repr(function[0]))
+            raise DTypeError(
+                f"no_grad was given {name}, {user_place()}, and takes nothing: write `@tg.no_grad()` above a function, "
+                "with parentheses, or `with tg.no_grad():`."
+            )
         self._before: dict[int, list[bool]] = {}
 
     def __enter__(self) -> None:

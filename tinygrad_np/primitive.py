@@ -97,7 +97,7 @@ class Primitive(Operation):
     `run`, the same, guarded if it is a user's; `differentiable`, whether there are any vjps; `data`, whether the result
     is data, which carries no gradient; `inputs`, the number of array inputs, None if any number; `parameters`, the
     names of the other arguments; `elementwise`, whether each element of the result depends on the same element of the
-    broadcast inputs alone.
+    broadcast inputs alone; `asks`, whether its rules tell what nobody used from what has the gradient 0.
     """
 
     def __init__(
@@ -107,7 +107,9 @@ class Primitive(Operation):
         elementwise: bool = False,
         saves: str | None = None,
         data: bool = False,
+        asks: bool = False,
     ) -> None:
+        self.asks = asks
         self.forward = forward
         self.data = data
         self.elementwise = elementwise
@@ -118,6 +120,7 @@ class Primitive(Operation):
         self.rules: dict[int, Rule] = {}
         self.rule_for_each: Rule | None = None
         self.selections: dict[int, Rule] = {}
+        self.on_request: set[int] = set()
         self.signature = inspect.signature(forward)
         self.inputs, self.parameters = _split_signature(self.signature)
         self.plans: dict[int, Plan] = {}
@@ -184,11 +187,16 @@ class Primitive(Operation):
 
         return keep
 
-    def selects(self, index: int) -> Callable[[Rule], Rule]:
-        """Say, by a rule of the inputs, which elements of one the result takes: the others' gradient is exactly 0."""
+    def selects(self, index: int, *, on_request: bool = False) -> Callable[[Rule], Rule]:
+        """Say, by a rule of the inputs, which elements of one the result takes: the others' gradient is exactly 0.
+
+        What is told `on_request` is told only to the rules of primitives that ask.
+        """
 
         def keep(rule: Rule) -> Rule:
             self.selections[index] = rule
+            if on_request:
+                self.on_request.add(index)
             return rule
 
         return keep
@@ -251,7 +259,12 @@ def primitive(forward: Rule, /) -> Primitive: ...
 
 @overload
 def primitive(
-    *, name: str | None = None, elementwise: bool = False, saves: str | None = None, data: bool = False
+    *,
+    name: str | None = None,
+    elementwise: bool = False,
+    saves: str | None = None,
+    data: bool = False,
+    asks: bool = False,
 ) -> Callable[[Rule], Primitive]: ...
 
 
@@ -263,6 +276,7 @@ def primitive(
     elementwise: bool = False,
     saves: str | None = None,
     data: bool = False,
+    asks: bool = False,
 ) -> Primitive | Callable[[Rule], Primitive]:
     """Make an operation of a NumPy function; give it its gradient with `.vjp`.
 
@@ -270,7 +284,8 @@ def primitive(
     `name` is the operation's name where it is not the function's; `elementwise` says that each element of the result
     depends on the same element of the inputs alone (see Primitive); `saves="shapes"` that the rules of an operation of
     any number of inputs read nothing but their shapes; `data=True` that the result carries no gradient, although it may
-    be floating (a mask, a count, a step): without that, a gradient that meets a primitive without a rule is an error.
+    be floating (a mask, a count, a step): without that, a gradient that meets a primitive without a rule is an error;
+    `asks` that the rules tell what nobody used (see Primitive).
 
     >>> import numpy as np, tinygrad_np as tg
     >>> @tg.primitive
@@ -285,8 +300,8 @@ def primitive(
     12.0
     """
     if forward is None:
-        return lambda function: Primitive(function, name, elementwise, saves, data)
-    return Primitive(forward, name, elementwise, saves, data)
+        return lambda function: Primitive(function, name, elementwise, saves, data, asks)
+    return Primitive(forward, name, elementwise, saves, data, asks)
 
 
 NUMPY: dict[Any, Callable[..., Any]] = {}

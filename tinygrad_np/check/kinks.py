@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine import pull, unbroadcast
+from ..engine import pull
 from ..errors import listed
 from ..graph import Node
 from ..ops.elementwise import activation, arithmetic, selection
 from ..ops.reductions import norm, ordering, reduction
 from ..ops.reductions.reduction import as_rows
 from ..primitive import Primitive
+from ..unbroadcast import unbroadcast
 
 PAIRS = 20_000
 """Ties of sorted elements are looked at up to this many pairs of an element and a place."""

@@ -129,6 +129,11 @@ class Entry:
         if binding.slot == "grad":
             self.lines.append(f"if {name} is None or {name} is NOT_KEPT: return MISSED")
         self.lines.append(f"if {name}.shape != {binding.variable.shape} or {name}.dtype != {dtype}: return MISSED")
+        if binding.slot == "_data":  # It may have been frozen or thawed.
+            node = f"owner_{number}._node"
+            needs = binding.tensor.requires_grad
+            frozen = f"{node} is None or not {node}.requires_grad" if needs else f"{node} and {node}.requires_grad"
+            self.lines.append(f"if {frozen}: return MISSED")
         self.values.append(name)
 
     def _target(self, number: int, update: Binding, is_read: bool) -> str:

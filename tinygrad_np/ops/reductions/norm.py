@@ -10,7 +10,8 @@ import numpy as np
 
 from ...primitive import implements, primitive
 from ..arrays.shape import constant
-from .reduction import Axis, with_axes
+from ..elementwise.arithmetic import curved, none
+from .reduction import Axis, bend_of_rows, with_axes
 
 
 @primitive
@@ -21,8 +22,9 @@ def euclidean_norm(x, /, axis: Axis = None, keepdims: bool = False):
 
 @euclidean_norm.vjp
 def _(g, y, x, axis: Axis = None, keepdims: bool = False):
+    curvature = bend_of_rows(g, y, x, axis)
     g, y = with_axes(g, x.shape, axis), with_axes(y, x.shape, axis)
-    return np.where(y == 0, 0, g * x / np.where(y == 0, 1, y))
+    return curved(np.where(y == 0, 0, g * x / np.where(y == 0, 1, y)), x, curvature, axis)
 
 
 @primitive
@@ -35,13 +37,18 @@ def power_norm(x, /, order: float, axis: Axis = None, keepdims: bool = False):
 
 @power_norm.vjp
 def _(g, y, x, order: float, axis: Axis = None, keepdims: bool = False):
+    curvature = bend_of_rows(g, y, x, axis)
+    if curvature is not None:
+        # Only the squares make of any direction at the origin the same curve.
+        curvature = np.where(curvature == 0, 0, np.nan)
     g, y = with_axes(g, x.shape, axis), with_axes(y, x.shape, axis)
     ratio = x / np.where(y == 0, 1, y)
     if order % 2 == 0 and order > 0:
-        return np.where(y == 0, 0, g * ratio ** (order - 1))
+        return curved(np.where(y == 0, 0, g * ratio ** (order - 1)), x, curvature, axis)
     # |x / y| ** (p - 1) is infinite at x = 0 for p < 1.
     flat = (x == 0) | (y == 0)
-    return np.where(flat, 0, g * np.sign(x) * np.abs(np.where(flat, 1, ratio)) ** (order - 1))
+    slope = np.where(flat, 0, g * np.sign(x) * np.abs(np.where(flat, 1, ratio)) ** (order - 1))
+    return curved(curved(slope, x, curvature, axis), x, none(g, flat) if order < 2 else None)
 
 
 @primitive(elementwise=True)

@@ -77,6 +77,7 @@ def gradient(f, *varargs, axis=None, edge_order: int = 1):
     f = f if f.dtype.kind == "f" else f.astype(np.float64)
     axes = tuple(range(f.ndim)) if axis is None else normalize_axis_tuple(axis, f.ndim)
     spacings = [array_of(spacing) for spacing in varargs or (1.0,)]
+    spacings = [one if one.dtype.kind == "f" else one.astype(np.float64) for one in spacings]
     if len(spacings) == 1 and spacings[0].ndim == 0:
         spacings = spacings * len(axes)
     if len(spacings) != len(axes):

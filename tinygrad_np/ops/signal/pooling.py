@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import ShapeError, described
 from ...frames import user_place
 from ...primitive import operation
-from ..arrays.shape import array_of
+from ..arrays.shape import array_of, narrow, wide
 from .patches import Each, for_each_axis, patches
 
 
@@ -72,8 +72,9 @@ def _avg_pool(axes: int, x, kernel_size: Each, stride: Each | None, padding: Eac
     seen = _seen(axes, x, kernel_size, stride, padding, 1, 0)
     if count_include_pad:
         return np.mean(seen, axis=0)
-    counted = _seen(axes, np.ones(x.shape[-axes:], x.dtype), kernel_size, stride, padding, 1, 0)
-    return np.sum(seen, axis=0) / np.sum(counted, axis=0)
+    seen = wide(seen)
+    counted = _seen(axes, np.ones(x.shape[-axes:], seen.dtype), kernel_size, stride, padding, 1, 0)
+    return narrow(np.sum(seen, axis=0) / np.sum(counted, axis=0), like=x)
 
 
 def _seen(axes: int, x, kernel_size: Each, stride: Each | None, padding: Each, dilation: Each, beyond: float):

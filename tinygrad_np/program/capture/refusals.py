@@ -76,7 +76,8 @@ CHANGED_THROUGH_ARRAY = (
 )
 GRADIENT_OF_ARGUMENT = (
     "backward(), zero_grad() or .grad reached a Tensor that was given as an argument, {line}, whose .grad a compiled "
-    "function can't read or change; close over it, or return what tg.grad gives."
+    "function can't read or change; close over it, or return what tg.grad gives. A state that is carried from call to "
+    "call, as that of a recurrent network, is given as h.detach()."
 )
 RECORDED_BEFORE = (
     "backward() reached an operation that was recorded before this function was called, {line}: a program would keep "

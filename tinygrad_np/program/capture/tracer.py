@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import CaptureError
-from ...frames import is_ours, user_place
+from ...frames import is_our_module, user_place
 from ...graph import state
 from ...ops.arrays.indexing import getitem
 from ...ops.linalg.decomposition import packed_eig
@@ -242,7 +242,7 @@ class Tracer:
             return self.pick(*arguments, **keywords)
         name = getattr(function, "__name__", "").strip("_") or f"gradient_of_{of}"
         result = self.apply(f"whole.{name}", function, arguments, keywords)
-        if function in _VARYING or not is_ours(function.__module__):
+        if function in _VARYING or not is_our_module(function.__module__):
             # Its shape and dtype might be others for other values, which the program will notice.
             return self.apply("whole.of_one_kind", of_one_kind, (result, result.shape, result.dtype), {})
         return result

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...formula import text
-from ...frames import is_ours
+from ...frames import is_our_module
 from ...primitive import Primitive
 from ..capture.refusals import NO_PLAIN_FUNCTION, NO_SOURCE, NO_STATEMENT, refusal
 from ..ir import Program
@@ -92,7 +92,7 @@ class _Collector:
         if isinstance(value, types.ModuleType):
             if value is np:
                 return "np"
-            if not is_ours(value.__name__):
+            if not is_our_module(value.__name__):
                 self.modules.add(f"import {value.__name__} as {key}" if value.__name__ != key else f"import {key}")
             return key
         if isinstance(value, Primitive) or (isinstance(value, types.FunctionType) and not _is_standard(value)):
@@ -140,7 +140,7 @@ class _WithoutModules(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.value, ast.Name):
             module = self.globals.get(node.value.id)
-            if isinstance(module, types.ModuleType) and is_ours(module.__name__):
+            if isinstance(module, types.ModuleType) and is_our_module(module.__name__):
                 return ast.Name(self.collector.name_of(getattr(module, node.attr), node.attr), node.ctx)
         return node
 

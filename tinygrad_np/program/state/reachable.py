@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...frames import installed_package, is_ours, is_users_file, is_users_module
+from ...frames import installed_package, is_our_module, is_users_file, is_users_module
 from ...primitive import Primitive
 from ...tensor import Tensor
 from .bytecode import names_in_code
@@ -193,7 +193,7 @@ class _Walk:
             self._later(part, path)
         self._names_any = self._names_any or isinstance(value, attrgetter | methodcaller)
         module = type(value).__module__
-        if self._is_users(module) or not (is_inside or is_ours(module)):
+        if self._is_users(module) or not (is_inside or is_our_module(module)):
             self._class(type(value), _ASIDE | _CONSTRUCTION)
             self._objects.append(met)
         elif isinstance(value, Tensor):
@@ -202,7 +202,7 @@ class _Walk:
     def _class(self, kind: type, skipped: set[str]) -> None:
         """The methods of a class that Python's syntax calls; those that are called by name are found with the names."""
         for one in kind.__mro__[:-1]:
-            if is_ours(one.__module__):
+            if is_our_module(one.__module__):
                 continue
             members = list(vars(one).items())
             if one not in self._classes:
@@ -263,7 +263,7 @@ class _Walk:
 
     def _find_names_in_module(self, module: types.ModuleType, path: str) -> None:
         """Of a library's module, what holds something that may change."""
-        if is_ours(module.__name__):
+        if is_our_module(module.__name__):
             return
         scope, is_users = vars(module), self._is_users(module.__name__)
         for name in [name for name in list(scope) if name in self._names]:
@@ -285,7 +285,7 @@ def _given_to(value: Any) -> tuple[Any, ...]:
         return (value.__func__,)
     if isinstance(value, weakref.ref):
         return (value(),)
-    if isinstance(value, Primitive) and not is_ours(value.__module__):
+    if isinstance(value, Primitive) and not is_our_module(value.__module__):
         return (value.forward, value.rules, value.selections, value.rule_for_each)
     return (getattr(value, "__dict__", {}).get("__wrapped__"),)
 
