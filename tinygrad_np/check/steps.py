@@ -22,7 +22,7 @@ import numpy as np
 
 from .. import engine
 from ..errors import DTypeError
-from ..formula import ATOM, SUM, Symbol, applied, held
+from ..formula import ATOM, SUM, Symbol, applied, enclosed
 from ..frames import user_place, user_variables
 from ..graph import Node, ancestors
 from ..tensor import Tensor
@@ -178,8 +178,19 @@ def _applied_forward(node: Node, inputs: list[Any]) -> str | None:
     primitive = node.plan.primitive if node.plan else None
     if primitive is None:
         return None
-    text = applied(primitive.forward, *inputs, **node.parameters)
+    text = applied(primitive.forward, *inputs, **_options(node))
     return text and re.sub(r"(, )?\b(axis=None|keepdims=False)\b(, )?", "", text)
+
+
+def _options(node: Node) -> dict[str, Any]:
+    """The parameters as they stand in a formula, where an array is called array."""
+    return {name: _without_arrays(value) for name, value in node.parameters.items()}
+
+
+def _without_arrays(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_without_arrays, value))
+    return Symbol("array", ndim=value.ndim) if _is_array(value) else value
 
 
 def _symbol(value: Any, symbols: dict[Any, Symbol]) -> Any:
@@ -209,7 +220,7 @@ def vjp_formula(node: Node, index: int, symbols: dict[Any, Symbol]) -> str | Non
         result = dict(node.plan.rules)[index](*arguments, **parameters)  # type: ignore[union-attr]
         return _unbroadcast(result, node.shape, parent.shape) if primitive.elementwise else result
 
-    return applied(rule, upstream, symbols[node], *inputs, **node.parameters)
+    return applied(rule, upstream, symbols[node], *inputs, **_options(node))
 
 
 def _unbroadcast(result: Any, shape: tuple[int, ...], target: tuple[int, ...]) -> Any:
@@ -235,7 +246,7 @@ def forward_formula(node: Node, symbols: dict[Any, Symbol]) -> str:
         return str(symbols[node])
     inputs = [_symbol(value, symbols) for value in node.inputs]
     text = _applied_forward(node, inputs)
-    right = text or f"{node.operation}({', '.join(held(value, ATOM) for value in inputs)})"
+    right = text or f"{node.operation}({', '.join(enclosed(value, ATOM) for value in inputs)})"
     return right if right == str(symbols[node]) else f"{symbols[node]} = {right}"
 
 

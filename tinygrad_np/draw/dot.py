@@ -197,7 +197,7 @@ def _value_lines(vertex: Vertex) -> Iterator[str]:
     if vertex.verdict is not None:
         yield f"<b>{_small(VERDICTS[vertex.verdict], INK)}</b>"
     for text in vertex.formulas:
-        if text and vertex.name and len(text) <= LONGEST_FORMULA and not text.startswith("d("):
+        if text and vertex.name and len(text) <= LONGEST_FORMULA and "the gradient rule of" not in text:
             yield _small(_typeset(one_line(text)))
 
 

@@ -51,13 +51,18 @@ def with_facts(snapshot: Snapshot, taken: Taken, flow: Flow | None, verdicts: Ma
                 for operand, norm in zip(vertex.operands, flows[vertex.id], strict=True):
                     if isinstance(operand, int) and norm is not None:
                         arrived[operand] += norm
+    named = {vertex.id for vertex in snapshot.vertices if vertex.name}
     vertices = []
     for vertex in snapshot.vertices:
         norms = flows.get(vertex.id, ())
         node = taken.nodes.get(vertex.id)
         formulas: tuple[str | None, ...] = ()
         if flow is not None and node is not None and norms:
-            formulas = tuple(flow.formulas.get((node, index)) for index in range(len(vertex.operands)))
+            # A formula for what has no name says little.
+            formulas = tuple(
+                flow.formulas.get((node, index)) if operand in named else None
+                for index, operand in enumerate(vertex.operands)
+            )
         shares = tuple(
             norm / arrived[operand] if norm is not None and isinstance(operand, int) and arrived[operand] else None
             for operand, norm in zip(vertex.operands, norms, strict=False)
