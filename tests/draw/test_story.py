@@ -180,3 +180,10 @@ def test_the_script_is_what_its_source_builds(tmp_path: Path) -> None:
     built = subprocess.run(["npm", "run", "build"], **npm)  # type: ignore[call-overload]
     assert built.returncode == 0, built.stderr
     assert (tmp_path / "web" / "bundle.js").read_bytes() == (WEB / "bundle.js").read_bytes(), "run npm run build"
+
+
+def test_the_page_in_the_docs_is_of_this_version() -> None:
+    page = (WEB.parents[2] / "docs" / "network.html").read_text(encoding="utf-8")
+    for file in ("bundle.js", "page.css"):
+        assert (WEB / file).read_text(encoding="utf-8") in page, "run python docs/draw_network.py"
+    assert [step["name"] for step in data_of(page)["steps"]][0] == "loss"
