@@ -186,4 +186,25 @@ def test_the_page_in_the_docs_is_of_this_version() -> None:
     page = (WEB.parents[2] / "docs" / "network.html").read_text(encoding="utf-8")
     for file in ("bundle.js", "page.css"):
         assert (WEB / file).read_text(encoding="utf-8") in page, "run python docs/draw_network.py"
-    assert [step["name"] for step in data_of(page)["steps"]][0] == "loss"
+    assert data_of(page)["steps"][0]["name"] == "loss"
+
+
+def test_infinities_on_the_way_warn_of_nothing() -> None:
+    x = Tensor([0.0, 1.0], requires_grad=True, name="x")
+    with np.errstate(all="ignore"):
+        loss = np.log(x).sum()
+    assert len(tg.draw_graph(loss, gradients=True).story.steps) == 3
+
+
+def test_lazy_values_are_not_computed() -> None:
+    array = pytest.importorskip("dask.array")
+
+    def computed(block: Any) -> Any:
+        raise AssertionError("computed")
+
+    lazy = array.ones((2, 2)).map_blocks(computed, dtype=float, meta=np.ones((0, 0)))
+    loss = (Tensor(lazy, requires_grad=True, name="x") * 2).sum()
+    for gradients in (False, True):
+        drawing = tg.draw_graph(loss, gradients=gradients)
+        assert "(2, 2)" in drawing.dot
+        assert not drawing.story.steps

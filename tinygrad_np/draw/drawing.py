@@ -205,15 +205,19 @@ def _told(
     """The backward pass as far as there is one; what prevents it is an error only if it `must` be."""
     if len(taken.nodes) > MOST_STEPS and not must:
         return Story(missing=f"Of more than {MOST_STEPS:,} operations the steps are not told."), None
+    is_lazy = not all(isinstance(output._data, np.ndarray | np.generic) for output in outputs)
+    if is_lazy and not must:
+        return Story(missing="The values are lazy: a page would have to compute them."), None
     ids = {node: identity for identity, node in taken.nodes.items()}
     told, flow = Story(), Flow()
+    steps = (step for output in outputs if output.requires_grad for step in backward_steps(output))
     try:
-        for output in outputs:
-            if output.requires_grad:
-                for step in backward_steps(output):
-                    flow.watch(step)
-                    if len(taken.nodes) <= MOST_STEPS:
-                        told.steps.append(step_data(step, taken, ids, hands))
+        # What a rule has to say of infinities it has said, or will say, in the user's own pass.
+        with np.errstate(all="ignore"):
+            for step in steps:
+                flow.watch(step)
+                if len(taken.nodes) <= MOST_STEPS and not is_lazy:
+                    told.steps.append(step_data(step, taken, ids, hands))
     except TinygradError as error:
         if must:
             raise

@@ -35,7 +35,8 @@ class Flow:
         self.gradients[step.node] = step.upstream if before is None else before + step.upstream
         for contribution in step.contributions:
             key = step.node, contribution.index
-            self.norms[key] = self.norms.get(key, 0.0) + float(np.linalg.norm(np.ravel(contribution.value)))
+            if isinstance(contribution.value, np.ndarray):
+                self.norms[key] = self.norms.get(key, 0.0) + float(np.linalg.norm(np.ravel(contribution.value)))
             self.formulas[key] = contribution.formula
 
 

@@ -181,6 +181,8 @@ def by_function(snapshot: Snapshot, names: Collection[str] | None = None) -> Sna
 
 def _folded(snapshot: Snapshot, groups: list[list[Vertex]]) -> Snapshot:
     """Each group, computed in a row, as one vertex with the id of its last result."""
+    if not groups:
+        return snapshot
     home = {vertex.id: group[-1].id for group in groups for vertex in group}
     boxes = {group[-1].id: group for group in groups}
     vertices = []
@@ -193,7 +195,7 @@ def _folded(snapshot: Snapshot, groups: list[list[Vertex]]) -> Snapshot:
         moved.pop(vertex.id, None)
         if vertex.id in boxes:
             vertex = _box(group, tuple(moved))
-        else:
+        elif vertex.loops or not home.keys().isdisjoint(read):
             operands = tuple(o if isinstance(o, str) else home.get(o, o) for o in vertex.operands)
             loops = tuple((position, home.get(operand, operand)) for position, operand in vertex.loops)
             vertex = replace(vertex, operands=operands, loops=loops)

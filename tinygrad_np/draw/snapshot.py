@@ -33,6 +33,9 @@ Kind = Literal["parameter", "data", "result", "omitted", "again"]
 
 Verdict = Literal["agrees", "differs", "first to differ"]
 
+Origin = tuple[str, str, int]
+"""A file, a function and an instruction in it."""
+
 LONGEST_TEXT = 40
 """Longer parameters are cut."""
 
@@ -68,7 +71,7 @@ class Vertex:
     requires_grad: bool = False
     value: float | None = None
     place: str | None = None
-    origin: tuple[str, str, int] | None = None
+    origin: Origin | None = None
     call: str | None = None
     uses: int | None = None
     numbers: Numbers | None = None
@@ -121,6 +124,7 @@ def snapshot(outputs: Sequence[tuple[Node | None, Any]], variables: Mapping[int,
     ids: dict[int, int] = {}
     values: dict[int, Any] = {}
     calls = _calls(nodes)
+    places: dict[tuple[int, int], tuple[str, Origin]] = {}
     for node in nodes:
         operands: list[int | str] = []
         for parent in node.inputs:
@@ -136,7 +140,7 @@ def snapshot(outputs: Sequence[tuple[Node | None, Any]], variables: Mapping[int,
             operands.append(ids[id(parent)])
         ids[id(node)] = len(vertices) + 1
         value = roots.get(node, node.value)
-        vertices.append(_vertex(ids[id(node)], node, tuple(operands), _number(value), known, calls.get(node)))
+        vertices.append(_vertex(ids[id(node)], node, tuple(operands), _number(value), known, calls.get(node), places))
         if value is not None:
             values[ids[id(node)]] = value
         for owner, array in saved_values(node).items():
@@ -157,22 +161,28 @@ def _vertex(
     value: float | None,
     variables: Mapping[int, str],
     call: str | None,
+    places: dict[tuple[int, int], tuple[str, Origin]],
 ) -> Vertex:
     plan, code = node.plan, node._code
+    spot = id(code), node._instruction
+    if spot not in places:
+        function = getattr(code, "co_qualname", code.co_name)
+        places[spot] = node.place, (code.co_filename, function, _instruction(code, node._instruction))
+    place, origin = places[spot]
     name = variables.get(id(node)) if node.name is None and plan is None else node.name
     return Vertex(
         id=identity,
         kind="result" if plan else "parameter" if node.requires_grad else "data",
         name=None if name is None else str(name),
         shape=tuple(node.shape),
-        dtype=str(node.dtype),
+        dtype=_dtype_text(node.dtype),
         operation=plan.primitive.name if plan else None,
         operands=operands,
         parameters=_unusual(plan.primitive, node.parameters) if plan else (),
         requires_grad=node.requires_grad,
         value=value,
-        place=node.place,
-        origin=(code.co_filename, getattr(code, "co_qualname", code.co_name), _instruction(code, node._instruction)),
+        place=place,
+        origin=origin,
         call=call,
         pending=node.grad is None and node.requires_grad,
     )
@@ -182,15 +192,17 @@ def _calls(nodes: Sequence[Node]) -> dict[Node, str]:
     """For operations that were recorded one after another at one call in the user's code, its function's name."""
     calls: dict[Node, str] = {}
     results = [node for node in nodes if node.plan is not None]
+    known: dict[tuple[int, int], str | None] = {}
     for one, other in pairwise(results):
         if one._code is other._code and one._instruction == other._instruction:
-            name = _called(one._code, one._instruction)
-            if name is not None:
-                calls[one] = calls[other] = name
+            spot = id(one._code), one._instruction
+            if spot not in known:
+                known[spot] = _called(one._code, one._instruction)
+            if known[spot] is not None:
+                calls[one] = calls[other] = str(known[spot])
     return calls
 
 
-@lru_cache(maxsize=4096)
 def _called(code: CodeType, offset: int) -> str | None:
     """The name of the function that the user's code calls at an instruction; None where that can't be known."""
     if not hasattr(code, "co_positions"):
@@ -210,7 +222,9 @@ def _called(code: CodeType, offset: int) -> str | None:
     return ast.unparse(expression.func).rpartition(".")[2]
 
 
-@lru_cache(maxsize=4096)
+_dtype_text = lru_cache(maxsize=64)(str)
+
+
 def _instruction(code: CodeType, offset: int) -> int:
     """Where the instruction begins that an offset points into: within it, that differs from call to call."""
     starts = _starts(code)
