@@ -31,17 +31,24 @@ FLOORS = [
     {"program"},
     {"check"},
     {"draw"},
-    {"nn", "optim"},
+    {"nn", "optim", "archive", "batches"},
+    {"saving"},
+    {"training"},
+    {"estimators"},
     {"__init__"},
 ]
-CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal"]
+CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal", "networks"]
 """The chapters of ops/: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 6200, "program": 6400, "check": 3300, "draw": 900}
+BUDGETS = {"ops": 7350, "nn": 2300, "optim": 1500, "program": 6400, "check": 3300, "draw": 900}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
-CORE_BUDGET = 4950
-"""Lines of the files right below the package."""
+TRAINING = {"archive", "batches", "saving", "training", "estimators"}
+"""The files right below the package that train and keep a network, and stand on all others."""
+
+TRAINING_BUDGET = 1150
+CORE_BUDGET = 5100
+"""Lines of the other files right below the package."""
 
 LONGEST = 400
 """Lines of a file."""
@@ -107,7 +114,8 @@ def test_a_folder_keeps_its_budget(folder: str) -> None:
 
 
 def test_the_core_keeps_its_budget() -> None:
-    assert lines_of(PACKAGE.glob("*.py")) <= CORE_BUDGET
+    assert lines_of(file for file in PACKAGE.glob("*.py") if file.stem not in TRAINING) <= CORE_BUDGET
+    assert lines_of(PACKAGE / f"{name}.py" for name in TRAINING) <= TRAINING_BUDGET
 
 
 @pytest.mark.parametrize("module", modules(), ids=lambda module: str(module.relative_to(PACKAGE)))

@@ -109,6 +109,14 @@ class CaptureError(TinygradError, RuntimeError):
         return self.whole(error, rule, arguments, parameters, of)
 
 
+class ModuleError(TinygradError, AttributeError):
+    """A module that is not set up so that its parameters are found, or that lacks what it needs to run."""
+
+
+class StateError(TinygradError, ValueError):
+    """A saved state that does not fit what it is loaded into, or a file that can't be read or written as one."""
+
+
 class UnknownNameError(TinygradError, AttributeError):
     """A name that this package, or a Tensor, does not have, as Python's AttributeError."""
 
@@ -126,7 +134,19 @@ class UnknownTensorError(TinygradError, LookupError):
 
 
 class UnknownFormatError(TinygradError, ValueError):
-    """A file name whose ending is no format that a drawing can be saved in."""
+    """A file name whose ending does not say a format that this can be saved in."""
+
+
+class ParameterError(TinygradError, ValueError, TypeError):
+    """Parameters or hyperparameters that an optimiser, a schedule or a training run can't work with."""
+
+
+class DivergedError(TinygradError, ArithmeticError):
+    """A loss that is NaN or infinite, with which training can't go on."""
+
+
+class TrainingWarning(UserWarning):
+    """What a training step does is allowed, but rarely what was meant."""
 
 
 class MissingDependencyError(TinygradError, ImportError):

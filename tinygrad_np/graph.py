@@ -39,8 +39,8 @@ class Node:
     Attributes: `plan` (which primitive, which rules; None for a leaf), `inputs` (a Node for each input that has one,
     else the constant itself), `saved` (what the rules read, freed by the backward pass: None), `parameters`, `shape`,
     `dtype`, `number`, `requires_grad`, `grad`, `name`, `exposure` (what the user may have changed),
-    `awaited` (whether an operation that used this value may still await its backward pass), `value` (of a single
-    number, for drawings).
+    `awaited` (whether an operation that used this value may still await its backward pass), `spent` (the gradient that
+    an optimiser has used, until another is set), `value` (of a single number, for drawings).
     """
 
     __slots__ = (
@@ -58,6 +58,7 @@ class Node:
         "requires_grad",
         "saved",
         "shape",
+        "spent",
         "value",
     )
 
@@ -81,6 +82,7 @@ class Node:
         self.number = next(clock)
         self.requires_grad = requires_grad
         self.grad = grad
+        self.spent: Any = None
         self.name: str | None = None
         self.exposure: Exposure | None = None
         self.awaited = False

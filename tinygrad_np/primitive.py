@@ -239,7 +239,8 @@ class Primitive(Operation):
         if self.rule_for_each is not None:
             return _amounts_read(self.rule_for_each, 2, count)
         amounts = [_amounts_read(rule, 1, count) for _, rule in rules]
-        return [max(column) for column in zip(*amounts, strict=True)]
+        read = [max(column) for column in zip(*amounts, strict=True)]
+        return [read[0], *[VALUE] * count] if self.saves == "inputs" else read
 
 
 @overload
@@ -272,9 +273,10 @@ def primitive(
     The array inputs are the arguments before `/`, or without one all that have no default; the others are parameters.
     `name` is the operation's name where it is not the function's; `elementwise` says that each element of the result
     depends on the same element of the inputs alone (see Primitive); `saves="shapes"` that the rules of an operation of
-    any number of inputs read nothing but their shapes; `data=True` that the result carries no gradient, although it may
-    be floating (a mask, a count, a step): without that, a gradient that meets a primitive without a rule is an error;
-    `asks` that the rules tell what nobody used (see Primitive).
+    any number of inputs read nothing but their shapes; `saves="inputs"` that the inputs are kept though the rules may
+    not read them, for a loss that asks what a probability was computed from; `data=True` that the result carries no
+    gradient, although it may be floating (a mask, a count, a step): without that, a gradient that meets a primitive
+    without a rule is an error; `asks` that the rules tell what nobody used (see Primitive).
 
     >>> import numpy as np, tinygrad_np as tg
     >>> @tg.primitive

@@ -40,6 +40,27 @@ class Recorded:
     _data: Any
     _node: Node | None
 
+    def __computed_from__(self, primitive: Primitive) -> tuple[Any, dict[str, Any]] | None:
+        """The Tensor that a value was computed from by this primitive, and its parameters; None if it was not.
+
+        Of a primitive that works element by element the result may have been moved about, as by reshape: the same is
+        then done to the Tensor that is found. None, too, if the graph was freed, or if the value keeps its gradient,
+        which a way around it would not add to.
+        """
+        node: Any = self._node
+        moves: list[tuple[Primitive, dict[str, Any]]] = []
+        while type(node) is Node and node.plan is not None and node.grad is NOT_KEPT and node.saved is not None:
+            if node.plan.primitive is primitive:
+                found = make_tensor(node.saved[1], node.inputs[0])
+                for move, parameters in reversed(moves):
+                    found = move(found, **parameters)
+                return found, node.parameters
+            if not primitive.elementwise or node.operation not in MOVES:
+                return None
+            moves.append((node.plan.primitive, node.parameters))
+            node = node.inputs[0]
+        return None
+
 
 Tensors = TypeVar("Tensors", bound=Recorded)
 
@@ -157,6 +178,10 @@ def make_tensor(data: Any, node: Node | None) -> Any:
     tensor._data = data
     tensor._node = node
     return tensor
+
+
+MOVES = frozenset({"copy", "reshape", "squeeze", "expand_dims", "transpose", "swapaxes", "getitem"})
+"""Primitives that only move elements about: what is done element by element can as well be done before or after."""
 
 
 def leaf_of(array: Any, requires_grad: bool) -> Any:

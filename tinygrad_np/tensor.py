@@ -63,7 +63,6 @@ class Tensor(Recorded, Operators):
     """
 
     __slots__ = ()
-
     __primitive__ = staticmethod(record)
     __bend__ = bend
     __update__ = updated
@@ -148,7 +147,7 @@ class Tensor(Recorded, Operators):
                 )
         elif node.plan is not None and node.grad is NOT_KEPT:
             return
-        node.grad = value
+        node.grad, node.spent = value, None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -36,9 +36,11 @@ def keep_mask(x, /, p: float, random=None):
 
 
 @operation
-def dropout(x, p: float = 0.5, random=None):
+def dropout(x, p: float = 0.5, training: bool = True, *, random=None):
     """x with each element made 0 with the probability p, the others multiplied by 1 / (1 - p): the mean stays.
 
-    `random` is a NumPy Generator or a seed. What is dropped gets the gradient 0.
+    `random` is a NumPy Generator or a seed. What is dropped gets the gradient 0. Out of training x stays as it is.
     """
+    if not training:
+        return x
     return where(keep_mask(x, p=p, random=random), x * (1 / (1 - p) if p < 1 else 1), 0)

@@ -12,7 +12,7 @@ from ..arrays.shape import narrow, wide
 from .reduction import Axis, with_axes
 
 
-@primitive
+@primitive(saves="inputs")
 def softmax(x, /, axis: Axis = -1):
     """exp(x) / sum(exp(x)), without overflow: positive weights that add up to 1."""
     weights = np.exp(wide(x - largest(x, axis)))
@@ -24,7 +24,7 @@ def _(g, y, x, axis: Axis = -1):
     return y * (g - wide(g * y).sum(axis=axis, keepdims=True))
 
 
-@primitive
+@primitive(saves="inputs")
 def log_softmax(x, /, axis: Axis = -1):
     """log(softmax(x)) = x - logsumexp(x), precise where the softmax is small."""
     logarithms = wide(x - largest(x, axis))

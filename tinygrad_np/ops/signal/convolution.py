@@ -273,6 +273,12 @@ def _moves(axes: int, size: Lengths, stride: Each, padding: Each | str, dilation
     }
 
 
+def ends_of(padding: Each | str, size: Lengths, stride: Each, dilation: Each) -> Pairs:
+    """How much stands before and after, for each axis, given what a convolution is given."""
+    axes = len(size)
+    return _pairs(padding, size, for_each_axis(stride, axes, "stride", 1), for_each_axis(dilation, axes, "dilation", 1))
+
+
 def _pairs(padding: Each | str, size: Lengths, stride: Lengths, dilation: Lengths) -> Pairs:
     """How many zeros stand before and after, for each axis; "same" puts the odd one behind, as PyTorch does."""
     if padding == "same":
