@@ -45,6 +45,8 @@ LOSING: dict[str, Any] = {
     ".tolist()": lambda v: sum(v.tolist()),
     ".detach()": lambda v: np.sum(v.detach() ** 2),
     ".data": lambda v: np.sum(v.data**2),
+    "Tensor()": lambda v: np.sum(Tensor(v) ** 2),
+    "Tensor(), a leaf": lambda v: np.sum(Tensor(v * 2, requires_grad=True) ** 2),
     "stored": stored,
     "through a dict": through_a_dict,
     "in two steps": in_two_steps,

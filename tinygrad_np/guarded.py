@@ -33,7 +33,13 @@ def guarded_forward(forward: Rule, name: str) -> Rule:
 
     @functools.wraps(forward, updated=())
     def run(*inputs: Any, **parameters: Any) -> Any:
-        return _called(forward, f"the forward rule of {name}", inputs, parameters)
+        who = f"the forward rule of {name}"
+        result = _called(forward, who, inputs, parameters)
+        if result is None or isinstance(result, tuple):
+            raise RuleError(
+                f"{who} ({_place(forward)}) returned {_what(result)}; a primitive has one array as its result."
+            )
+        return result
 
     return run
 
@@ -51,10 +57,12 @@ def guarded_vjp(rule: Rule, name: str) -> Rule:
             if result.dtype.kind == "f":
                 return result
             what = f"an array of {result.dtype}"
+        elif _is_tensor(result) and not any(map(_is_tensor, arguments)):
+            what = "a Tensor, although it was given arrays"
         elif hasattr(result, "dtype") or type(result) in (int, float) or not _is_plain(result):
             return result
         else:
-            what = "None" if result is None else f"a {type(result).__name__}"
+            what = _what(result)
         raise RuleError(
             f"{who} ({_place(rule)}) returned {what}; a rule returns the gradient of its input, an array of floating "
             "numbers: np.zeros_like(x) where it is 0 everywhere, .astype(g.dtype) of whole numbers."
@@ -166,6 +174,14 @@ def _copied(value: Any) -> Any:
 def _writes_unseen(rule: Rule) -> bool:
     """Whether a rule may call `np.add.at`, which writes into arrays that can't be written to."""
     return "at" in getattr(getattr(rule, "__code__", None), "co_names", ())
+
+
+def _is_tensor(value: Any) -> bool:
+    return hasattr(type(value), "__primitive__")
+
+
+def _what(value: Any) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def _is_plain(value: Any) -> bool:

@@ -68,6 +68,8 @@ class Tensor(Recorded, Operators):
     __update__ = updated
 
     def __init__(self, data: Any, *, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
+        if isinstance(data, Tensor):
+            data._read_off("Tensor()")
         array = own_array(data, dtype)
         if requires_grad and array.dtype.kind != "f":
             raise only_floating(describe(array.shape, array.dtype, name))
@@ -129,8 +131,7 @@ class Tensor(Recorded, Operators):
         """The gradient that backward passes have added up here: an array, or None."""
         grad = None if self._node is None else self._node.grad
         if grad is None or grad is NOT_KEPT:
-            frame = sys._getframe(1)
-            if is_computed_with(frame.f_code, frame.f_lasti):
+            if is_computed_with(sys._getframe(1)):
                 raise no_gradient_yet(self)
             return None
         return grad
@@ -143,7 +144,7 @@ class Tensor(Recorded, Operators):
             if value.shape != self.shape:
                 raise GradientShapeError(
                     f"{self._described()} was given a gradient of shape {value.shape}, {user_place()}; "
-                    "a gradient has its tensor's shape."
+                    "a gradient has its tensor's shape, and zero_grad() forgets it."
                 )
         elif node.plan is not None and node.grad is NOT_KEPT:
             return
