@@ -151,6 +151,7 @@ _BETWEEN = {__name__.split(".")[0], "numpy", "functools", "contextlib", "copy", 
 
 _CALLED = {
     "dot": "write a @ t or np.dot(a, t): an array's own method knows no Tensor.",
+    "select": "give the default as the last choice, np.select([..., np.ones(shape, bool)], [..., t]).",
     "put": "make a new one with tg.index_update(a, index, t).",
     "full": "write t * np.ones(shape).",
     "arange": "write start + step * np.arange(n).",
