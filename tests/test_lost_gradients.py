@@ -173,6 +173,9 @@ def test_a_backward_pass_that_finds_nothing_names_the_line_of_the_last_read() ->
     loss = np.sum(W.detach() ** 2)
     with pytest.raises(errors.NotRecordedError, match=r"what \.detach\(\) read off, test_lost_gradients.py line \d+"):
         loss.backward()
+    for reading in (lambda: (Tensor(W * 2) ** 2).sum().backward(), lambda: (W.detach() ** 2).mean().backward()):
+        with pytest.raises(errors.NotRecordedError, match=r"\(\) read off, test_lost_gradients.py line \d+"):
+            reading()
     np.sum(W).backward()
     print(W.sum().item())
     with pytest.raises(errors.NotRecordedError) as caught:

@@ -140,7 +140,7 @@ def _on_arrays(function: Any, arguments: Any, keywords: Any) -> Any:
     if next(_tensors(keywords.get("out", named.get("out"))), None) is not None:
         raise NoGradientError(
             f"{full_name(function)} can't write into a Tensor (out=), {user_place()}, which the graph may still "
-            "read; leave out= out."
+            "read; drop out=."
         )
     try:
         return function(*_untensored(arguments), **_untensored(keywords))

@@ -19,7 +19,7 @@ import numpy as np
 from .errors import CaptureError, ChangedValueError, FreedGraphError, LinearAlgebraError, RuleError, describe
 from .graph import Node, ancestors, state
 from .guarded import unguarded
-from .primitive import Rule
+from .primitive import Rule, handed_over
 from .selected import Masks, selection_at
 from .unbroadcast import fitted
 
@@ -60,7 +60,7 @@ def backward_steps(
         node = heappop(newest)[1]
         upstream = gradients.pop(node)
         if observer is not None:
-            observer(node, upstream)
+            observer.arrived(node, upstream)
         if node.plan is None:
             masks.pop(node, None)
             yield node, upstream, ()
@@ -141,7 +141,7 @@ def _applied(rule: Rule, node: Node, upstream: Any, saved: Sequence[Any]) -> Any
     except np.linalg.LinAlgError as error:
         raise _no_slope(error, node) from None
     except CaptureError as error:
-        return error.apply_whole(unguarded(rule), (upstream, *saved), parameters, of=node.operation)
+        return handed_over(error, unguarded(rule), (upstream, *saved), parameters, of=node.operation)
     except RuleError as error:
         raise RuleError(f"{error} It was met in the gradient of {node.operation}, {node.place}.") from None
 
@@ -184,5 +184,5 @@ def _changed(value: Node, reader: Node) -> ChangedValueError:
     name = value.name or (value.exposure.what if value.exposure else None)
     return ChangedValueError(
         f"{describe(value.shape, value.dtype, name)} was changed after {reader.operation} ({reader.place}) had "
-        "read it, so that the gradient would be wrong; change values after backward(), or compute the loss anew."
+        "read it, so that the gradient could be wrong; change values after backward(), or compute the loss anew."
     )

@@ -99,15 +99,6 @@ class CaptureError(TinygradError, RuntimeError):
             self.args = (f"{function}: {self}",)
         return self
 
-    def apply_whole(
-        self, rule: Callable[..., Any], arguments: tuple[Any, ...], parameters: dict[str, Any], of: str = ""
-    ) -> Any:
-        """The result of a rule (a gradient rule `of` a primitive) as one equation of the program, or this error."""
-        error = self.within(f"the gradient of {of}") if of else self
-        if self.whole is None:
-            raise error
-        return self.whole(error, rule, arguments, parameters, of)
-
 
 class ModuleError(TinygradError, AttributeError):
     """A module that is not set up so that its parameters are found, or that lacks what it needs to run."""

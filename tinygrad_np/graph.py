@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
 from contextlib import ContextDecorator
 from operator import attrgetter
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from .errors import DTypeError
 from .exposure import Exposure
@@ -135,12 +134,21 @@ class Node:
         return f"<node {self.number}: {self.operation} {self.shape}{f' {self.name}' if self.name else ''}>"
 
 
+class Observer(Protocol):
+    """Who is told what values are to the user: a capture, which names them."""
+
+    def arrived(self, node: Node, upstream: Any) -> None:
+        """The upstream gradient of a node has arrived there."""
+
+    def returned(self, function: Any, value: Any) -> None:
+        """A function that is being differentiated has returned this value."""
+
+
 class _State(threading.local):
     """What is on or off in this thread."""
 
     recording = True
-    observer: Callable[[Node, Any], None] | None = None
-    """Is told each upstream gradient that arrives at a node; a capture names gradients by it."""
+    observer: Observer | None = None
 
     def __init__(self) -> None:
         self.reads: dict[tuple[int, int], Any] = {}

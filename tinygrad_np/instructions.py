@@ -161,7 +161,7 @@ class _Instructions:
             last = self.loaded(callee).rpartition(".")[2]
             if last in ("print", "range", *TRUTHS):
                 return True
-            if last not in _HANDING_ON and callee != index:
+            if last == "backward" or (last not in _HANDING_ON and callee != index):
                 return False
             place += self.all[place].opname == "PRECALL"
         elif not name.startswith(("BINARY_", "INPLACE_", "UNARY_", "LOAD_ATTR", "LOAD_METHOD")):

@@ -145,15 +145,7 @@ class Primitive(Operation):
             try:
                 return self.run(*arguments, **parameters)
             except (CaptureError, ValueError, TypeError) as error:
-                return self.as_a_whole(error, arguments, parameters)
-
-    def as_a_whole(self, error: Exception, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
-        """What the forward rule is in a program, if it failed as it asked an array that is captured for its values."""
-        # NumPy may have wrapped what the array refused.
-        refused = error if isinstance(error, CaptureError) else error.__cause__
-        if not isinstance(refused, CaptureError):
-            raise error
-        return refused.apply_whole(self.forward, arguments, parameters)
+                return handed_over(error, self.forward, arguments, parameters)
 
     def _bind(self, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional arguments beyond the array inputs are parameters; array inputs given by name are put in place."""
@@ -245,6 +237,25 @@ class Primitive(Operation):
         amounts = [_amounts_read(rule, 1, count) for _, rule in rules]
         read = [max(column) for column in zip(*amounts, strict=True)]
         return [read[0], *[VALUE] * count] if self.saves == "inputs" else read
+
+
+def handed_over(
+    error: Exception, rule: Rule, arguments: tuple[Any, ...], parameters: dict[str, Any], of: str = ""
+) -> Any:
+    """What a rule (a gradient rule `of` a primitive) that failed gives, if a captured array refused it its values.
+
+    The refusal writes the rule down as one equation of the program that is being captured: this is the only place where
+    rules and captures meet. Any other error is raised again.
+    """
+    # NumPy may have wrapped what the array refused.
+    refusal = error if isinstance(error, CaptureError) else error.__cause__
+    if not isinstance(refusal, CaptureError):
+        raise error
+    if of:
+        refusal = refusal.within(f"the gradient of {of}")
+    if refusal.whole is None:
+        raise refusal
+    return refusal.whole(refusal, rule, arguments, parameters, of)
 
 
 @overload

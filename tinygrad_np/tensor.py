@@ -252,7 +252,7 @@ class Tensor(Recorded, Operators):
 
     def __index__(self) -> int:
         if self._data.dtype.kind not in "iu":
-            raise DTypeError(f"{self._described()} is no integer, and can't be an index, {user_place()}.")
+            raise DTypeError(f"{self._described()} is not an integer, and can't be an index, {user_place()}.")
         return int(self._number())
 
     def __bool__(self) -> bool:

@@ -48,5 +48,4 @@ def unbroadcast(gradient: Any, shape: tuple[int, ...], node: Node) -> Any:
             f"an input of shape {shape}; a rule returns the input's shape, or one that the input broadcasts to."
         )
     # Halves are added up in single precision, as everywhere.
-    halves = {"dtype": np.float32} if gradient.dtype == np.float16 else {}
-    return gradient.sum(axis=repeated, **halves).reshape(shape)
+    return gradient.sum(axis=repeated, dtype=np.float32 if gradient.dtype == np.float16 else None).reshape(shape)

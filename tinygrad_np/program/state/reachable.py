@@ -1,6 +1,6 @@
 """What a function can reach and its code can name: state that may change, and would be baked into its program.
 
-    found = Reachable(f, arguments)
+    found = reachable(f, arguments)
     found.attributes, found.items, found.containers, found.arrays
 
 The walk starts at the function, and at those of its arguments that are no arrays. Of a function it takes the closure,
@@ -29,12 +29,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import CaptureError
-from ..primitive import Primitive
-from ..tensor import Tensor
-from .bytecode import installed_package, is_ours, is_users_file, is_users_module, names_in_code
-from .places import Current, Found
-from .traced import Traced
+from ...frames import installed_package, is_our_module, is_users_file, is_users_module
+from ...primitive import Primitive
+from ...tensor import Tensor
+from .bytecode import names_in_code
+from .slots import Current, Found
 
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), range, slice, types.CodeType})
 _PLAIN_OF_NUMPY = (np.generic, np.dtype, np.ufunc)
@@ -45,15 +44,7 @@ _ANY_NAME = {"vars", "__dict__", "getattr", "setattr", "dir"}
 _ANY_GLOBAL = {"globals", "eval", "exec"}
 """Code that names one of these may read any attribute, any global."""
 _CONSTRUCTION = {"__init__", "__new__", "__post_init__", "__init_subclass__", "__class_getitem__", "__del__"}
-_ASIDE = {
-    "__repr__",
-    "__str__",
-    "__reduce__",
-    "__reduce_ex__",
-    "__getstate__",
-    "__setstate__",
-    "__deepcopy__",
-}
+_ASIDE = {"__repr__", "__str__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__deepcopy__"}
 
 
 class _Met(NamedTuple):
@@ -64,11 +55,19 @@ class _Met(NamedTuple):
     is_inside: bool = False
 
 
-class Reachable(Found):
-    """All that a function can reach."""
+def reachable(f: Callable[..., Any], arguments: Iterable[Any] = (), stray: type | tuple[type, ...] = ()) -> Found:
+    """All that a function can reach; `stray` are the kinds of values that it should not."""
+    walk = _Walk(f, arguments, stray)
+    walk.run()
+    return walk.found
 
-    def __init__(self, f: Callable[..., Any], arguments: Iterable[Any] = ()) -> None:
-        super().__init__()
+
+class _Walk:
+    """A walk through what a function can reach; `found` is what it has found so far."""
+
+    def __init__(self, f: Callable[..., Any], arguments: Iterable[Any], stray: type | tuple[type, ...]) -> None:
+        self.found = Found()
+        self._stray = stray
         self._home: tuple[str, ...] = ()
         self._names = {"__call__"}
         self._names_in_libraries: set[str] = set()
@@ -77,12 +76,11 @@ class Reachable(Found):
         self._classes: dict[type, list[str]] = {}
         path = f.__name__ if isinstance(f, types.FunctionType) else "self"
         self._waiting = deque([_Met(f, path), *[_Met(argument, "an argument") for argument in arguments]])
-        self._walk()
 
-    def _walk(self) -> None:
+    def run(self) -> None:
         """Look into what waits, then for the names met so far in all objects, until there is nothing new."""
         known, names, start = -1, 0, 0
-        while known != (known := len(self._known) + names):
+        while known != (known := len(self.found) + names):
             while self._waiting:
                 self._meet(self._waiting.popleft())
             # Where no name is new, the objects that were looked into need no second look.
@@ -105,10 +103,10 @@ class Reachable(Found):
         value, path, is_inside = met
         if isinstance(value, _PLAIN_OF_NUMPY) and not isinstance(value, np.void):
             return
-        if not self.is_new(value, is_inside):
+        if not self.found.is_new(value, is_inside):
             return
-        if isinstance(value, Traced) or (isinstance(value, Tensor) and isinstance(value._data, Traced)):
-            self.traced.append(path)
+        if isinstance(value._data if isinstance(value, Tensor) else value, self._stray):
+            self.found.strays.append(path)
         elif isinstance(value, types.FunctionType):
             self._function(met)
         elif isinstance(value, types.MethodType):
@@ -123,14 +121,11 @@ class Reachable(Found):
         elif isinstance(value, types.ModuleType):
             self._objects.append(met)
         elif isinstance(value, ContextVar):
-            self._later(self.attribute(Current(value), "value", path), path)
+            self._later(self.found.attribute(Current(value), "value", path), path)
         elif isinstance(value, _RANDOM):
-            self.randoms.append((value, path))
+            self.found.randoms.append((value, path))
         elif isinstance(value, Iterator) and not is_inside and _advances_unseen(value):
-            raise CaptureError(
-                f"the function can reach {path}, an iterator ({type(value).__name__}), whose next value would be read "
-                "once and used for ever: call next() outside, and give the value as an argument."
-            )
+            self.found.iterators.append((value, path))
         else:
             self._entries(met)
             if type(value) not in _CONTAINERS:
@@ -142,15 +137,15 @@ class Reachable(Found):
         f = met.value
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
             if name != "__class__":  # `super` looks the class up; what it finds there is named.
-                self._later(self.attribute(cell, "cell_contents", name), name)
+                self._later(self.found.attribute(cell, "cell_contents", name), name)
         for name in ("__defaults__", "__kwdefaults__"):
             if getattr(f, name) is not None:
-                self._later(self.attribute(f, name, f"{f.__name__}.{name}"), f"{f.__name__}.{name}")
+                self._later(self.found.attribute(f, name, f"{f.__name__}.{name}"), f"{f.__name__}.{name}")
         self._later(f.__dict__.get("__wrapped__"), met.path)
         self._home = self._home or installed_package(f.__code__.co_filename)
         if is_users_file(f.__code__.co_filename, self._home):
-            self.attribute(f, "__code__", f.__name__)
-            self.codes.append(f.__code__)
+            self.found.attribute(f, "__code__", f.__name__)
+            self.found.codes.append(f.__code__)
             self._objects.append(met)
             self._read(f.__code__, f.__globals__)
 
@@ -162,9 +157,9 @@ class Reachable(Found):
         takes_all = not _ANY_GLOBAL.isdisjoint(names.globals)
         for name in [name for name in scope if name[:2] != "__"] if takes_all else names.globals:
             if name in scope:
-                self._later(self.item(scope, scope, name, name), name)
-            elif self.is_new(scope, name):
-                self.absent.append((scope, name))
+                self._later(self.found.item(scope, scope, name, name), name)
+            elif self.found.is_new(scope, name):
+                self.found.absent.append((scope, name))
         package = (scope.get("__package__") or "").split(".")
         for name in names.modules:
             for length in range(len(package) + 1):  # From no package at all, and from each that this one is in.
@@ -175,19 +170,19 @@ class Reachable(Found):
     def _entries(self, met: _Met) -> None:
         value, path, is_inside = met
         if isinstance(value, dict | types.MappingProxyType):
-            self.containers.append((value, path))
+            self.found.containers.append((value, path))
             for key, entry in list(value.items()):
                 if type(entry) not in _PLAIN or type(key) not in _PLAIN:
                     self._later(key, path, is_inside)
                     self._later(entry, _path_of_entry(path, key), is_inside)
         elif isinstance(value, list | tuple | deque | set | frozenset):
             if not isinstance(value, tuple | frozenset):
-                self.containers.append((value, path))
+                self.found.containers.append((value, path))
             for number, entry in enumerate(list(value)):
                 if type(entry) not in _PLAIN:
                     self._later(entry, _path_of_entry(path, number), is_inside)
         elif isinstance(value, np.ndarray | np.void | bytearray | memoryview | array.array):
-            self.arrays.append((value, path))
+            self.found.arrays.append((value, path))
             if isinstance(value, np.ndarray) and value.dtype.hasobject:
                 for entry in value.ravel().tolist():
                     self._later(entry, path, is_inside)
@@ -198,7 +193,7 @@ class Reachable(Found):
             self._later(part, path)
         self._names_any = self._names_any or isinstance(value, attrgetter | methodcaller)
         module = type(value).__module__
-        if self._is_users(module) or not (is_inside or is_ours(module)):
+        if self._is_users(module) or not (is_inside or is_our_module(module)):
             self._class(type(value), _ASIDE | _CONSTRUCTION)
             self._objects.append(met)
         elif isinstance(value, Tensor):
@@ -207,12 +202,12 @@ class Reachable(Found):
     def _class(self, kind: type, skipped: set[str]) -> None:
         """The methods of a class that Python's syntax calls; those that are called by name are found with the names."""
         for one in kind.__mro__[:-1]:
-            if is_ours(one.__module__):
+            if is_our_module(one.__module__):
                 continue
             members = list(vars(one).items())
             if one not in self._classes:
                 self._classes[one] = [name for name, value in members if isinstance(value, types.MemberDescriptorType)]
-                self.growing += [(one, one.__name__)] if self._is_users(one.__module__) else []
+                self.found.growing += [(one, one.__name__)] if self._is_users(one.__module__) else []
                 if self._is_users(type(one).__module__):
                     self._class(type(one), skipped)
             for name, value in members:
@@ -236,21 +231,21 @@ class Reachable(Found):
             self._find_names_in_module(value, path)
             return
         if isinstance(value, Tensor) and "name" in self._names:
-            self.attribute(value, "name", f"{path}.name")
+            self.found.attribute(value, "name", f"{path}.name")
         is_function = isinstance(value, types.FunctionType)
         is_users = is_function or self._is_users(type(value).__module__)
         is_open = is_users or type(value).__module__ == "collections"
         takes_all = is_users and (self._names_any or dataclasses.is_dataclass(value))
         if is_users and not is_function:
-            self.attribute(value, "__class__", path)
+            self.found.attribute(value, "__class__", path)
         namespace = getattr(value, "__dict__", None)
         slots = [name for kind in type(value).__mro__ for name in self._classes.get(kind, ())]
         for name in [*(namespace or ()), *slots]:
             if takes_all or name in self._names or name in self._names_in_libraries:
                 is_inside = not (is_open or name in self._names)
-                self._later(self.attribute(value, name, f"{path}.{name}"), f"{path}.{name}", is_inside)
-        if is_users and namespace is not None and self.is_new(value, "__dict__"):
-            self.growing.append((value, path))
+                self._later(self.found.attribute(value, name, f"{path}.{name}"), f"{path}.{name}", is_inside)
+        if is_users and namespace is not None and self.found.is_new(value, "__dict__"):
+            self.found.growing.append((value, path))
 
     def _find_names_in_class(self, kind: type) -> None:
         for name, value in list(vars(kind).items()):
@@ -262,22 +257,22 @@ class Reachable(Found):
             if not self._is_users(kind.__module__):
                 self._method(value, kind)
             elif isinstance(value, types.FunctionType | property) or not hasattr(type(value), "__get__"):
-                self._later(self.attribute(kind, name, path), path)
+                self._later(self.found.attribute(kind, name, path), path)
             else:
-                self._later(self.item(kind, vars(kind), name, path), path)
+                self._later(self.found.item(kind, vars(kind), name, path), path)
 
     def _find_names_in_module(self, module: types.ModuleType, path: str) -> None:
         """Of a library's module, what holds something that may change."""
-        if is_ours(module.__name__):
+        if is_our_module(module.__name__):
             return
         scope, is_users = vars(module), self._is_users(module.__name__)
         for name in [name for name in list(scope) if name in self._names]:
             if is_users:
-                self._later(self.item(scope, scope, name, f"{path}.{name}"), f"{path}.{name}")
+                self._later(self.found.item(scope, scope, name, f"{path}.{name}"), f"{path}.{name}")
             elif isinstance(scope[name], types.ModuleType | types.MethodType | types.BuiltinFunctionType):
                 self._later(scope[name], f"{path}.{name}")
             elif not callable(scope[name]) and module not in (np, sys.modules.get("math")):
-                self._later(self.item(scope, scope, name, f"{path}.{name}"), f"{path}.{name}")
+                self._later(self.found.item(scope, scope, name, f"{path}.{name}"), f"{path}.{name}")
 
 
 def _given_to(value: Any) -> tuple[Any, ...]:
@@ -290,7 +285,7 @@ def _given_to(value: Any) -> tuple[Any, ...]:
         return (value.__func__,)
     if isinstance(value, weakref.ref):
         return (value(),)
-    if isinstance(value, Primitive) and not is_ours(value.__module__):
+    if isinstance(value, Primitive) and not is_our_module(value.__module__):
         return (value.forward, value.rules, value.selections, value.rule_for_each)
     return (getattr(value, "__dict__", {}).get("__wrapped__"),)
 

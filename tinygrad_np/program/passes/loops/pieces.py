@@ -7,16 +7,16 @@ P[:, 0:1] + P[:, 1:2] + P[:, 2:3]                        =   sum(P, axis=1, keep
 from __future__ import annotations
 
 import dataclasses
+from operator import getitem
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ir import Equation, Program, Variable, joined_axis
+from ...ir import Equation, Program, Variable, joined_axis
 from ..rewrite import Edit, ancestors, in_order, rewrite
 
 FEWEST = 3
 """Pieces from which on it is worth to treat them as one array."""
-
 
 THIN = 8
 """Up to this many columns a product of matrices costs more to call than to compute."""
@@ -38,11 +38,8 @@ def piece_of(equation: Equation) -> Piece | None:
         return None
     base, index = equation.arguments
     parts = index if isinstance(index, tuple) else (index,)
-    if (
-        not isinstance(base, Variable)
-        or len(parts) > base.ndim
-        or not all(isinstance(part, int | slice) for part in parts)
-    ):
+    is_known = isinstance(base, Variable) and all(isinstance(part, int | slice) for part in parts)
+    if not is_known or len(parts) > base.ndim:
         return None
     cut = [axis for axis, part in enumerate(parts) if part != slice(None)]
     if len(cut) != 1:
@@ -76,13 +73,8 @@ def parts_of(program: Program) -> dict[Variable, Piece]:
     return found
 
 
-def getitem(x: Any, index: Any) -> Any:
-    """x[index], as programs call it."""
-    return x[index]
-
-
 def taken(piece: Piece, length: int, edit: Edit) -> Any:
-    """The array of which a piece and those behind it, `length` rows or columns in all, are taken."""
+    """The array of which a piece and those after it, `length` rows or columns in all, are taken."""
     base = edit.replaced.get(piece.base, piece.base)
     if piece.start == 0 and length == base.shape[piece.axis]:
         return base
@@ -121,13 +113,7 @@ def summed_pieces(program: Program) -> Program:
     known, parts = pieces_of(program), parts_of(program)
     pieces = {**parts, **known}
     uses, made_by = program.uses(), program.made_by()
-    inner = {
-        operand
-        for equation in program.equations
-        if equation.operation in ("add", "subtract")
-        for operand in equation.inputs
-        if uses[operand] == 1
-    }
+    inner = inner_sums(program, {"add", "subtract"})
 
     def rule(equation: Equation, edit: Edit) -> Any:
         if equation.operation not in ("add", "subtract") or equation.output in inner:
@@ -165,6 +151,13 @@ def summed_pieces(program: Program) -> Program:
     return dataclasses.replace(result, equations=tuple(in_order(list(enumerate(result.equations)))))
 
 
+def inner_sums(program: Program, operations: set[str]) -> set[Variable]:
+    """What is computed for one sum alone, and so looked at as a part of that."""
+    uses = program.uses()
+    sums = (equation for equation in program.equations if equation.operation in operations)
+    return {operand for equation in sums for operand in equation.inputs if uses[operand] == 1}
+
+
 def terms_of(equation: Equation, edit: Edit, uses: dict[Variable, int]) -> list[tuple[int, Any]]:
     """The terms of a sum with their signs, through the sums that are computed for it alone."""
     terms: list[tuple[int, Any]] = []
@@ -172,10 +165,8 @@ def terms_of(equation: Equation, edit: Edit, uses: dict[Variable, int]) -> list[
     while waiting:
         sign, term = waiting.pop()
         inside = equation if term is equation.output else edit.maker(term, "add") or edit.maker(term, "subtract")
-        is_same = isinstance(term, Variable) and (term.shape, term.dtype) == (
-            equation.output.shape,
-            equation.output.dtype,
-        )
+        wanted = equation.output
+        is_same = isinstance(term, Variable) and (term.shape, term.dtype) == (wanted.shape, wanted.dtype)
         if inside is not None and is_same and (inside is equation or uses.get(term, 0) == 1):
             second = sign if inside.operation == "add" else -sign
             waiting += [(second, inside.arguments[1]), (sign, inside.arguments[0])]

@@ -10,13 +10,14 @@ that are known before any of the products is needed: the columns are joined firs
 from __future__ import annotations
 
 import dataclasses
+from operator import getitem
 from typing import Any
 
 import numpy as np
 
-from ..ir import Equation, Program, Variable
-from ..rewrite import Edit, ancestors, in_order
-from .pieces import FEWEST, THIN, Piece, getitem, index_of, parts_of, pieces_of, taken
+from ...ir import Equation, Program, Variable
+from ..rewrite import Edit, ancestors, in_order, is_over_axes
+from .pieces import FEWEST, THIN, Piece, index_of, parts_of, pieces_of, taken
 
 
 def batched(program: Program) -> Program:
@@ -41,7 +42,7 @@ class _Steps:
         self.removed: set[Equation] = set()
 
     def joined(self) -> list[Equation] | None:
-        """The equations that take the place of `removed`, or None if nothing can be joined."""
+        """The equations that stand instead of `removed`, or None if nothing can be joined."""
         groups: dict[Any, list[tuple[int, Equation]]] = {}
         products: dict[Any, list[Equation]] = {}
         for equation in self.program.equations:
@@ -49,12 +50,12 @@ class _Steps:
             if key is not None:
                 groups.setdefault(key[1:], []).append((key[0], equation))
             elif equation.operation == "dot":
-                for place, other in enumerate(equation.arguments):
-                    thin = equation.arguments[1 - place]
+                for side, other in enumerate(equation.arguments):
+                    thin = equation.arguments[1 - side]
                     if all(isinstance(one, Variable) and one.ndim == 2 for one in (thin, other)) and thin.shape[
-                        1 - place
+                        1 - side
                     ] <= THIN < min(thin.size, other.size):
-                        products.setdefault((other, place, thin.shape, thin.dtype), []).append(equation)
+                        products.setdefault((other, side, thin.shape, thin.dtype), []).append(equation)
         equations: list[Equation] = []
         for members in groups.values():
             run = _longest_run(sorted(members, key=lambda member: member[0]), self._width(members[0][1]))
@@ -67,10 +68,10 @@ class _Steps:
                 break
         if equations:
             return equations
-        for (_, place, _, _), alike in products.items():
-            if len(alike) >= FEWEST and self._are_independent(alike, place):
+        for (_, side, _, _), alike in products.items():
+            if len(alike) >= FEWEST and self._are_independent(alike, side):
                 self.removed = set(alike)
-                return self._product(alike, place)
+                return self._product(alike, side)
         return None
 
     # Which equations are alike.
@@ -105,7 +106,7 @@ class _Steps:
                 return False
             return one.axis == (0 if pieces[0] is not None else 1)
         if equation.operation in ("sum", "max", "min"):
-            if len(equation.arguments) > 1 or equation.keywords.keys() - {"axis", "keepdims"} or one.dropped:
+            if not is_over_axes(equation) or one.dropped:
                 return False
             axis = equation.keywords.get("axis")
             if axis is None:
@@ -138,11 +139,11 @@ class _Steps:
         needed = ancestors(bases, self.made_by)
         return needed.isdisjoint(run)
 
-    def _are_independent(self, equations: list[Equation], place: int) -> bool:
-        needed = ancestors((equation.arguments[1 - place] for equation in equations), self.made_by)
+    def _are_independent(self, equations: list[Equation], side: int) -> bool:
+        needed = ancestors((equation.arguments[1 - side] for equation in equations), self.made_by)
         return needed.isdisjoint(equations)
 
-    # The one in the place of many.
+    # The one instead of many.
 
     def _as_one(self, run: list[Equation]) -> list[Equation]:
         edit = Edit(self.program)
@@ -157,7 +158,7 @@ class _Steps:
             arguments.append(taken(piece, piece.width * len(run), edit))
         keywords = dict(first.keywords)
         if first.operation == "assume":
-            edit.add(Equation("assume", first.function, tuple(arguments), {}, (), first.place, first.ignores))
+            edit.add(Equation("assume", first.function, tuple(arguments), {}, (), first.line, first.ignores))
             return edit.equations
         is_total = first.operation == "sum" and keywords.get("axis") is None
         if is_total:
@@ -168,20 +169,20 @@ class _Steps:
         for number, equation in enumerate(run):
             start = number * piece.width
             index: Any = number if is_total or piece.dropped else index_of(axis, start, start + piece.width)
-            edit.add(Equation("getitem", getitem, (whole, index), {}, equation.outputs, equation.place))
+            edit.add(Equation("getitem", getitem, (whole, index), {}, equation.outputs, equation.line))
         return edit.equations
 
-    def _product(self, equations: list[Equation], place: int) -> list[Equation]:
+    def _product(self, equations: list[Equation], side: int) -> list[Equation]:
         edit = Edit(self.program)
         edit.current = equations[0]
-        axis = 1 - place
-        columns = edit.apply(np.concatenate, [equation.arguments[1 - place] for equation in equations], axis=axis)
-        other = equations[0].arguments[place]
-        whole = edit.apply(np.dot, *((other, columns) if place == 0 else (columns, other)))
+        axis = 1 - side
+        columns = edit.apply(np.concatenate, [equation.arguments[1 - side] for equation in equations], axis=axis)
+        other = equations[0].arguments[side]
+        whole = edit.apply(np.dot, *((other, columns) if side == 0 else (columns, other)))
         width = columns.shape[axis] // len(equations)
         for number, equation in enumerate(equations):
             index = index_of(axis, number * width, (number + 1) * width)
-            edit.add(Equation("getitem", getitem, (whole, index), {}, equation.outputs, equation.place))
+            edit.add(Equation("getitem", getitem, (whole, index), {}, equation.outputs, equation.line))
         return edit.equations
 
 
@@ -207,7 +208,7 @@ def _longest_run(members: list[tuple[int, Equation]], width: int) -> list[Equati
 
 
 def _with(program: Program, equations: list[Equation], removed: set[Equation]) -> Program:
-    """The program with some equations in the place of others, each behind what it needs."""
+    """The program with some equations instead of others, each after what it needs."""
     first = min(number for number, equation in enumerate(program.equations) if equation in removed)
     everything = [(number, equation) for number, equation in enumerate(program.equations) if equation not in removed]
     everything += [(first, equation) for equation in equations]

@@ -9,17 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..formula import Symbol
-from .emit import General, expression, function_text, inlined_constants, signature, symbol_of
+from ...formula import Symbol
+from ..ir import Equation, Program, Variable, joined_axis, substituted
+from .buffers import Buffer, is_view, planned
+from .expression import NEVER_WARN, General, expression, function_text, inlined_constants, signature, symbol_of
 from .helpers import helper_sources
-from .ir import Equation, Program, Variable, joined_axis, mapped
-from .plan import Buffer, is_view, planned
-
-NEVER_WARN = {
-    "assume", "astype", "copy", "getitem", "greater", "isfinite", "isnan", "less", "logical_and", "logical_not",
-    "logical_or", "negative", "not_equal", "reshape", "transpose",
-}  # fmt: skip
-"""Operations that never give a floating-point warning, and so may stand where warnings are off."""
 
 REDUCTIONS = {"sum": "np.add.reduce", "max": "np.maximum.reduce", "min": "np.minimum.reduce"}
 
@@ -57,7 +51,7 @@ class _Function:
         made = [output for equation in program.equations for output in equation.outputs]
         self.taken = {str(variable) for variable in [*program.inputs, *program.constants, *made]}
         self.constants = inlined_constants(program)
-        self.places, self.buffers = planned(program)
+        self.buffer_of, self.buffers = planned(program)
         self.before: dict[str, str] = {}
         """What is made once, before the first call: functions, numbers, buffers and views of them."""
 
@@ -112,15 +106,15 @@ class _Function:
             if not condition.ndim:
                 return [f"if not {self._text(condition)}:", f"    return {self.instead}"]
             return [f"if not {self._short('np.logical_and.reduce')}({condition}, None):", f"    return {self.instead}"]
-        output = ", ".join(map(str, equation.outputs))
-        place = self.places.get(equation.output) if len(equation.outputs) == 1 else None
-        out = place.name if place is not None else self.targets.get(equation.outputs[0])
-        if place is not None and place.part:
-            self.before.setdefault(place.name, place.part)
+        output = equation.targets
+        buffer = self.buffer_of.get(equation.output) if len(equation.outputs) == 1 else None
+        out = buffer.name if buffer is not None else self.targets.get(equation.outputs[0])
+        if buffer is not None and buffer.part:
+            self.before.setdefault(buffer.name, buffer.part)
         if is_view(equation) and self._stays(equation):
             self.before[output] = str(expression(equation, self._in_buffer, self.names))
             return []
-        arguments = [str(symbol_of(mapped(value, self._text))) for value in equation.arguments]
+        arguments = [str(symbol_of(substituted(value, self._text))) for value in equation.arguments]
         if isinstance(equation.function, np.ufunc) and not equation.keywords:
             if equation.output.ndim or equation.ignores:
                 return [f"{output} = {self._ufunc(equation, arguments, out)}"]
@@ -128,33 +122,35 @@ class _Function:
             axis, keepdims = equation.keywords.get("axis"), bool(equation.keywords.get("keepdims", False))
             options = [str(axis), "None", str(out), *(["True"] if keepdims else [])]
             return [f"{output} = {self._short(REDUCTIONS[equation.operation])}({arguments[0]}, {', '.join(options)})"]
-        elif equation.operation == "dot" and place is not None and place.by_columns and equation.output.shape[1] > 1:
+        elif equation.operation == "dot" and buffer is not None and buffer.by_columns and equation.output.shape[1] > 1:
             a, b = (self._transposed(value) for value in equation.arguments)
-            return [f"{self._short('np.dot')}({b}, {a}, {self._flipped(place)})", f"{output} = {out}"]
+            return [f"{self._short('np.dot')}({b}, {a}, {self._flipped(buffer)})", f"{output} = {out}"]
         elif equation.operation == "dot":
             return [f"{output} = {self._short('np.dot')}({', '.join([*arguments, *([out] if out else [])])})"]
-        elif equation.operation == "concatenate" and place is not None:
-            return self._joined(equation, place)
+        elif equation.operation == "concatenate" and buffer is not None:
+            return self._joined(equation, buffer)
         elif equation.operation == "astype" and out:
             return [f"{self._short('np.copyto')}({out}, {arguments[0]}, 'unsafe')", f"{output} = {out}"]
         return [f"{output} = {expression(equation, self._text, self.names)}"]
 
-    def _joined(self, equation: Equation, place: Buffer) -> list[str]:
-        """Parts that are not yet in their places are copied there."""
+    def _joined(self, equation: Equation, buffer: Buffer) -> list[str]:
+        """Parts that are not computed where they are joined are copied there."""
         parts, axis = equation.arguments[0], joined_axis(equation) or 0
-        is_there = [part in self.places and self.places[part].part.startswith(f"{place.name}[") for part in parts]
+        is_there = [
+            part in self.buffer_of and self.buffer_of[part].part.startswith(f"{buffer.name}[") for part in parts
+        ]
         if not any(is_there):
             listed = ", ".join(str(self._text(part)) for part in parts)
-            return [f"{equation.output} = {self._short('np.concatenate')}([{listed}], {axis}, {place.name})"]
+            return [f"{equation.output} = {self._short('np.concatenate')}([{listed}], {axis}, {buffer.name})"]
         lines, start = [], 0
-        for part, known in zip(parts, is_there, strict=True):
-            if not known:
+        for part, is_known in zip(parts, is_there, strict=True):
+            if not is_known:
                 index = ", ".join([":"] * axis + [f"{start}:{start + part.shape[axis]}"])
-                name = f"{place.name}_{start}"
-                self.before.setdefault(name, f"{place.name}[{index}]")
+                name = f"{buffer.name}_{start}"
+                self.before.setdefault(name, f"{buffer.name}[{index}]")
                 lines.append(f"{self._short('np.copyto')}({name}, {self._text(part)})")
             start += part.shape[axis]
-        return [*lines, f"{equation.output} = {place.name}"]
+        return [*lines, f"{equation.output} = {buffer.name}"]
 
     def _ufunc(self, equation: Equation, arguments: list[str], out: str | None) -> str:
         arguments = [self._number(*both, equation) for both in zip(equation.arguments, arguments, strict=True)]
@@ -183,27 +179,27 @@ class _Function:
     # Views of buffers, which stay what they are and are made once.
 
     def _in_buffer(self, variable: Variable) -> Symbol:
-        place = self.places.get(variable)
-        return self._text(variable) if place is None else Symbol(place.name)
+        buffer = self.buffer_of.get(variable)
+        return self._text(variable) if buffer is None else Symbol(buffer.name)
 
     def _stays(self, equation: Equation) -> bool:
         """Whether a view is one of a buffer, or of a constant, and so the same in every call."""
         source = equation.inputs[0]
-        if source not in self.places:
+        if source not in self.buffer_of:
             return source in self.constants
-        return equation.operation != "reshape" or not self.places[source].by_columns
+        return equation.operation != "reshape" or not self.buffer_of[source].by_columns
 
-    def _flipped(self, place: Buffer) -> str:
-        self.before.setdefault(f"{place.name}_T", f"{place.name}.T")
-        return f"{place.name}_T"
+    def _flipped(self, buffer: Buffer) -> str:
+        self.before.setdefault(f"{buffer.name}_T", f"{buffer.name}.T")
+        return f"{buffer.name}_T"
 
     def _transposed(self, value: Variable) -> str:
         """The text of a matrix transposed."""
         maker = self.made_by.get(value)
         if maker is not None and maker.operation == "transpose":
             return str(self._text(maker.inputs[0]))
-        if value in self.places:
-            return self._flipped(self.places[value])
+        if value in self.buffer_of:
+            return self._flipped(self.buffer_of[value])
         return f"{self._text(value)}.T"
 
 

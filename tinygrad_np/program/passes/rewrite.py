@@ -1,6 +1,6 @@
-"""What every pass is written with: go through a program, put something simpler in the place of an equation.
+"""What every pass is written with: go through a program, put something simpler instead of an equation.
 
-A rule is a function of an equation and the `Edit`; it returns None (the equation stays), or the variable or the
+A rewriting is a function of an equation and the `Edit`; it returns None (the equation stays), or the variable or the
 number that stands for its output from now on. New equations are made with `edit.apply`, which asks NumPy for shape and
 dtype.
 """
@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from .ir import Equation, Program, Variable, mapped
+from ..ir import Equation, Program, Variable, substituted
 
-Rule = Callable[[Equation, "Edit"], Any]
+Rewriting = Callable[[Equation, "Edit"], Any]
 
 
 class Edit:
@@ -37,9 +37,8 @@ class Edit:
         output = self._like(function, arguments, keywords)
         output.name = name
         now = self.current
-        place, ignores = (now.place, now.ignores) if now else ("", False)
-        operation = {"_getitem": "getitem", "_astype": "astype"}.get(function.__name__, function.__name__)
-        self.add(Equation(operation, function, arguments, keywords, (output,), place, ignores))
+        line, ignores = (now.line, now.ignores) if now else ("", False)
+        self.add(Equation(function.__name__, function, arguments, keywords, (output,), line, ignores))
         return output
 
     def _like(self, function: Any, arguments: Any, keywords: Any) -> Variable:
@@ -50,7 +49,7 @@ class Edit:
                 dtype = np.asarray(function(*small)).dtype
             shape = np.broadcast_shapes(*(getattr(value, "shape", ()) for value in arguments))
             return Variable(shape, dtype, None, bool(shape))
-        model = mapped(arguments, lambda variable: np.ones(variable.shape, variable.dtype))
+        model = substituted(arguments, lambda variable: np.ones(variable.shape, variable.dtype))
         result = function(*model, **keywords)
         return Variable(result.shape, result.dtype, None, isinstance(result, np.ndarray))
 
@@ -71,7 +70,7 @@ class Edit:
         return equation if equation is not None and equation.operation == operation else None
 
     def is_used_once(self, value: Variable) -> bool:
-        """Whether the program reads a variable in one place only."""
+        """Whether the program reads a variable only once."""
         return self.uses.get(value, 0) <= 1
 
     def number(self, value: Any) -> Any:
@@ -86,27 +85,24 @@ class Edit:
 
     def result(self, equations: list[Equation] | None = None) -> Program:
         """The program that came out."""
-        outputs = []
-        for output in self.program.outputs:
-            value = self.replaced.get(output, output)
-            outputs.append(value)
+        outputs = tuple(self.replaced.get(output, output) for output in self.program.outputs)
         return dataclasses.replace(
             self.program,
             constants=self.constants,
             equations=tuple(self.equations if equations is None else equations),
-            outputs=tuple(outputs),
+            outputs=outputs,
         )
 
 
-def rewrite(program: Program, rule: Rule) -> Program:
-    """The program with a rule applied to each of its equations, in order."""
+def rewrite(program: Program, rule: Rewriting) -> Program:
+    """The program with a rewriting applied to each of its equations, in order."""
     edit = Edit(program)
     results = set(program.outputs)
     for before in program.equations:
         equation = before.with_inputs(edit.replaced)
         edit.current = equation
-        new = rule(equation, edit) if len(equation.outputs) == 1 else None
-        if not _can_stand_for(new, equation, results):
+        new = rule(equation, edit) if len(equation.outputs) == 1 and not equation.unpacks else None
+        if not can_stand_for(new, equation) or (equation.output in results and not isinstance(new, Variable)):
             edit.add(equation)
             continue
         edit.replaced[equation.output] = new
@@ -116,11 +112,17 @@ def rewrite(program: Program, rule: Rule) -> Program:
     return edit.result()
 
 
-def _can_stand_for(new: Any, equation: Equation, results: set[Variable]) -> bool:
+def is_over_axes(equation: Equation) -> bool:
+    """Whether a reduction takes one array and no more than axis and keepdims; other options may be None."""
+    options = {name for name, value in equation.keywords.items() if value is not None}
+    return len(equation.arguments) == 1 and options <= {"axis", "keepdims"}
+
+
+def can_stand_for(new: Any, equation: Equation) -> bool:
     """Whether what a rule made is of the output's kind: numbers of another dtype, say, may have made it of another."""
     if isinstance(new, Variable):
         return (new.shape, new.dtype) == (equation.output.shape, equation.output.dtype)
-    return new is not None and equation.output not in results
+    return new is not None
 
 
 def ancestors(variables: Iterable[Variable], made_by: Mapping[Variable, Equation]) -> set[Equation]:
@@ -136,21 +138,21 @@ def ancestors(variables: Iterable[Variable], made_by: Mapping[Variable, Equation
 
 
 def in_order(equations: Sequence[tuple[float, Equation]]) -> list[Equation]:
-    """Each equation behind what it needs, else by its number."""
-    makers = {output: place for place, (_, equation) in enumerate(equations) for output in equation.outputs}
+    """Each equation after what it needs, else by its number."""
+    makers = {output: index for index, (_, equation) in enumerate(equations) for output in equation.outputs}
     waits = [{makers[variable] for variable in equation.inputs if variable in makers} for _, equation in equations]
     readers: dict[int, list[int]] = {}
-    for place, needed in enumerate(waits):
+    for index, needed in enumerate(waits):
         for maker in needed:
-            readers.setdefault(maker, []).append(place)
-    ready = [(number, place) for place, (number, _) in enumerate(equations) if not waits[place]]
+            readers.setdefault(maker, []).append(index)
+    ready = [(number, index) for index, (number, _) in enumerate(equations) if not waits[index]]
     heapq.heapify(ready)
     result = []
     while ready:
-        _, place = heapq.heappop(ready)
-        result.append(equations[place][1])
-        for reader in readers.get(place, ()):
-            waits[reader].discard(place)
+        _, index = heapq.heappop(ready)
+        result.append(equations[index][1])
+        for reader in readers.get(index, ()):
+            waits[reader].discard(index)
             if not waits[reader]:
                 heapq.heappush(ready, (equations[reader][0], reader))
     assert len(result) == len(equations), "equations that wait for each other"

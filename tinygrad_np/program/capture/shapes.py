@@ -1,8 +1,7 @@
-"""What no program can hold, and how it is said: results whose shape depends on values, indices into NumPy's arrays."""
+"""Which results have a shape that depends on values, and which arguments say so: a program has one shape for all."""
 
 from __future__ import annotations
 
-import dis
 import functools
 import inspect
 from collections.abc import Iterator
@@ -10,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..frames import user_frame
-from ..tree import flatten
+from ...tree import flatten
 
 _SHAPED_BY_ALL = {
     np.argwhere, np.flatnonzero, np.nonzero, np.unique, np.unique_all, np.unique_counts, np.unique_inverse,
@@ -36,38 +34,6 @@ _UNTOLD: dict[Any, tuple[str, ...]] = {
 }  # fmt: skip
 """Arguments of functions in C, which NumPy before 2.4 does not tell."""
 
-LENGTH = (
-    "was given to {}, the shape of whose result depends on values",
-    "Choose with np.where, which keeps the shape, or call it outside, and give what it returns as an argument.",
-)
-MASK = (
-    "was a mask that picks elements, as many as are true",
-    "Write np.where(mask, x, 0), which keeps the shape, in the place of x[mask], and divide sums by np.sum(mask).",
-)
-BOUND = (
-    "was the bound of a slice, whose length would depend on it",
-    "Pick as many elements in every call: x[start + np.arange(10)] in the place of x[start:start + 10].",
-)
-_STORED = (
-    "was written into an array or list, or says where",
-    "Write tg.index_update(array, index, value) in the place of array[index] = value, tg.one_hot(labels, n) for ones "
-    "in rows of zeros.",
-)
-_PICKED = (
-    "was the index into an array or list that is no part of the program",
-    "Make the array a Tensor or an argument: Tensor(array)[index] in the place of array[index], tg.one_hot(labels, n) "
-    "in the place of np.eye(n)[labels].",
-)
-TRUTH = (
-    "was asked whether it is true (by an if, a while, an assert, a comparison)",
-    "Choose with np.where, np.maximum or np.logical_and, which give arrays, or return the value and branch outside.",
-)
-ARRAY = (
-    "was printed, or given to what needs its numbers",
-    "Return the value and look at it outside; join values with np.stack or np.concatenate, not np.array.",
-)
-GENERAL = "Return the value and look at it outside; compute with NumPy's functions, which give new arrays."
-
 
 def is_shaped_by_values(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
     """Whether the shape of the result depends on values that a program does not know."""
@@ -78,7 +44,7 @@ def is_shaped_by_values(function: Any, arguments: tuple[Any, ...], keywords: dic
         bins: Any = named.get("bins")
         return isinstance(bins, str) or (is_traced(bins) and not bins.ndim)
     if function is np.delete and is_traced(named["obj"]) and named["obj"].ndim:
-        return True  # But one place is left out whichever it is.
+        return True  # But a single index leaves one out, whichever it is.
     return is_shaped_by(named, _SHAPING_OF.get(function))
 
 
@@ -95,8 +61,8 @@ def parameters_of(function: Any) -> tuple[str, ...]:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:
         return _UNTOLD.get(function, ())
-    any_number = next((one.name for one in parameters if one.kind is one.VAR_POSITIONAL), None)
-    names = [one.name for one in parameters]
+    any_number = next((parameter.name for parameter in parameters if parameter.kind is parameter.VAR_POSITIONAL), None)
+    names = [parameter.name for parameter in parameters]
     return tuple(names[: names.index(any_number)] if any_number else names)
 
 
@@ -114,15 +80,3 @@ def parts_of(index: Any) -> Iterator[tuple[Any, bool]]:
         yield from ((bound, True) for bound in (index.start, index.stop, index.step) if is_traced(bound))
     elif is_traced(index):
         yield index, False
-
-
-def of_the_running_line(otherwise: str, advice: str = GENERAL) -> tuple[str, str]:
-    """What was done with a value that had to tell its numbers, and what to do: seen in the user's line that runs."""
-    frame = user_frame()
-    code, place = frame.f_code, frame.f_lasti
-    running = next((one for one in dis.get_instructions(code) if one.offset == place), None)
-    if running is not None and running.opname == "STORE_SUBSCR":
-        return _STORED
-    if running is not None and (running.opname == "BINARY_SUBSCR" or running.argrepr == "[]"):
-        return _PICKED
-    return otherwise, advice

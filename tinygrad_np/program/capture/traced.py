@@ -10,48 +10,62 @@ from __future__ import annotations
 
 import sys
 import types
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ..errors import CaptureError, ShapeError, describe
-from ..frames import user_place
-from ..primitive import NUMPY, Primitive
-from ..tensor import Tensor
-from .ir import Variable
-from .refusals import ARRAY, GENERAL, LENGTH, TRUTH, is_shaped_by_values, of_the_running_line, parameters_of
-
-if TYPE_CHECKING:
-    from .capture import Tracer
-
-
-_NOT_THE_USERS = (str(Path(__file__).parents[1]), str(Path(np.__file__).parent))
+from ...advice import SAVING, WRITING
+from ...errors import CaptureError, ShapeError, describe
+from ...frames import is_others, user_place
+from ...ops.elementwise.selection import where
+from ...primitive import NUMPY, Primitive, handed_over
+from ...tensor import Tensor
+from ..ir import Variable, astype
+from .refusals import (
+    ARRAY,
+    COPIED,
+    GENERAL,
+    INTO_ARRAY,
+    INTO_FILE,
+    LENGTH,
+    LOOKED_UP,
+    NUMBER,
+    OLD_NAME,
+    REFUSED,
+    ROUNDED,
+    SHOWN,
+    TRUTH,
+    of_the_running_line,
+    refusal,
+)  # fmt: skip
+from .shapes import is_shaped_by_values, parameters_of
 
 
 class Memory:
-    """What an array and its views share: how often it was changed in place, `place` says where last.
+    """What an array and its views share: how often it was changed in place, `line` says where last.
 
     `settled` is the count at which the Tensor whose array this is was told so.
     """
 
-    __slots__ = ("changes", "place", "settled")
+    __slots__ = ("changes", "line", "settled")
 
     def __init__(self) -> None:
         self.changes = self.settled = 0
-        self.place = ""
+        self.line = ""
 
 
-class Traced:
+class Traced(NDArrayOperatorsMixin):
     """A value of the captured program.
 
-    `memory` is shared with its views, `changes` the count at which this value stood there; `handed_out` is the memory
-    of the Tensor that it was read from, which is the user's as soon as t.data gives it away.
+    `tracer` writes down what is done with it; `memory` is shared with its views, `changes` the count at which this
+    value stood there; `handed_out` is the memory of the Tensor that it was read from, which is the user's as soon as
+    t.data gives it away.
     """
 
     __slots__ = ("_variable", "changes", "handed_out", "memory", "tracer", "value")
 
-    def __init__(self, tracer: Tracer, variable: Variable, value: Any, memory: Memory | None = None) -> None:
+    def __init__(self, tracer: Any, variable: Variable, value: Any, memory: Memory | None = None) -> None:
         self.tracer = tracer
         self._variable = variable
         self.value = value
@@ -63,11 +77,7 @@ class Traced:
     def variable(self) -> Variable:
         """The program's variable; an array that was changed in place since can't be read."""
         if self.changes != self.memory.changes:
-            raise CaptureError(
-                f"an array that was changed in place, {self.memory.place}, is used by an old name, {user_place()}: the "
-                "array itself, or another that was a view of it. A compiled function takes `a = a + b`, and "
-                "`t.data -= a` of a Tensor's values."
-            )
+            raise refusal(OLD_NAME, changed=self.memory.line, line=user_place())
         return self._variable
 
     shape = property(lambda self: self.value.shape)
@@ -80,14 +90,14 @@ class Traced:
     @property
     def base(self) -> Any:
         """Whose memory this is: not its own, for all that others know."""
-        if _is_asked_by_others(sys._getframe(1)):
+        if _is_asked_by_others(sys._getframe(1).f_code):
             self._refuse("was asked for its base")
         return self
 
     @property
     def __class__(self) -> Any:
         """What isinstance() goes by besides the type: to the user this is what it stands for."""
-        return type(self.value) if _is_asked_by_others(sys._getframe(1)) else Traced
+        return type(self.value) if _is_asked_by_others(sys._getframe(1).f_code) else Traced
 
     @__class__.setter
     def __class__(self, kind: Any) -> NoReturn:
@@ -100,7 +110,7 @@ class Traced:
             return NotImplemented  # The Tensor records, and comes back here with arrays.
         out, *more = keywords.pop("out", (None,))
         if more or (out is not None and not isinstance(out, Traced)):
-            self._refuse("was to be written into an array")
+            self._refuse(*INTO_ARRAY)
         called: str = ufunc.__name__
         if getattr(np, called, None) is not ufunc or method == "at":
             self._refuse(f"was given to {called}, which is not NumPy's or writes into an array")
@@ -126,18 +136,18 @@ class Traced:
         if not self.ndim:
             result = self.tracer.apply("copy", np.copy, (result,), {})
         self.memory.changes += 1
-        self.memory.place = user_place()
+        self.memory.line = user_place()
         return Traced(self.tracer, result._variable, result.value, self.memory)
 
     def __array_function__(self, function: Any, kinds: Any, arguments: Any, keywords: Any) -> Any:
         if Tensor in kinds:
             return NotImplemented
         if {**dict(zip(parameters_of(function), arguments, strict=False)), **keywords}.get("out") is not None:
-            self._refuse("was to be written into an array")
-        if function in _WRITING:
-            self._refuse("was to be written into an array")
-        if function in _SAVING:
-            self._refuse("was to be written into a file")
+            self._refuse(*INTO_ARRAY)
+        if function in WRITING:
+            self._refuse(*INTO_ARRAY)
+        if function in SAVING:
+            self._refuse(*INTO_FILE)
         if function in _JOINING and isinstance(arguments[0], Traced):
             arguments = [*arguments[0]], *arguments[1:]
         if function in _OF_FUNCTIONS:
@@ -148,7 +158,9 @@ class Traced:
             self._refuse(LENGTH[0].format(f"np.{name}"), LENGTH[1])
         if function in (np.shape, np.ndim, np.size):
             return function(self.value, *arguments[1:], **keywords)
-        if function is np.where and len(arguments) == 3 and isinstance(arguments[0], Traced):
+        # A user's np.where is the primitive of that name; what other rules choose with it may be left out.
+        is_rules = function is np.where and sys._getframe(1).f_code is not where.forward.__code__
+        if is_rules and len(arguments) == 3 and isinstance(arguments[0], Traced):
             shortcut = self.tracer.choose(*arguments)
             if shortcut is not None:
                 return shortcut
@@ -165,7 +177,7 @@ class Traced:
         try:
             return primitive.forward(*arguments, **parameters)
         except (CaptureError, ValueError, TypeError) as error:
-            return primitive.as_a_whole(error, arguments, parameters)
+            return handed_over(error, primitive.forward, arguments, parameters)
 
     # What NumPy's arrays have as methods.
 
@@ -197,11 +209,11 @@ class Traced:
 
     def astype(self, dtype: Any, *, copy: bool = True) -> Any:
         """In another dtype."""
-        return self.tracer.apply("astype", _astype, (self, np.dtype(dtype)), {})
+        return self.tracer.apply("astype", astype, (self, np.dtype(dtype)), {})
 
     def copy(self, order: str = "C") -> Any:
         """The same values; an array, even of a single number, but for the user of one that is no array."""
-        if not isinstance(self.value, np.ndarray) and _is_asked_by_others(sys._getframe(1)):
+        if not isinstance(self.value, np.ndarray) and _is_asked_by_others(sys._getframe(1).f_code):
             return self
         return self.tracer.apply("copy", np.copy, (self,), {})
 
@@ -219,7 +231,7 @@ class Traced:
         return self.tracer.pick(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        self._refuse(*of_the_running_line("was assigned to at an index"))
+        self._refuse(*of_the_running_line(INTO_ARRAY))
 
     def __len__(self) -> int:
         return len(self.value)
@@ -244,14 +256,11 @@ class Traced:
         """The values, which only the program will know: what asks a Tensor for its values goes on with them."""
         return self
 
-    def _refuse(self, what: str, advice: str = GENERAL) -> NoReturn:
-        self.tracer.name_locals()
+    def _refuse(self, done: str, advice: str = GENERAL) -> NoReturn:
+        self.tracer.running_line()
         name = self._variable.name
-        called = describe(self.shape, self.dtype, name) if name else f"a value {self.shape} {self.dtype}"
-        error = CaptureError(
-            f"{called} of a compiled function {what}, {user_place()}: the program that is being captured has to hold "
-            f"for other values too. {advice}"
-        )
+        what = describe(self.shape, self.dtype, name) if name else f"a value {self.shape} {self.dtype}"
+        error = refusal(REFUSED, what=what, done=done, line=user_place(), advice=advice)
         error.whole = self.tracer.apply_whole
         raise error
 
@@ -259,34 +268,33 @@ class Traced:
         self._refuse(*TRUTH)
 
     def __float__(self) -> float:
-        self._refuse(*of_the_running_line("was read as a number"))
+        self._refuse(*of_the_running_line(NUMBER))
 
     def __round__(self, digits: int | None = None) -> Any:
-        self._refuse("was rounded to a Python number", "Round with np.round, or return the value and round it outside.")
+        self._refuse(*ROUNDED)
 
     __int__ = __index__ = __complex__ = item = tolist = __float__
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        self._refuse(*of_the_running_line(*ARRAY))
+        self._refuse(*of_the_running_line(ARRAY))
 
     def __repr__(self) -> str:
-        self._refuse("was printed", "Return the value and print it outside.")
+        self._refuse(*SHOWN)
 
     __str__ = __repr__
 
     def __format__(self, spec: str) -> str:
-        self._refuse("was printed", "Return the value and print it outside.")
+        self._refuse(*SHOWN)
 
     def __reduce__(self) -> Any:
-        self._refuse("was to be copied or pickled")
+        self._refuse(*COPIED)
 
     def __hash__(self) -> int:
-        self._refuse("was looked up in a dict or a set")
+        self._refuse(*LOOKED_UP)
 
 
-def _is_asked_by_others(frame: types.FrameType) -> bool:
-    file = frame.f_code.co_filename
-    return frame.f_code is np.isscalar.__code__ or not file.startswith(_NOT_THE_USERS)
+def _is_asked_by_others(code: types.CodeType) -> bool:
+    return code is np.isscalar.__code__ or is_others(code)
 
 
 def memory_of(result: Any, boxes: list[Traced]) -> Memory | None:
@@ -297,79 +305,15 @@ def memory_of(result: Any, boxes: list[Traced]) -> Memory | None:
     return next((box.memory for box in viewed), None)
 
 
-def _astype(x: Any, dtype: Any) -> Any:
-    return x.astype(dtype)
-
-
-def _binary(ufunc: Any, is_reflected: bool) -> Any:
-    if is_reflected:
-        return lambda self, other: ufunc(other, self)
-    return lambda self, other: ufunc(self, other)
-
-
-def _in_place(ufunc: Any) -> Any:
-    return lambda self, other: ufunc(self, other, out=(self,))
-
-
-for _sign, _ufunc in {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide, "floordiv": np.floor_divide,
-    "mod": np.remainder, "pow": np.power, "matmul": np.matmul, "and": np.bitwise_and, "or": np.bitwise_or,
-    "xor": np.bitwise_xor, "divmod": np.divmod,
-}.items():  # fmt: skip
-    setattr(Traced, f"__{_sign}__", _binary(_ufunc, False))
-    setattr(Traced, f"__r{_sign}__", _binary(_ufunc, True))
-    setattr(Traced, f"__i{_sign}__", _in_place(_ufunc))
-for _sign, _ufunc in {
-    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
-}.items():  # fmt: skip
-    setattr(Traced, f"__{_sign}__", _binary(_ufunc, False))
-for _sign, _ufunc in {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}.items():
-    setattr(Traced, f"__{_sign}__", lambda self, _ufunc=_ufunc: _ufunc(self))
-
-
-_SAME_AS_FUNCTIONS = frozenset(
-    [
-        "all",
-        "any",
-        "argmax",
-        "argmin",
-        "argpartition",
-        "argsort",
-        "choose",
-        "clip",
-        "compress",
-        "conj",
-        "conjugate",
-        "cumprod",
-        "cumsum",
-        "diagonal",
-        "dot",
-        "max",
-        "mean",
-        "min",
-        "nonzero",
-        "prod",
-        "repeat",
-        "round",
-        "searchsorted",
-        "squeeze",
-        "std",
-        "sum",
-        "take",
-        "trace",
-        "var",
-    ]
-)
+_SAME_AS_FUNCTIONS = {
+    "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "clip", "compress", "conj", "conjugate",
+    "cumprod", "cumsum", "diagonal", "dot", "max", "mean", "min", "nonzero", "prod", "repeat", "round", "searchsorted",
+    "squeeze", "std", "sum", "take", "trace", "var",
+}  # fmt: skip
 """Methods of arrays that do what the function of NumPy of the same name does."""
 
 _REDUCTIONS = {np.sum, np.mean, np.max, np.min, np.prod}
 """Functions whose second argument is written by its name."""
-
-_WRITING = {np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis}
-"""Functions that change what they are given."""
-
-_SAVING = {np.save, np.savetxt, np.savez, np.savez_compressed}
-"""Functions that write a file."""
 
 _JOINING = {np.column_stack, np.concatenate, np.dstack, np.hstack, np.stack, np.vstack}
 """Functions that take an array for the list of its rows."""

@@ -8,11 +8,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..formula import _OPERATORS, AND, ATOM, COMPARISON, OR, POWER, PRODUCT, SIGN, Symbol, binary, held
-from ..formula import text as formula_text
-from .ir import Equation, Program, Variable, mapped, written
+from ...formula import (
+    AND,
+    ATOM,
+    COMPARISON,
+    OPERATORS,
+    OR,
+    POWER,
+    PRODUCT,
+    SIGN,
+    Symbol,
+    binary,
+    enclosed,
+    index_text,
+    text,
+)  # fmt: skip
+from ..ir import Equation, Program, Variable, substituted
 
 Texts = Callable[[Variable], Symbol]
+
+NEVER_WARN = {
+    "assume", "astype", "copy", "getitem", "greater", "isfinite", "isnan", "less", "logical_and", "logical_not",
+    "logical_or", "negative", "not_equal", "reshape", "transpose",
+}  # fmt: skip
+"""Operations that never give a floating-point warning, and so may stand where warnings are off."""
 
 
 class Scaled(Symbol):
@@ -24,12 +43,12 @@ _OF_TRUTHS = {np.logical_and: ("&", AND), np.logical_or: ("|", OR)}
 
 def expression(equation: Equation, texts: Texts, helpers: dict[Any, str]) -> Symbol:
     """The expression of an equation, given those of its variables; `helpers` names functions that are not NumPy's."""
-    arguments = [symbol_of(mapped(value, texts)) for value in equation.arguments]
-    operator = _OPERATORS.get(equation.function)
+    arguments = [symbol_of(substituted(value, texts)) for value in equation.arguments]
+    operator = OPERATORS.get(equation.function)
     if operator is not None and len(arguments) == 2 and not equation.keywords:
         if operator[1] == COMPARISON:
             # Python takes a < b == c for two comparisons at once.
-            arguments = [Symbol(held(argument, COMPARISON + 1)) for argument in arguments]
+            arguments = [Symbol(enclosed(argument, COMPARISON + 1)) for argument in arguments]
         result = binary(*operator, *arguments)
         return Scaled(str(result), PRODUCT) if _may_be_signed(equation, arguments[0]) else result
     if equation.function in _OF_TRUTHS and all(_is_truth(one) for one in equation.arguments):
@@ -38,16 +57,16 @@ def expression(equation: Equation, texts: Texts, helpers: dict[Any, str]) -> Sym
         inner = arguments[0]
         if isinstance(inner, Scaled) and not str(inner).startswith("-"):
             return Scaled(f"-{inner}", PRODUCT)
-        return Symbol(f"-{held(inner, SIGN)}", SIGN)
+        return Symbol(f"-{enclosed(inner, SIGN)}", SIGN)
     if equation.operation == "square":
-        return Symbol(f"{held(arguments[0], ATOM)}**2", POWER)
+        return Symbol(f"{enclosed(arguments[0], ATOM)}**2", POWER)
     if equation.operation == "transpose" and len(arguments) == 1:
-        return Symbol(f"{held(arguments[0], ATOM)}.T")
+        return Symbol(f"{enclosed(arguments[0], ATOM)}.T")
     if equation.operation in ("reshape", "astype"):
-        return Symbol(f"{held(arguments[0], ATOM)}.{equation.operation}({', '.join(map(str, arguments[1:]))})")
+        return Symbol(f"{enclosed(arguments[0], ATOM)}.{equation.operation}({', '.join(map(str, arguments[1:]))})")
     if equation.operation == "getitem":
-        return Symbol(f"{held(arguments[0], ATOM)}[{indices(equation.arguments[1], texts)}]")
-    keywords = [f"{name}={symbol_of(mapped(value, texts))}" for name, value in equation.keywords.items()]
+        return Symbol(f"{enclosed(arguments[0], ATOM)}[{index_text(substituted(equation.arguments[1], texts))}]")
+    keywords = [f"{name}={symbol_of(substituted(value, texts))}" for name, value in equation.keywords.items()]
     return Symbol(f"{function_text(equation, helpers)}({', '.join([*map(str, arguments), *keywords])})")
 
 
@@ -79,20 +98,11 @@ def symbol_of(value: Any) -> Symbol:
         return value
     if type(value) is float and np.isfinite(value):
         ratio = Fraction(value).limit_denominator(100_000)
-        text = f"{ratio.numerator} / {ratio.denominator}"
-        if ratio.numerator / ratio.denominator == value and len(text) + 2 < len(repr(value)):
-            return Scaled(text, PRODUCT)
+        quotient = f"{ratio.numerator} / {ratio.denominator}"
+        if ratio.numerator / ratio.denominator == value and len(quotient) + 2 < len(repr(value)):
+            return Scaled(quotient, PRODUCT)
     tightness = SIGN if isinstance(value, int | float) and value < 0 else ATOM
-    return Symbol(written(value), tightness)
-
-
-def indices(index: Any, texts: Texts) -> str:
-    """What stands between the brackets."""
-    parts = index if isinstance(index, tuple) else (index,)
-    text = ", ".join(
-        formula_text(part) if isinstance(part, slice) else str(symbol_of(mapped(part, texts))) for part in parts
-    )
-    return text + ("," if isinstance(index, tuple) and len(index) == 1 else "") if parts else "()"
+    return Symbol(text(value), tightness)
 
 
 LONGEST = 20
@@ -131,19 +141,19 @@ def _constant(value: Any) -> str:
     if _counts(value):
         return f"np.arange({len(value)})"
     if np.size(value) <= LONGEST and np.ndim(value) <= 2:
-        return written(value)
+        return text(value)
     array = np.asarray(value)
-    dtype = "" if array.dtype == np.float64 else f", {written(array.dtype)}"
+    dtype = "" if array.dtype == np.float64 else f", {text(array.dtype)}"
     if not array.size:
         return f"np.empty({array.shape}{dtype})"
     number = array.flat[0]
     if number == 1:
         return f"np.ones({array.shape}{dtype})"
-    return f"np.full({array.shape}, {written(number.item())}{dtype})" if number else f"np.zeros({array.shape}{dtype})"
+    return f"np.full({array.shape}, {text(number.item())}{dtype})" if number else f"np.zeros({array.shape}{dtype})"
 
 
 def long_constants(program: Program) -> list[Variable]:
-    """The constants that are too long to be written out, which the emitted function is given behind the inputs."""
+    """The constants that are too long to be written out, which the emitted function is given after the inputs."""
     return [variable for variable, value in program.constants.items() if not is_written_out(value)]
 
 

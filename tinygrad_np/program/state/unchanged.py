@@ -1,11 +1,11 @@
-"""Whether places, containers and arrays are as they were when they were given here, and putting them back.
+"""Whether slots, containers and arrays are as they were when they were given here, and putting them back.
 
-    places = Places([Place(config, "rate", 0.1, "config.rate")], getattr)
-    places.holds()           whether all is as it was, quickly
-    places.changed()         the paths of what is not
-    places.restore()
+    slots = Slots([Slot(config, "rate", 0.1, "config.rate")], getattr)
+    slots.holds()            whether all is as it was, quickly
+    slots.changed()          the paths of what is not
+    slots.restore()
 
-Each class has these three methods, for one kind of state. The same means: the same object in the same place (or an
+Each class has these three methods, for one kind of state. The same means: the same object in the same slot (or an
 equal number or string of the same type, which `changed` then takes for it), the same bytes in an array.
 """
 
@@ -20,19 +20,19 @@ from typing import Any
 
 import numpy as np
 
-from .places import ABSENT, Place
+from .slots import ABSENT, Slot
 
 _EXACT = frozenset({int, str, bytes, bool, range})
 _GONE = object()
 
 
-class Places:
+class Slots:
     """Which object stands in an attribute or item; `read` is getattr or getitem."""
 
-    def __init__(self, places: list[Place], read: Callable[[Any, Any], Any]) -> None:
-        self.places = places
+    def __init__(self, slots: list[Slot], read: Callable[[Any, Any], Any]) -> None:
+        self.slots = slots
         self.read = read
-        self.values = [tuple(place[:3]) for place in places]
+        self.values = [tuple(slot[:3]) for slot in slots]
 
     def holds(self) -> bool:
         """Whether all is as it was, quickly."""
@@ -44,24 +44,24 @@ class Places:
 
     def changed(self) -> Iterable[str]:
         """The paths of what is not as it was."""
-        for number, place in enumerate(self.places):
-            now = self._now(place)
-            if _same(now, place.value):
-                self.places[number] = place._replace(value=now)
-                self.values[number] = (place.holder, place.name, now)
+        for number, slot in enumerate(self.slots):
+            now = self._now(slot)
+            if _same(now, slot.value):
+                self.slots[number] = slot._replace(value=now)
+                self.values[number] = (slot.holder, slot.name, now)
             else:
-                yield place.path
+                yield slot.path
 
     def restore(self) -> None:
         """Put back what is not as it was."""
-        for place in self.places:
-            if not _same(self._now(place), place.value):
+        for slot in self.slots:
+            if not _same(self._now(slot), slot.value):
                 with suppress(AttributeError, KeyError, TypeError, ValueError):
-                    self._put(*place[:3])
+                    self._put(*slot[:3])
 
-    def _now(self, place: Place) -> Any:
+    def _now(self, slot: Slot) -> Any:
         try:
-            return self.read(place.holder, place.name)
+            return self.read(slot.holder, slot.name)
         except Exception:
             return _GONE
 

@@ -1,6 +1,6 @@
 """What a function is given and hands back: trees that its program takes apart, and puts together anew.
 
-before = Containers(arguments)
+before = GivenContainers(arguments)
 before.changed()             the dict, list or dataclass among them that is not as it was
 is_plain(result, again)      whether a leaf of a result is a value that each call may return
 """
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 
-class Containers:
+class GivenContainers:
     """All containers of a tree, and what is in them at one time."""
 
     def __init__(self, tree: Any) -> None:

@@ -9,20 +9,21 @@ So is what prints: a program prints nothing.
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from ..errors import CaptureError
-from ..frames import user_place
-from ..graph import Node
-from ..record import Recorded
+from ...frames import user_place
+from ...graph import Node
+from ...record import Recorded
+from .refusals import PRINTED, refusal
 
 
 class Watcher(Protocol):
-    """Who is asked, in its thread, in the place of a slot."""
+    """Who is asked, in its thread, instead of a slot."""
 
     def read(self, slot: str, owner: Any, value: Any) -> Any:
         """What a slot that holds this value reads as."""
@@ -75,10 +76,7 @@ class _WatchedOutput:
     def write(self, text: str) -> Any:
         """Write what another thread prints."""
         if _thread.watcher is not None:
-            raise CaptureError(
-                f"a compiled function printed {text[:40]!r}, {user_place()}, which its program would not do in every "
-                "call: print outside, what it returns too."
-            )
+            raise refusal(PRINTED, text=text[:40], line=user_place())
         return self.output.write(text)
 
 
@@ -101,6 +99,12 @@ def watched(watcher: Watcher) -> Iterator[None]:
     finally:
         _thread.watcher = None
         _count(-1)
+
+
+def unwatched(owner: Any, name: str) -> Any:
+    """What a slot really holds, watched or not."""
+    descriptor = inspect.getattr_static(type(owner), name)
+    return getattr(descriptor, "slot", descriptor).__get__(owner)
 
 
 def is_capturing() -> bool:

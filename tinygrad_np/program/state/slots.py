@@ -1,6 +1,6 @@
-"""The places where state stands: attributes, items of dicts, and the lists of what a walk has found.
+"""The slots in which state stands: attributes, items of dicts, and the lists of what a walk has found.
 
-place = Place(config, "rate", 0.1, "config.rate")        config.rate was 0.1
+slot = Slot(config, "rate", 0.1, "config.rate")        config.rate was 0.1
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ ABSENT: Any = object()
 """The value of a variable or slot that has none."""
 
 
-class Place(NamedTuple):
+class Slot(NamedTuple):
     """Where a value stands, `holder.name` or `holder[name]`, and what the user calls that."""
 
     holder: Any
@@ -23,24 +23,29 @@ class Place(NamedTuple):
 
 
 class Found:
-    """What a walk has found, each place once.
+    """What a walk has found, each slot once.
 
-    `attributes` and `items` are places where another value may be put; `absent` globals that do not exist (yet);
-    `growing` objects that may get more attributes; `containers` and `arrays` have contents; `randoms` are generators;
-    `traced` are the paths of values that a capture left behind; `codes` is the user's code that was looked into.
+    `attributes` and `items` are slots into which another value may be put; `absent` globals that do not exist (yet);
+    `growing` objects that may get more attributes; `containers` and `arrays` have contents; `randoms` are generators of
+    random numbers, `iterators` have a next value that nobody sees; `strays` are the paths of values that a capture left
+    where they do not belong; `codes` is the user's code that was looked into.
     """
 
     def __init__(self) -> None:
-        self.attributes: list[Place] = []
-        self.items: list[Place] = []
+        self.attributes: list[Slot] = []
+        self.items: list[Slot] = []
         self.absent: list[tuple[dict[str, Any], str]] = []
         self.growing: list[tuple[Any, str]] = []
         self.containers: list[tuple[Any, str]] = []
         self.arrays: list[tuple[Any, str]] = []
         self.randoms: list[tuple[Any, str]] = []
-        self.traced: list[str] = []
+        self.iterators: list[tuple[Any, str]] = []
+        self.strays: list[str] = []
         self.codes: list[CodeType] = []
         self._known: dict[tuple[int, Any], Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
 
     def is_new(self, owner: Any, name: Any) -> bool:
         """Whether this is asked for the first time."""
@@ -54,14 +59,15 @@ class Found:
         value = _value(owner, name)
         if self.is_new(owner, name):
             is_unset = value is ABSENT
-            place = Place(_Unset(owner, name), "value", ABSENT, path) if is_unset else Place(owner, name, value, path)
-            self.attributes.append(place)
+            self.attributes.append(
+                Slot(_Unset(owner, name), "value", ABSENT, path) if is_unset else Slot(owner, name, value, path)
+            )
         return None if value is ABSENT else value
 
     def item(self, owner: Any, mapping: Any, key: str, path: str) -> Any:
         """Take an item in, of the dict that belongs to `owner`; its value."""
         if self.is_new(owner, key):
-            self.items.append(Place(mapping, key, mapping[key], path))
+            self.items.append(Slot(mapping, key, mapping[key], path))
         return mapping[key]
 
 

@@ -10,14 +10,16 @@ import inspect
 import sys
 import textwrap
 import types
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ..errors import CaptureError
-from ..primitive import Primitive
-from .ir import Program, written
+from ...formula import text
+from ...frames import is_our_module
+from ...primitive import Primitive
+from ..capture.refusals import NO_PLAIN_FUNCTION, NO_SOURCE, NO_STATEMENT, refusal
+from ..ir import Program
+from ..state.bytecode import codes_within
 
 
 def helper_sources(*programs: Program) -> tuple[list[str], dict[Any, str]]:
@@ -59,13 +61,9 @@ class _Collector:
         try:
             tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
         except (OSError, TypeError, SyntaxError) as error:
-            raise CaptureError(
-                f"the source of {function!r}, which the program calls, can't be read: {error}."
-            ) from None
+            raise refusal(NO_SOURCE, function=function, error=error) from None
         if not isinstance(tree, ast.FunctionDef):
-            raise CaptureError(
-                f"{function!r}, which the program calls, is no plain function that could be written out."
-            )
+            raise refusal(NO_PLAIN_FUNCTION, function=function)
         tree.name = name
         tree.decorator_list = []
         tree.returns = None
@@ -78,7 +76,8 @@ class _Collector:
         scope = function.__globals__
         defaults = [default for default in [*tree.args.defaults, *tree.args.kw_defaults] if default is not None]
         keys = [node.id for default in defaults for node in ast.walk(default) if isinstance(node, ast.Name)]
-        known = {key: scope[key] for key in [*names_in(function.__code__), *keys] if key in scope}
+        names = [name for code in codes_within(function.__code__) for name in code.co_names]
+        known = {key: scope[key] for key in [*names, *keys] if key in scope}
         known |= inspect.getclosurevars(function).nonlocals
         local = set(function.__code__.co_varnames)
         renamed = {key: self._reference(key, value, scope) for key, value in known.items() if key not in local}
@@ -93,7 +92,7 @@ class _Collector:
         if isinstance(value, types.ModuleType):
             if value is np:
                 return "np"
-            if not value.__name__.startswith(__name__.partition(".")[0]):
+            if not is_our_module(value.__name__):
                 self.modules.add(f"import {value.__name__} as {key}" if value.__name__ != key else f"import {key}")
             return key
         if isinstance(value, Primitive) or (isinstance(value, types.FunctionType) and not _is_standard(value)):
@@ -107,40 +106,31 @@ class _Collector:
                 return f"np.{called}"
             self.modules.add(f"from {module} import {called} as {key}")
             return key
-        return written(value)
+        return text(value)
 
     def _constant(self, key: str, value: Any, scope: dict[str, Any]) -> str:
         """What is neither a function nor a number, as the assignment that made it."""
         if key not in self.taken:
             source = ast.parse(inspect.getsource(sys.modules[scope["__name__"]]))
             for statement in source.body:
-                if isinstance(statement, ast.Assign) and key in {getattr(one, "id", None) for one in statement.targets}:
-                    break
-                if isinstance(statement, ast.Assign) and any(
-                    isinstance(one, ast.Tuple) and key in {getattr(part, "id", None) for part in one.elts}
-                    for one in statement.targets
-                ):
+                if isinstance(statement, ast.Assign) and key in _assigned(statement):
                     break
             else:
-                raise CaptureError(f"{key}, which the program reads, can't be written out.")
+                raise refusal(NO_STATEMENT, name=key)
             for node in ast.walk(statement.value):
                 if isinstance(node, ast.Name) and node.id in scope:
                     node.id = self._reference(node.id, scope[node.id], scope)
-            self.taken |= {node.id for one in statement.targets for node in ast.walk(one) if isinstance(node, ast.Name)}
+            self.taken |= _assigned(statement)
             self.texts.append(ast.unparse(statement))
         return key
 
 
-def names_in(code: types.CodeType) -> Iterator[str]:
-    """The names that a function's code refers to, those of the functions within it too."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from names_in(constant)
+def _assigned(statement: ast.Assign) -> set[str]:
+    return {node.id for target in statement.targets for node in ast.walk(target) if isinstance(node, ast.Name)}
 
 
 class _WithoutModules(ast.NodeTransformer):
-    """Puts the functions themselves in the place of `module.function` of our own modules."""
+    """Puts the functions themselves instead of `module.function` of our own modules."""
 
     def __init__(self, function: Any, collector: _Collector) -> None:
         self.globals = function.__globals__
@@ -150,7 +140,7 @@ class _WithoutModules(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.value, ast.Name):
             module = self.globals.get(node.value.id)
-            if isinstance(module, types.ModuleType) and module.__name__.startswith(__name__.partition(".")[0]):
+            if isinstance(module, types.ModuleType) and is_our_module(module.__name__):
                 return ast.Name(self.collector.name_of(getattr(module, node.attr), node.attr), node.ctx)
         return node
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .ir import Equation, Program, Variable, joined_axis
+from ..ir import Equation, Program, Variable, joined_axis
 
 TALL = 8
 """Rows a column from which on a matrix is laid out column after column."""
@@ -38,7 +38,7 @@ class Buffer(NamedTuple):
     part: str = ""
 
 
-class Place(NamedTuple):
+class Section(NamedTuple):
     """Where a value is computed: from `start` on along an axis of the array that it is joined to."""
 
     joined: Variable
@@ -78,9 +78,9 @@ def is_view(equation: Equation) -> bool:
     return equation.operation in ("transpose", "reshape") and len(equation.arguments) < 3
 
 
-def roots_of(program: Program, places: dict[Variable, Place] | None = None) -> dict[Variable, Variable]:
+def roots_of(program: Program, sections: dict[Variable, Section] | None = None) -> dict[Variable, Variable]:
     """For all that may be views, what they are views of; for what is computed in its place, what it is joined to."""
-    roots = {variable: place.joined for variable, place in (places or {}).items()}
+    roots = {variable: section.joined for variable, section in (sections or {}).items()}
     for equation in program.equations:
         if equation.operation in VIEWS:
             roots[equation.output] = roots.get(equation.inputs[0], equation.inputs[0])
@@ -105,7 +105,7 @@ class _Plan:
                 root = self.roots.get(variable, variable)
                 until = number if equation.operation in VIEWS or is_fresh(equation) else len(program.equations)
                 self.last_use[root] = max(until, self.last_use.get(root, 0))
-        self.places: dict[Variable, Buffer] = {}
+        self.buffer_of: dict[Variable, Buffer] = {}
         made = [output for equation in program.equations for output in equation.outputs]
         users = [str(variable) for variable in [*program.inputs, *program.constants, *made]]
         self.prefix = "buffer"
@@ -117,22 +117,22 @@ class _Plan:
     def filled(self) -> tuple[dict[Variable, Buffer], list[Buffer]]:
         for number, equation in enumerate(self.program.equations):
             read = dict.fromkeys(self.roots.get(variable, variable) for variable in equation.inputs)
-            dying = [self.places[root] for root in read if self._dies(root, number)]
+            dying = [self.buffer_of[root] for root in read if self._dies(root, number)]
             in_place = isinstance(equation.function, np.ufunc)
             if in_place:
                 self.free += dying
             if len(equation.outputs) == 1 and equation.output in self.joined:
-                self.places[equation.output] = self._part(equation.output)
-            elif takes_out(equation) and equation.output not in self.results and equation.output not in self.places:
-                self.places[equation.output] = place = self._buffer(equation.output)
+                self.buffer_of[equation.output] = self._part(equation.output)
+            elif takes_out(equation) and equation.output not in self.results and equation.output not in self.buffer_of:
+                self.buffer_of[equation.output] = buffer = self._buffer(equation.output)
                 if self.last_use[equation.output] == number:
-                    self.free.append(place)
+                    self.free.append(buffer)
             if not in_place:
                 self.free += dying
-        return self.places, self.buffers
+        return self.buffer_of, self.buffers
 
     def _dies(self, root: Variable, number: int) -> bool:
-        return self.last_use[root] == number and root in self.places and root not in self.results
+        return self.last_use[root] == number and root in self.buffer_of and root not in self.results
 
     def _buffer(self, variable: Variable) -> Buffer:
         """A buffer that is free, or a new one."""
@@ -146,12 +146,12 @@ class _Plan:
 
     def _part(self, variable: Variable) -> Buffer:
         """The part of the buffer of what a value is joined to."""
-        place = self.joined[variable]
-        if place.joined not in self.places:
-            self.places[place.joined] = self._buffer(place.joined)
-        whole, stop = self.places[place.joined], place.start + variable.shape[place.axis]
-        index = ", ".join([":"] * place.axis + [f"{place.start}:{stop}"])
-        name = f"{whole.name}_{place.start}"
+        section = self.joined[variable]
+        if section.joined not in self.buffer_of:
+            self.buffer_of[section.joined] = self._buffer(section.joined)
+        whole, stop = self.buffer_of[section.joined], section.start + variable.shape[section.axis]
+        index = ", ".join([":"] * section.axis + [f"{section.start}:{stop}"])
+        name = f"{whole.name}_{section.start}"
         return Buffer(name, variable.shape, variable.dtype, whole.by_columns, f"{whole.name}[{index}]")
 
 
@@ -184,11 +184,11 @@ def _by_columns(program: Program) -> set[Variable]:
     return found
 
 
-def _joined(program: Program, by_columns: set[Variable]) -> dict[Variable, Place]:
+def _joined(program: Program, by_columns: set[Variable]) -> dict[Variable, Section]:
     """The values that can be computed where they are joined to an array."""
     made_by = program.made_by()
     results = set(program.outputs)
-    found: dict[Variable, Place] = {}
+    found: dict[Variable, Section] = {}
     for equation in program.equations:
         if equation.operation != "concatenate" or not takes_out(equation) or equation.output in results:
             continue
@@ -199,8 +199,8 @@ def _joined(program: Program, by_columns: set[Variable]) -> dict[Variable, Place
         for part in parts:
             maker = made_by.get(part)
             fits = maker is not None and takes_out(maker) and maker.operation != "concatenate"
-            fits = fits and parts.count(part) == 1  # else it is needed in two places
+            fits = fits and parts.count(part) == 1  # else it is needed twice
             if axis is not None and is_whole and fits and part not in found and part not in results:
-                found[part] = Place(equation.output, axis, start)
+                found[part] = Section(equation.output, axis, start)
             start += part.shape[axis or 0]
     return found
