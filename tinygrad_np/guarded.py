@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .errors import RuleError
+from .frames import place_of
 
 Rule = Callable[..., Any]
 
@@ -198,4 +198,4 @@ def _place(rule: Any, error: Exception | None = None) -> str:
         if traceback.tb_frame.f_code is code:
             line = traceback.tb_lineno
         traceback = traceback.tb_next
-    return f"{os.path.basename(code.co_filename)} line {line}"
+    return place_of(code.co_filename, line)
