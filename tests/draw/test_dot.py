@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -186,3 +187,18 @@ def test_inputs_and_results_that_are_used_often_are_repeated() -> None:
     assert texts.count("h") == 1 + REPEATED_RESULT + 1
     assert texts.count(f"used {REPEATED_RESULT + 1} times") == texts.count("x") + texts.count("h")
     assert REPEATED_INPUT < REPEATED_RESULT
+
+
+def golden() -> Any:
+    """A graph of each kind of box, whose numbers no processor rounds in another way."""
+    X = Tensor([[1.0, 2.0], [3.0, 4.0]], name="X")
+    W = Tensor([[0.5], [-1.0]], requires_grad=True, name="W")
+    Z = (X @ W).named("Z")
+    return (np.maximum(0, Z + 3) * np.arange(2.0).reshape(2, 1)).sum().named("loss")
+
+
+@pytest.mark.parametrize("gradients", [False, True])
+def test_the_golden_text(gradients: bool) -> None:
+    text = re.sub(r"test_dot.py line \d+", "test_dot.py line 0", tg.draw_graph(golden(), gradients=gradients).dot)
+    path = Path(__file__).parent / "golden" / ("gradients.dot" if gradients else "values.dot")
+    assert text == path.read_text(encoding="utf-8")

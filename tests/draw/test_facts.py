@@ -122,3 +122,12 @@ def test_extreme_numbers_have_a_norm_and_warn_of_nothing(extreme: float) -> None
 def test_an_empty_array_is_drawn() -> None:
     x = Tensor(np.ones((0, 3)), requires_grad=True, name="x")
     assert "(0, 3)" in tg.draw_graph(x.sum(), gradients=True).svg
+
+
+def test_the_value_of_a_parameter_is_shown_though_no_rule_needs_it() -> None:
+    X = np.ones((3, 2))
+    W = Tensor([[0.25], [-0.75]], requires_grad=True, name="W")
+    loss = (X @ W).sum()
+    assert "0.25 \N{MINUS SIGN}0.75" in " ".join(words(tg.draw_graph(loss)).split())
+    W.data -= 1.0
+    assert "0.75" not in words(tg.draw_graph(loss))  # it was computed with other values

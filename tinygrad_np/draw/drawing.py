@@ -29,7 +29,7 @@ from ..errors import (
     UnknownTensorError,
     listed,
 )
-from ..frames import user_place
+from ..frames import user_place, user_variables
 from ..graph import Node
 from ..tensor import Tensor
 from .dot import to_dot
@@ -180,6 +180,7 @@ def draw_graph(
         if not isinstance(output, Tensor):
             raise DTypeError(_not_a_tensor(output))
     taken = snapshot([(output._node, output._data) for output in outputs], variable_names())
+    _add_held_values(taken)
     drawn = taken.snapshot
     if focus is not None:
         drawn = focused(drawn, _centres(focus, taken), depth)
@@ -197,6 +198,16 @@ def draw_graph(
         return Drawing(with_facts(drawn, taken, flow, verdicts), told)
     title = "Unfold" if other is whole else "Fold"
     return Drawing(with_facts(drawn, taken, flow, verdicts), told, (title, with_facts(other, taken, flow, verdicts)))
+
+
+def _add_held_values(taken: Taken) -> None:
+    """Values that no gradient rule has saved, as far as variables of the user's hold them, unchanged."""
+    held = {value._node: value._data for _, value in user_variables() if isinstance(value, Tensor)}
+    newest = max((node.number for node in taken.nodes.values()), default=0)
+    for identity, node in taken.nodes.items():
+        is_changed = node.exposure is not None and node.exposure.is_stale(newest)
+        if node in held and not is_changed:
+            taken.values.setdefault(identity, held[node])
 
 
 def _told(
