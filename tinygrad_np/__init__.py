@@ -10,7 +10,7 @@ array([ 0.7269, -0.6397])
 """
 
 from . import ops as ops
-from .check import compare_gradients, gradcheck
+from .check import check_backward, compare_gradients, gradcheck
 from .draw import draw_graph
 from .errors import TinygradError
 from .graph import no_grad
@@ -45,6 +45,7 @@ __all__ = [
     "TinygradError",
     "avg_pool1d",
     "avg_pool2d",
+    "check_backward",
     "compare_gradients",
     "compile",
     "conv1d",

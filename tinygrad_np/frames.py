@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 import numpy as np
 
@@ -34,3 +35,12 @@ def user_place() -> str:
     while frame.f_code.co_filename.startswith(_NUMPY) and frame.f_back is not None:
         frame = frame.f_back
     return f"{os.path.basename(frame.f_code.co_filename)} line {frame.f_lineno}"
+
+
+_LIBRARIES = tuple({f"{sysconfig.get_path(kind)}{os.sep}" for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+def is_of_the_user(code: CodeType) -> bool:
+    """Whether a code is the user's: neither this package's, nor Python's own, nor an installed package's."""
+    file = code.co_filename
+    return file not in _OUR_FILES and not file.startswith((*_LIBRARIES, "<frozen", _NUMPY))
