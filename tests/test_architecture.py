@@ -13,7 +13,7 @@ import tinygrad_np
 PACKAGE = Path(tinygrad_np.__file__).parent
 FLOORS = [
     {"errors", "frames"},
-    {"primitive", "exposure"},
+    {"advice", "primitive", "exposure"},
     {"formula"},
     {"ops"},
     {"graph"},
@@ -32,10 +32,10 @@ FLOORS = [
 CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal"]
 """The chapters of ops/: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 6100, "program": 6400, "check": 2400, "draw": 900}
+BUDGETS = {"ops": 6100, "program": 6400, "check": 3300, "draw": 900}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
-CORE_BUDGET = 3100
+CORE_BUDGET = 3350
 """Lines of the files right below the package."""
 
 LONGEST = 400

@@ -42,7 +42,7 @@ def test_the_formula_evaluates_to_the_gradient(case: Case) -> None:
         ("sigmoid", 0, "g * (y * (1 - y))"),
         ("divide", 1, "-g * y / b"),
         ("matmul", 1, "np.dot(a.T, g)"),
-        ("relu", 0, "g * (y > 0)"),
+        ("relu", 0, "g * (x > 0)"),
         ("equal", 0, None),
     ],
 )

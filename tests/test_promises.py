@@ -175,7 +175,7 @@ np.einsum("ijk->i", W)
 np.roots(W)
 np.tanh(W, where=[True, False])
 np.quantile(W, 0.5, weights=np.ones(2))
-np.save("nowhere", W)
+np.save("nowhere", 2 * W)
 np.add(W, 1, out=np.ones((2, 2)))
 np.asarray_chkfinite(W)
 W * 1j
@@ -193,7 +193,7 @@ tg.grad(lambda x: (x @ np.ones(3)).sum())(W)
 (W * 2).backward()
 """.strip().splitlines()
 
-NAMELESS = ("W > 0", "+ [[", "max_pool2d", "avg_pool1d", "tg.grad", "backward")
+NAMELESS = ("W > 0", "np.save", "+ [[", "max_pool2d", "avg_pool1d", "tg.grad", "backward")
 """What is told there is a tensor that was computed from W, or a number."""
 
 

@@ -287,7 +287,7 @@ def test_silent_detachment_is_refused(w: Tensor, tmp_path: Any) -> None:
     for attempt in (
         lambda: np.array([w, w]),
         lambda: np.asarray(w),
-        lambda: np.save(tmp_path / "w.npy", w),
+        lambda: np.save(tmp_path / "w.npy", 2 * w),
         lambda: array.__setitem__(slice(None), w),
         lambda: operator.iadd(array, w),
         lambda: np.copyto(array, w),

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .advice import LEAVE_OUT, SAVING, WRITING, full_name, instead_of, instead_of_writing
 from .errors import FORWARD_FAILURES, CaptureError, NoGradientError, TinygradError, describe, forward_failure, listed
 from .frames import user_place
 from .primitive import NUMPY, Primitive
@@ -30,9 +31,6 @@ DATA: set[Any] = {
 }  # fmt: skip
 """NumPy's functions whose results are data: they run on the arrays, and nothing is lost."""
 
-WRITING: set[Any] = {np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask}
-"""NumPy's functions that write into an array."""
-
 
 def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
     """Run a ufunc that was given a Tensor, by NumPy's protocol."""
@@ -41,7 +39,7 @@ def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **keywords: An
         return _unusual_ufunc(ufunc, method, inputs, keywords, ours)
     if type(ours) is Primitive:
         return self.__primitive__(ours, inputs)
-    return _run(ours, f"np.{ufunc.__name__}", inputs, {})
+    return _run(ours, full_name(ufunc), inputs, {})
 
 
 def _unusual_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any], ours: Any) -> Any:
@@ -51,26 +49,31 @@ def _unusual_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: d
         # A reduction's axis=None says what its default does not.
         if name == "axis" or not (value is None or (name == "where" and value is True))
     }
-    name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+    name = full_name(ufunc) if method == "__call__" else f"{full_name(ufunc)}.{method}"
     if "out" in keywords:
         raise NoGradientError(
-            f"np.{name} was to write {_named(inputs)} into an array (out= or an operator like +=), {user_place()}, "
-            "which would drop the gradient silently; leave out= away, and write a = a + t instead of a += t."
+            f"{name} can't write {_named(inputs)} into an array (out=, or an operator like +=), {user_place()}: the "
+            f"gradient would be lost silently; {instead_of_writing()}"
         )
     if method == "outer" and ours is not None:
         first, second = inputs
         return ufunc(np.reshape(first, np.shape(first) + (1,) * np.ndim(second)), second, **keywords)
     if method != "__call__":
         ours = NUMPY.get((ufunc, method))
+    elif ours is None:
+        # SciPy has some of NumPy's ufuncs under the same names, and NumPy itself np.clip's.
+        ours = NUMPY.get(getattr(np, ufunc.__name__, None)) if "." in name else None
     if ours is None:
-        raise NoGradientError(f"np.{name} of {_named(inputs)} has no gradient rule, {user_place()}; {_ADVICE}")
+        if method == "__call__" and not _need_gradients(inputs):
+            return ufunc(*_untensored(inputs), **_untensored(keywords))
+        raise NoGradientError(f"{name} of {_named(inputs)} has no gradient rule, {user_place()}; {instead_of(ufunc)}")
     refused = keywords.keys() - {parameter.name for parameter in _parameters(ours)}
     if refused:
         raise NoGradientError(
-            f"np.{name} of {_named(inputs)} does not take {', '.join(sorted(refused))}, {user_place()}; "
+            f"{name} of {_named(inputs)} does not take {', '.join(sorted(refused))}, {user_place()}; "
             "use np.where for a choice and .astype for another dtype."
         )
-    return _run(ours, f"np.{name}", inputs, keywords)
+    return _run(ours, name, inputs, keywords)
 
 
 def _run(ours: Callable[..., Any], name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -104,27 +107,28 @@ def _tensors(value: Any) -> Iterator[Any]:
             yield from _tensors(part)
 
 
-_ADVICE = (
-    "compose it of functions that have one, make it a primitive of your own with @tg.primitive, or give it t.numpy() "
-    "if no gradient is wanted."
-)
-_ADVICE_ON_WRITING = "it writes into an array; make a new one with np.where, tg.index_update or tg.index_add."
+def _need_gradients(arguments: Any) -> bool:
+    return any(tensor.requires_grad for tensor in _tensors(arguments))
 
 
 def array_function(self: Any, function: Any, types: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Run one of NumPy's functions that was given a Tensor, by NumPy's protocol."""
     ours = NUMPY.get(function)
     if ours is None:
-        if function in DATA:
+        given = [*arguments, *keywords.values()]
+        if (
+            function in DATA
+            or (function in SAVING and all(tensor.is_leaf for tensor in _tensors(given)))
+            or not (function in WRITING or _need_gradients(given))
+        ):
             return _on_arrays(function, arguments, keywords)
-        advice = _ADVICE_ON_WRITING if function in WRITING else _ADVICE
-        what = f"{_full_name(function)} of {_named([*arguments, *keywords.values()])}"
-        raise NoGradientError(f"{what} has no gradient rule, {user_place()}; {advice}")
+        what = f"{full_name(function)} of {_named(given)}"
+        raise NoGradientError(f"{what} has no gradient rule, {user_place()}; {instead_of(function)}")
     if not (keywords.keys() <= _same_names(function) and len(arguments) <= _same_positions(function)):
         arguments, keywords = _translated(function, arguments, keywords)
     elif not keywords and type(ours) is Primitive and len(arguments) == ours.inputs:
         return self.__primitive__(ours, arguments)
-    return _run(ours, _full_name(function), arguments, keywords)
+    return _run(ours, full_name(function), arguments, keywords)
 
 
 def _on_arrays(function: Any, arguments: Any, keywords: Any) -> Any:
@@ -132,13 +136,13 @@ def _on_arrays(function: Any, arguments: Any, keywords: Any) -> Any:
     named = dict(zip((parameter.name for parameter in _parameters(function)), arguments, strict=False))
     if next(_tensors(keywords.get("out", named.get("out"))), None) is not None:
         raise NoGradientError(
-            f"{_full_name(function)} was to write into a Tensor (out=), {user_place()}, which the graph may still "
-            "read; leave out= away."
+            f"{full_name(function)} can't write into a Tensor (out=), {user_place()}, which the graph may still "
+            "read; leave out= out."
         )
     try:
         return function(*_untensored(arguments), **_untensored(keywords))
     except FORWARD_FAILURES as error:
-        raise forward_failure(error, _full_name(function), _described(arguments), user_place()) from None
+        raise forward_failure(error, full_name(function), _described(arguments), user_place()) from None
 
 
 def _untensored(value: Any) -> Any:
@@ -200,12 +204,6 @@ def _translated(function: Any, arguments: tuple[Any, ...], keywords: dict[str, A
         value = named.pop(name)
         if value is not None and value is not np._NoValue and value is not defaults.get(name, np._NoValue):
             raise NoGradientError(
-                f"{_full_name(function)} of {_named(arguments)} does not take {name}=, {user_place()}; {_ADVICE}"
+                f"{full_name(function)} of {_named(arguments)} does not take {name}=, {user_place()}; {LEAVE_OUT}"
             )
     return arguments, {name: value for name, value in named.items() if value is not np._NoValue}
-
-
-@functools.cache
-def _full_name(function: Any) -> str:
-    module = getattr(function, "__module__", "numpy").replace("numpy", "np")
-    return f"{module}.{function.__name__}"

@@ -26,16 +26,26 @@ Lift = Callable[[Any, Node], Any]
 Step = tuple[Node, Any, Sequence[tuple[int, Any]]]
 """A node, the upstream gradient that arrived there, and (index of an input, contribution to it) for each."""
 
+Revise = Callable[[Node, Any, Sequence[tuple[int, Any]]], Sequence[tuple[int, Any]]]
+"""Makes other contributions of those of a step, as another choice of slopes at a kink does."""
+
 
 def backward_steps(
-    root: Node, seed: Any, *, nodes: list[Node] | None = None, release: bool = False, lift: Lift | None = None
+    root: Node,
+    seed: Any,
+    *,
+    nodes: list[Node] | None = None,
+    release: bool = False,
+    lift: Lift | None = None,
+    revise: Revise | None = None,
 ) -> Iterator[Step]:
     """Yield the steps of the backward pass from `root`, at which the gradient `seed` (of root's shape) starts.
 
     With `nodes` the gradient flows through these alone (see graph.between). With `release` each node's saved values are
     freed as soon as it is done. With `lift` the rules are run on Tensors, and so record themselves for a derivative of
-    higher order. Raises FreedGraphError at a node that another backward pass has freed, ChangedValueError at one that
-    read a value which was changed since.
+    higher order. With `revise` the pass goes on with the contributions that it makes of those of each step. Raises
+    FreedGraphError at a node that another backward pass has freed, ChangedValueError at one that read a value which was
+    changed since.
     """
     wanted = None if nodes is None else set(nodes)
     gradients: dict[Node, Any] = {root: seed}
@@ -51,10 +61,13 @@ def backward_steps(
             masks.pop(node, None)
             yield node, upstream, ()
             continue
+        contributions: Sequence[tuple[int, Any]]
         if masks or node.plan.primitive.selections:
             contributions = _pull_selected(node, upstream, lift, wanted, masks, gradients)
         else:
             contributions = pull(node, upstream, lift, wanted)
+        if revise is not None:
+            contributions = revise(node, upstream, contributions)
         for index, contribution in contributions:
             parent = node.inputs[index]
             if parent in gradients:

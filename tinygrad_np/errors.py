@@ -73,6 +73,10 @@ class ChangedValueError(TinygradError, RuntimeError):
     """A value that the backward pass needs was changed after the forward pass read it."""
 
 
+class MissingAttributeError(TinygradError, AttributeError):
+    """An attribute or a method that a Tensor does not have, as Python's AttributeError."""
+
+
 class AssignmentError(TinygradError, TypeError):
     """An assignment into a tensor, which would go unrecorded."""
 

@@ -34,6 +34,8 @@ def user_place() -> str:
     frame = user_frame()
     while frame.f_code.co_filename.startswith(_NUMPY) and frame.f_back is not None:
         frame = frame.f_back
+        while frame.f_code.co_filename in _OUR_FILES and frame.f_back is not None:
+            frame = frame.f_back
     return f"{os.path.basename(frame.f_code.co_filename)} line {frame.f_lineno}"
 
 

@@ -111,6 +111,11 @@ class Node:
         return None
 
     @property
+    def instruction(self) -> tuple[CodeType, int]:
+        """The instruction of the user's code that made this node, and in a loop others like it."""
+        return self._code, self._instruction
+
+    @property
     def file(self) -> str:
         """The file of the user's code that made this node."""
         return self._code.co_filename

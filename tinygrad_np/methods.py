@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from .errors import NoGradientError
+from .advice import ATTRIBUTES, function_named
+from .errors import DTypeError, MissingAttributeError, NoGradientError, describe
 from .frames import user_place
 from .ops.arrays import shape as shapes
 from .ops.elementwise import activation, arithmetic, exponential, hyperbolic, real_parts, rounding, selection
@@ -25,6 +26,20 @@ class Methods:
     """The methods that are operations; Tensor inherits them."""
 
     __slots__ = ()
+
+    __pandas_priority__ = 5000
+    """Above a Series (3000) and a DataFrame (4000), which then leave `s * t` to the Tensor."""
+
+    if not TYPE_CHECKING:  # To a type checker, a class with it would have every attribute.
+
+        def __getattr__(self, name: str) -> Any:
+            """Refuse what a Tensor does not have; of what arrays have and of NumPy's functions, say what to write."""
+            advice = ATTRIBUTES.get(name) or (f"write {function}(t)" if (function := function_named(name)) else None)
+            if advice is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            raise MissingAttributeError(
+                f"{_described(self)} has no .{name}, {user_place()}; {advice}.", name=name, obj=self
+            )
 
     @property
     def T(self: Same) -> Same:
@@ -84,73 +99,101 @@ class Methods:
         """log(sum(exp(x))), along an axis, several, or all."""
         return softmax.logsumexp(self, axis=axis, keepdims=keepdims)
 
-    def sum(self: Same, axis: Axis = None, *, keepdims: bool = False, **options: Any) -> Same:
-        """The sum of the elements, along an axis, several, or all; `options` are np.sum's: dtype, initial, where."""
-        if options:
-            return _np.sum(self, axis, keepdims=keepdims, **options)
+    def sum(
+        self: Same,
+        axis: Axis = None,
+        dtype: Any = None,
+        out: None = None,
+        keepdims: bool = False,
+        *more: Any,
+        **options: Any,
+    ) -> Same:
+        """The sum of the elements, along an axis, several, or all; `options` are np.sum's: initial, where."""
+        if more or options or dtype is not None or out is not None:
+            return _np.sum(self, axis, dtype, out, keepdims, *more, **options)
         return reduction.sum(self, axis=axis, keepdims=keepdims)
 
-    def mean(self: Same, axis: Axis = None, *, keepdims: bool = False, **options: Any) -> Same:
-        """The mean of the elements; `options` are np.mean's: dtype, where."""
-        if options:
-            return _np.mean(self, axis, keepdims=keepdims, **options)
+    def mean(
+        self: Same,
+        axis: Axis = None,
+        dtype: Any = None,
+        out: None = None,
+        keepdims: bool = False,
+        *more: Any,
+        **options: Any,
+    ) -> Same:
+        """The mean of the elements; `options` are np.mean's: where."""
+        if more or options or dtype is not None or out is not None:
+            return _np.mean(self, axis, dtype, out, keepdims, *more, **options)
         return reduction.mean(self, axis=axis, keepdims=keepdims)
 
-    def max(self: Same, axis: Axis = None, *, keepdims: bool = False, **options: Any) -> Same:
+    def max(
+        self: Same, axis: Axis = None, out: None = None, keepdims: bool = False, *more: Any, **options: Any
+    ) -> Same:
         """The largest element; several that tie share the gradient. `options` are np.max's: initial, where."""
-        if options:
-            return _np.max(self, axis, keepdims=keepdims, **options)
+        if more or options or out is not None:
+            return _np.max(self, axis, out, keepdims, *more, **options)
         return reduction.max(self, axis=axis, keepdims=keepdims)
 
-    def min(self: Same, axis: Axis = None, *, keepdims: bool = False, **options: Any) -> Same:
+    def min(
+        self: Same, axis: Axis = None, out: None = None, keepdims: bool = False, *more: Any, **options: Any
+    ) -> Same:
         """The smallest element; several that tie share the gradient. `options` are np.min's: initial, where."""
-        if options:
-            return _np.min(self, axis, keepdims=keepdims, **options)
+        if more or options or out is not None:
+            return _np.min(self, axis, out, keepdims, *more, **options)
         return reduction.min(self, axis=axis, keepdims=keepdims)
 
-    def prod(self: Same, axis: Axis = None, **options: Any) -> Same:
+    def prod(self: Same, axis: Axis = None, *more: Any, **options: Any) -> Same:
         """The product of the elements; `options` are np.prod's."""
-        return _np.prod(self, axis, **options)
+        return _np.prod(self, axis, *more, **options)
 
-    def var(self: Same, axis: Axis = None, **options: Any) -> Same:
+    def var(self: Same, axis: Axis = None, *more: Any, **options: Any) -> Same:
         """The variance of the elements; `options` are np.var's: ddof, keepdims and more."""
-        return _np.var(self, axis, **options)
+        return _np.var(self, axis, *more, **options)
 
-    def std(self: Same, axis: Axis = None, **options: Any) -> Same:
+    def std(self: Same, axis: Axis = None, *more: Any, **options: Any) -> Same:
         """The standard deviation of the elements; `options` are np.std's: ddof, keepdims and more."""
-        return _np.std(self, axis, **options)
+        return _np.std(self, axis, *more, **options)
 
-    def cumsum(self: Same, axis: int | None = None, **options: Any) -> Same:
+    def cumsum(self: Same, axis: int | None = None, *more: Any, **options: Any) -> Same:
         """The sum of all elements so far along an axis; without one, of all in a row."""
-        return _np.cumsum(self, axis, **options)
+        return _np.cumsum(self, axis, *more, **options)
 
-    def cumprod(self: Same, axis: int | None = None, **options: Any) -> Same:
+    def cumprod(self: Same, axis: int | None = None, *more: Any, **options: Any) -> Same:
         """The product of all elements so far along an axis; without one, of all in a row."""
-        return _np.cumprod(self, axis, **options)
+        return _np.cumprod(self, axis, *more, **options)
 
-    def any(self, axis: Axis = None, **options: Any) -> Any:
+    def any(self, axis: Axis = None, *more: Any, **options: Any) -> Any:
         """Whether any element is true: an array, or a truth."""
-        return _np.any(self, axis, **options)
+        return _np.any(self, axis, *more, **options)
 
-    def all(self, axis: Axis = None, **options: Any) -> Any:
+    def all(self, axis: Axis = None, *more: Any, **options: Any) -> Any:
         """Whether all elements are true: an array, or a truth."""
-        return _np.all(self, axis, **options)
+        return _np.all(self, axis, *more, **options)
 
-    def argmax(self, axis: int | None = None, **options: Any) -> Any:
+    def argmax(self, axis: int | None = None, *more: Any, **options: Any) -> Any:
         """The place of the largest element: an array of indices, or one."""
-        return _np.argmax(self, axis, **options)
+        return _np.argmax(self, axis, *more, **options)
 
-    def argmin(self, axis: int | None = None, **options: Any) -> Any:
+    def argmin(self, axis: int | None = None, *more: Any, **options: Any) -> Any:
         """The place of the smallest element: an array of indices, or one."""
-        return _np.argmin(self, axis, **options)
+        return _np.argmin(self, axis, *more, **options)
 
-    def argsort(self, axis: int | None = -1, **options: Any) -> Any:
+    def argsort(self, axis: int | None = -1, *more: Any, **options: Any) -> Any:
         """The places of the elements in ascending order: an array of indices."""
-        return _np.argsort(self, axis, **options)
+        return _np.argsort(self, axis, *more, **options)
 
-    def dot(self: Same, other: Any) -> Same:
-        """np.dot(t, other)."""
-        return products.dot(self, other)
+    def argpartition(self, kth: Any, axis: int | None = -1, *more: Any, **options: Any) -> Any:
+        """The places of the elements, those of the smallest before the kth: an array of indices."""
+        return _np.argpartition(self, kth, axis, *more, **options)
+
+    def searchsorted(self, v: Any, side: str = "left", sorter: Any = None) -> Any:
+        """Where in these sorted elements others belong: an array of indices, or one."""
+        return _np.searchsorted(self, v, side, sorter)
+
+    def dot(self: Same, b: Any, out: None = None) -> Same:
+        """np.dot(t, b)."""
+        return products.dot(self, b) if out is None else _np.dot(self, b, out)
 
     def __divmod__(self: Same, other: Any) -> tuple[Same, Same]:
         return arithmetic.divmod(self, other)
@@ -174,16 +217,30 @@ class Methods:
 
     conjugate = conj
 
-    def round(self: Same, decimals: int = 0) -> Same:
+    def round(self: Same, decimals: int = 0, out: None = None) -> Same:
         """The nearest numbers of so many decimals; a step, whose slope is 0."""
-        return rounding.round(self, decimals=decimals)
+        return rounding.round(self, decimals=decimals) if out is None else _np.round(self, decimals, out)
 
-    def choose(self: Same, choices: Any, mode: str = "raise") -> Same:
+    def __round__(self: Same, decimals: int | None = None) -> Same:
+        return self.round(decimals or 0)
+
+    def __trunc__(self: Same) -> Same:
+        return rounding.trunc(self)
+
+    def __floor__(self: Same) -> Same:
+        return rounding.floor(self)
+
+    def __ceil__(self: Same) -> Same:
+        return rounding.ceil(self)
+
+    def choose(self: Same, choices: Any, out: None = None, mode: str = "raise") -> Same:
         """choices[t[i]][i] for each i."""
-        return _np.choose(self, choices, mode=mode)
+        return _np.choose(self, choices, out, mode)
 
-    def clip(self: Same, min: Any = None, max: Any = None) -> Same:
-        """The elements held between two bounds."""
+    def clip(self: Same, min: Any = None, max: Any = None, out: None = None, **options: Any) -> Same:
+        """The elements held between two bounds; `options` are np.clip's."""
+        if options or out is not None:
+            return _np.clip(self, min, max, out, **options)
         return selection.clip(self, min, max)
 
     def reshape(self: Same, *shape: Any, order: str = "C", copy: bool | None = None) -> Same:
@@ -196,7 +253,8 @@ class Methods:
 
     def transpose(self: Same, *axes: Any) -> Same:
         """The axes in another order, given as one tuple or one by one; without any, in reverse."""
-        return shapes.transpose(self, (axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes) or None)
+        order = tuple(axes[0]) if len(axes) == 1 and np.ndim(axes[0]) else axes
+        return shapes.transpose(self, None if order in ((), (None,)) else order)
 
     def swapaxes(self: Same, axis1: int, axis2: int) -> Same:
         """Two axes change places."""
@@ -214,23 +272,29 @@ class Methods:
         """All elements along one axis."""
         return self.reshape(-1, order=order)
 
-    def astype(self: Same, dtype: Any, *, copy: bool = True) -> Same:
-        """In another dtype; an integer one carries no gradient."""
-        with suppress(TypeError):  # What is no dtype is refused by the operation, in a sentence.
+    def astype(
+        self: Same, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True
+    ) -> Same:
+        """In another dtype; an integer one carries no gradient. `casting` says which conversions are refused."""
+        _in_memory("astype", order)
+        with suppress(TypeError):  # What is not a dtype is refused by the operation, in a sentence.
             dtype = np.dtype(dtype)
+        if casting != "unsafe" and not np.can_cast(_np.result_type(self), dtype, casting):
+            raise DTypeError(f"{_described(self)} can't become {dtype} by casting={casting!r}, {user_place()}.")
         return shapes.astype(self, dtype=dtype)
 
-    def copy(self: Same) -> Same:
+    def copy(self: Same, order: str = "C") -> Same:
         """The same values in an array of their own, recorded: the gradient flows through."""
+        _in_memory("copy", order)
         return shapes.copy(self)
 
-    def take(self: Same, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Same:
+    def take(self: Same, indices: Any, axis: int | None = None, out: None = None, mode: str = "raise") -> Same:
         """The elements at these places along an axis, or of all."""
-        return _np.take(self, indices, axis, mode=mode)
+        return _np.take(self, indices, axis, out, mode)
 
-    def compress(self: Same, condition: Any, axis: int | None = None) -> Same:
+    def compress(self: Same, condition: Any, axis: int | None = None, out: None = None) -> Same:
         """The slices along an axis for which the condition holds."""
-        return _np.compress(condition, self, axis)
+        return _np.compress(condition, self, axis, out)
 
     def repeat(self: Same, repeats: Any, axis: int | None = None) -> Same:
         """Each element along an axis so many times in a row."""
@@ -240,13 +304,25 @@ class Methods:
         """The elements whose index along the second of two axes is that along the first plus the offset."""
         return _np.diagonal(self, offset, axis1, axis2)
 
-    def trace(self: Same, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Same:
+    def trace(self: Same, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None) -> Same:
         """The sum along a diagonal."""
-        return _np.trace(self, offset, axis1, axis2, dtype)
+        return _np.trace(self, offset, axis1, axis2, dtype, out)
 
     @property
-    def _mask(self) -> NoReturn:
-        """What np.ma asks for; without an answer it would go on with the values alone."""
+    def itemsize(self: Any) -> int:
+        """The bytes of an element."""
+        return int(self.dtype.itemsize)
+
+    @property
+    def nbytes(self: Any) -> int:
+        """The bytes of all elements."""
+        return int(self.size * self.dtype.itemsize)
+
+    @property
+    def _mask(self: Any) -> Any:
+        """What np.ma asks for; of what needs a gradient it would go on with the values alone."""
+        if not self.requires_grad:
+            raise AttributeError("a Tensor has no mask")
         raise NoGradientError(
             f"a masked array met a Tensor, {user_place()}, and would have dropped its gradient silently; choose with "
             "np.where(mask, 0, t) or give where=~mask."
@@ -255,3 +331,16 @@ class Methods:
     def nonzero(self) -> tuple[Any, ...]:
         """The indices of the elements that are not 0, an array for each axis."""
         return _np.nonzero(self)
+
+
+def _described(tensor: Any) -> str:
+    return describe(tensor.shape, tensor.dtype, tensor.name)
+
+
+def _in_memory(method: str, order: str) -> None:
+    """Refuse an order in memory that NumPy would make: what a Tensor's array is like there is its own affair."""
+    if order not in ("C", "K", "A"):
+        raise NoGradientError(
+            f".{method}() of a Tensor does not take order={order!r}, {user_place()}: its values are the same in any "
+            "order in memory; leave it out, or write np.asfortranarray(t.numpy())."
+        )

@@ -25,11 +25,48 @@ import inspect
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 from types import CodeType, EllipsisType
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast, overload
 
 from .errors import CaptureError
 
 Rule = Callable[..., Any]
+
+
+class Records(Protocol):
+    """What an operation hands itself over to, which then returns the like: a Tensor."""
+
+    @property
+    def __primitive__(self) -> Callable[..., Any]:
+        """Runs a primitive on values of which this is one, and records it."""
+
+
+Tensors = TypeVar("Tensors", bound=Records)
+
+
+class Operation:
+    """The type of what takes arrays and Tensors alike: given a Tensor, it returns one."""
+
+    @overload
+    def __call__(self, x: Tensors, /, *others: Any, **parameters: Any) -> Tensors: ...
+
+    @overload
+    def __call__(self, x: Any, y: Tensors, /, *others: Any, **parameters: Any) -> Tensors: ...
+
+    @overload
+    def __call__(self, x: Any, y: Any, z: Tensors, /, *others: Any, **parameters: Any) -> Tensors: ...
+
+    @overload
+    def __call__(self, *arguments: Any, **parameters: Any) -> Any: ...
+
+    def __call__(self, *arguments: Any, **parameters: Any) -> Any:
+        """Compute the result."""
+        raise NotImplementedError
+
+
+def operation(composed: Rule) -> Operation:
+    """Say to type checkers that a function composed of primitives is an operation as they are."""
+    return cast(Operation, composed)
+
 
 NOTHING, SHAPE, VALUE = 0, 1, 2
 """How much of an argument a rule reads."""
@@ -51,7 +88,7 @@ class Plan(NamedTuple):
     reads_values: bool
 
 
-class Primitive:
+class Primitive(Operation):
     """An operation that can be differentiated; call it with arrays, Tensors or both.
 
     Attributes: `name`; `forward`, the rule that computes the result; `rules`, a vjp for each index of an input;
@@ -86,17 +123,19 @@ class Primitive:
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 
-    def __call__(self, *arguments: Any, **parameters: Any) -> Any:
-        """Run the forward rule on arrays, or hand over to the first argument that records (a Tensor)."""
-        if self.inputs is not None and len(arguments) != self.inputs:
-            arguments, parameters = self._bind(arguments, parameters)
-        for argument in arguments:
-            if hasattr(argument, "__primitive__"):
-                return argument.__primitive__(self, arguments, parameters)
-        try:
-            return self.forward(*arguments, **parameters)
-        except (CaptureError, ValueError, TypeError) as error:
-            return self.as_a_whole(error, arguments, parameters)
+    if not TYPE_CHECKING:  # Its type is that of any operation.
+
+        def __call__(self, *arguments: Any, **parameters: Any) -> Any:
+            """Run the forward rule on arrays, or hand over to the first argument that records (a Tensor)."""
+            if self.inputs is not None and len(arguments) != self.inputs:
+                arguments, parameters = self._bind(arguments, parameters)
+            for argument in arguments:
+                if hasattr(argument, "__primitive__"):
+                    return argument.__primitive__(self, arguments, parameters)
+            try:
+                return self.forward(*arguments, **parameters)
+            except (CaptureError, ValueError, TypeError) as error:
+                return self.as_a_whole(error, arguments, parameters)
 
     def as_a_whole(self, error: Exception, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
         """What the forward rule is in a program, if it failed as it asked an array that is captured for its values."""

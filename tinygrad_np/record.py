@@ -81,13 +81,12 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
         # NumPy may have wrapped what a traced value refused.
         refused = error if isinstance(error, CaptureError) else error.__cause__
         if not isinstance(refused, CaptureError):
+            if any(isinstance(value, Recorded) for value in parameters.values()):
+                raise _tensor_as_option(primitive, parameters) from None
             raise forward_failure(error, primitive.name, _descriptions(inputs), user_place()) from None
         result = refused.apply_whole(primitive.forward, tuple(arrays), parameters)
     if isinstance(result, Recorded):
-        raise NoGradientError(
-            f"{primitive.name} was given a Tensor for one of its options ({', '.join(parameters)}), {user_place()}, in "
-            "which it has no gradient: give a number."
-        )
+        raise _tensor_as_option(primitive, parameters)
     try:
         dtype = result.dtype
     except AttributeError:
@@ -113,6 +112,14 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
             # Arrays of other libraries are lazy: saving them costs nothing, and rules may ask how they are laid out.
             node.saved = (result, *arrays)
     return tensor
+
+
+def _tensor_as_option(primitive: Primitive, parameters: dict[str, Any]) -> NoGradientError:
+    tensors = [f"{name}=" for name, value in parameters.items() if isinstance(value, Recorded)]
+    return NoGradientError(
+        f"{primitive.name} was given a Tensor for {listed(tensors) or 'one of its options'}, {user_place()}, in which "
+        "it has no gradient: give a number, such as t.item()."
+    )
 
 
 def _no_number(primitive: Primitive, inputs: tuple[Any, ...], dtype: Any) -> DTypeError:
@@ -182,7 +189,12 @@ def _operand(value: Any) -> Any:
         raise DTypeError(f"a {type(value).__name__} met a Tensor, {user_place()}: its operators mean something else.")
     if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__array_function__"):
         return value
-    return own_array(value, None) if isinstance(value, list | tuple) else value
+    if hasattr(value, "toarray"):
+        raise DTypeError(
+            f"a sparse {type(value).__name__} met a Tensor, {user_place()}: Tensors are dense; give its .toarray()."
+        )
+    # A Series or a DataFrame of pandas gives its values.
+    return own_array(value, None) if isinstance(value, list | tuple) or hasattr(value, "__array__") else value
 
 
 def _descriptions(inputs: tuple[Any, ...]) -> list[str]:

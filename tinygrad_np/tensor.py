@@ -16,7 +16,9 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .advice import instead_of_array, instead_of_copy
 from .dispatch import array_function, array_ufunc
 from .engine import backward_steps
 from .errors import (
@@ -145,6 +147,12 @@ class Tensor(Recorded, Operators):
         """The lengths of the axes."""
         return self._data.shape
 
+    @shape.setter
+    def shape(self, shape: Any) -> NoReturn:
+        raise AssignmentError(
+            f"{self._described()} can't change its shape, {user_place()}; write t = t.reshape(shape)."
+        )
+
     @property
     def ndim(self) -> int:
         """The number of axes."""
@@ -190,8 +198,11 @@ class Tensor(Recorded, Operators):
         """A copy of the array."""
         return np.array(self._data) if isinstance(self._data, np.generic) else self._data.copy()
 
-    def item(self) -> Any:
-        """The value of a one-element tensor, as a Python number."""
+    def item(self, *index: Any) -> Any:
+        """The value of a one-element tensor, or of the element at an index, as a Python number."""
+        if index:
+            whole = len(index) > 1 or isinstance(index[0], tuple)
+            return (self[index if len(index) > 1 else index[0]] if whole else self.reshape(-1)[index[0]]).item()
         if self._data.size != 1:
             raise ShapeError(f"{self._described()} is not one number, {user_place()}; only a one-element tensor is.")
         return self._data.item()
@@ -237,7 +248,7 @@ class Tensor(Recorded, Operators):
         return (self[index] for index in range(len(self)))
 
     def __contains__(self, value: Any) -> bool:
-        return bool((self._data == (value._data if isinstance(value, Tensor) else value)).any())
+        return bool(np.any(self._data == (value._data if isinstance(value, Tensor) else value)))
 
     def __repr__(self) -> str:
         values = np.array2string(np.asanyarray(self._data), separator=", ", prefix="Tensor(")
@@ -248,8 +259,8 @@ class Tensor(Recorded, Operators):
     def __reduce__(self) -> Any:
         if self.requires_grad and self._noted().grad is NOT_KEPT:
             raise NoGradientError(
-                f"{self._described()} was to be copied or pickled, {user_place()}, which would drop what it was "
-                "computed from; copy its leaves, or t.detach()."
+                f"{self._described()} can't be copied or pickled, {user_place()}: what it was computed from would be "
+                f"lost; {instead_of_copy()}"
             )
         return _restored, (self._data, self.requires_grad, self.name)
 
@@ -324,11 +335,12 @@ class Tensor(Recorded, Operators):
     __array_ufunc__ = array_ufunc
     __array_function__ = array_function
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+    # NumPy's stubs know no Tensors; of arrays of objects they say Any, so that X @ W does not pass for a plain array.
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.object_]:
         if self.requires_grad:
             raise NoGradientError(
-                f"{self._described()} was to become a plain array, {user_place()}, which would drop its gradient "
-                "silently; join tensors with np.stack or np.concatenate, or take t.numpy() where no gradient is wanted."
+                f"{self._described()} would become a plain array, {user_place()}, and its gradient would be lost "
+                f"silently; {instead_of_array()}"
             )
         return np.array(self._data, dtype=dtype)
 

@@ -100,8 +100,8 @@ class TestRight:
     def test_what_the_loss_multiplies_by_nothing(self) -> None:
         x = Tensor([1.0, 2.0], requires_grad=True, name="x")
         loss = np.sum(0 * x) + np.sum(np.sign(x))
-        assert tg.compare_gradients(loss, {"x": np.zeros(2)})
-        assert not tg.compare_gradients(loss, {"x": np.array([0.0, 1e-30])})
+        assert tg.compare_gradients(loss, {"x": np.zeros(2)}).wrong == []
+        assert tg.compare_gradients(loss, {"x": np.array([0.0, 1e-30])}).wrong == ["x"]
 
     def test_nan_and_infinity_only_where_both_have_them(self) -> None:
         x = Tensor([0.0, 1.0, 4.0], requires_grad=True, name="x")

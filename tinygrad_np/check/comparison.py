@@ -28,11 +28,14 @@ from ..errors import (
 from ..frames import user_place
 from ..graph import Node, ancestors
 from ..tensor import Tensor
-from .diagnosis import Finding, diagnose
+from .choosing import choice_for
+from .diagnosis import diagnose
+from .kinks import Choice
 from .noise import rounding_noise
 from .passage import Compared, Passage, described
-from .report import RIGHT, WRONG, Report, Row
+from .report import AT_KINK, RIGHT, UNCHECKED, UNPROVED, WRONG, Report, Row
 from .tolerance import ROUNDINGS
+from .unproved import ADVICE, is_unproved, reasons
 
 COLUMNS, ALIGNMENT = ("gradient of", "shape", "difference", "relative error", "at", "verdict"), "<<>><<"
 
@@ -45,7 +48,9 @@ def compare_gradients(loss: Tensor, manual: Mapping[str | Tensor, Any]) -> Repor
         manual: maps a tensor, leaf or interior, or its name, to the hand-written dL/d(tensor), an array of its shape.
 
     An element is right if half of its digits agree, or if rounding explains the difference (see tolerance.py and
-    noise.py); a gradient of another shape is wrong, even if it broadcasts to equal values.
+    noise.py); a gradient of another shape is wrong, even if it broadcasts to equal values. At kinks and ties what any
+    slope between those of both sides gives is right (see kinks.py), whatever autograd chose. A gradient that is exactly
+    0 proves nothing, and a report in which nothing was proved is false.
 
     Raises FreedGraphError after an earlier backward pass, UnknownTensorError for what is not in the graph of the loss,
     DTypeError for a gradient that is no array of numbers, NonScalarError and NotRecordedError as `backward()` does.
@@ -66,8 +71,67 @@ def compare_gradients(loss: Tensor, manual: Mapping[str | Tensor, Any]) -> Repor
     compared = [Compared(name, node, array, passage.gradient(node)) for name, node, array in given]
     compared.sort(key=lambda one: passage.order(one.node))
     compared = _with_noise(passage, compared)
-    rows = [_row(one, finding) for one, finding in zip(compared, diagnose(passage, compared), strict=True)]
-    return Report(f"Gradients of {root.name or 'the loss'} by hand, against autograd", rows, COLUMNS, ALIGNMENT)
+    rows = _rows(passage, compared)
+    notes = [ADVICE] if all(row.verdict == UNPROVED for row in rows) else []
+    return Report(f"Gradients of {root.name or 'the loss'} by hand, against autograd", rows, COLUMNS, ALIGNMENT, notes)
+
+
+def _rows(passage: Passage, compared: list[Compared]) -> list[Row]:
+    """What is said of each gradient: against autograd's, and if some differ, against those of other slopes at kinks."""
+    at_kink: dict[str, str] = {}
+    choice = choice_for(passage, compared) if any(one.is_wrong for one in compared) else None
+    if choice is not None:
+        other = Passage(passage.root, passage.seed, choice)
+        other.values.update(passage.values)
+        chosen = _with_noise(other, [replace(one, gradient=other.gradient(one.node), noise=0.0) for one in compared])
+        at_kink = {
+            theirs.name: _at_kink(other, theirs, choice)
+            for ours, theirs in zip(compared, chosen, strict=True)
+            if ours.is_wrong and not theirs.is_wrong
+        }
+        compared = [theirs if ours.is_wrong else ours for ours, theirs in zip(compared, chosen, strict=True)]
+        passage = other if at_kink else passage
+    unproved = reasons(passage, [one for one in compared if one.name not in at_kink and is_unproved(one)])
+    rows = []
+    for one, finding in zip(compared, diagnose(passage, compared), strict=True):
+        if _is_beyond_autograd(one):
+            rows.append(_row(one, UNCHECKED, _not_a_number(one)))
+        elif one.is_wrong:
+            rows.append(_row(one, WRONG, *finding))
+        elif one.name in at_kink:
+            rows.append(_row(one, AT_KINK, at_kink[one.name]))
+        else:
+            rows.append(_row(one, UNPROVED if one.name in unproved else RIGHT, unproved.get(one.name, "")))
+    return rows
+
+
+def _is_beyond_autograd(one: Compared) -> bool:
+    """Whether a gradient differs only where autograd's own is not a number."""
+    if one.judgement is None or not one.is_wrong:
+        return False
+    differing = one.judgement.wrong
+    return bool((np.isnan(one.gradient) & np.isfinite(one.manual))[differing].all())
+
+
+def _not_a_number(one: Compared) -> str:
+    where = np.argwhere(np.isnan(one.gradient) & np.isfinite(one.manual))[0]
+    at = f" at {tuple(int(i) for i in where)}" if len(where) else ""
+    return (
+        f"{one.name} can't be checked: autograd's own gradient is nan{at}, as numbers on the way overflowed or were "
+        "divided by 0. Smaller inputs, or formulas that do not overflow, can be checked."
+    )
+
+
+def _at_kink(passage: Passage, one: Compared, choice: Choice) -> str:
+    """Which slopes a gradient was computed with."""
+    above, waiting = set(), [one.node]
+    while waiting:
+        for user, _ in passage.uses.get(waiting.pop(), []):
+            if user not in above:
+                above.add(user)
+                waiting.append(user)
+    told = choice.told({node: passage.gradient(node) for node in above})
+    return f"At a kink every slope between those of both sides is right. This is the gradient with {told}."
 
 
 def _root(loss: Any) -> Node:
@@ -180,23 +244,27 @@ def _array(name: str, value: Any) -> Any:
 
 def _with_noise(passage: Passage, compared: list[Compared]) -> list[Compared]:
     """How noisy the gradients are is found out only if some differ by more than a few roundings."""
-    if not any(one.is_beyond(ROUNDINGS * one.eps) for one in compared):
+    if not any(one.is_wrong or one.is_beyond(ROUNDINGS * one.eps) for one in compared):
         return compared
-    noise = rounding_noise(passage.root, passage.seed, {one.node for one in compared})
-    return [replace(one, noise=noise.get(one.node, 0.0)) for one in compared]
+    noise = rounding_noise(passage.root, passage.seed, {one.node for one in compared}, passage.revise)
+    compared = [replace(one, noise=noise.get(one.node, 0.0)) for one in compared]
+    # What is computed from a gradient that is wrong for being too large is noisier by as much.
+    growth = max((one.growth for one in compared if one.is_wrong), default=1.0)
+    return [one.noisier(growth) for one in compared] if growth > 1 else compared
 
 
-def _row(one: Compared, finding: Finding) -> Row:
+def _row(one: Compared, verdict: str, diagnosis: str = "", follows_from: tuple[str, ...] = ()) -> Row:
     judgement = one.judgement
     if judgement is None:
         shown = f"{one.manual.shape}, not {one.node.shape}"
-        return Row(one.name, one.node.shape, np.inf, np.inf, None, WRONG, *finding, shown=(shown,))
+        return Row(one.name, one.node.shape, np.inf, np.inf, None, verdict, diagnosis, follows_from, shown=(shown,))
     return Row(
         one.name,
         one.node.shape,
         judgement.largest_difference,
         judgement.largest_relative,
         judgement.where,
-        WRONG if judgement.wrong.any() else RIGHT,
-        *finding,
+        verdict,
+        diagnosis,
+        follows_from,
     )

@@ -17,7 +17,7 @@ from ..errors import listed
 from ..formula import formula
 from ..graph import Node
 from .mistakes import ON_THE_WAY, Scene, mistake
-from .passage import Compared, Passage, described, implied_errors
+from .passage import Compared, Passage, described
 from .tolerance import judge
 
 MANY = 6
@@ -39,11 +39,15 @@ class _Source(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """From the nearest gradients that are known, through these operations; and the names met in between."""
+    """From the nearest gradients that are known, through these operations; and the names met in between.
+
+    `is_sure` tells whether these are all operations, none of which is left out for what another gradient says.
+    """
 
     starts: list[Node]
     operations: list[Node]
     names: list[str]
+    is_sure: bool = True
 
 
 class _Mistake(NamedTuple):
@@ -85,11 +89,13 @@ def _told_apart(passage: Passage, compared: Sequence[Compared]) -> tuple[list[_M
                 following[one.name] = causes
                 continue
             way = _way(one, passage, known | cleared)
-            what = mistake(expected, Scene(passage, compared, way.operations))
-            mistakes.append(_Mistake(one, what, way, causes))
+            whole = _way(one, passage, known)
+            what = mistake(expected, Scene(passage, compared, way.operations, whole.operations))
+            is_sure = way.operations == whole.operations
+            mistakes.append(_Mistake(one, what, way._replace(is_sure=is_sure), causes))
         own = (one.manual - one.gradient if one.is_wrong and one.fits else 0) - implied
         if one.node.plan is not None and np.any(own != 0):
-            errors = implied_errors(one.node, own.astype(one.node.dtype))
+            errors = passage.implied_errors(one.node, own.astype(one.node.dtype))
             sources.append(_Source(one.name if one.is_wrong else None, errors))
     return mistakes, following
 
@@ -155,11 +161,13 @@ def _paragraph(group: list[_Mistake], right: set[Node], root: Node) -> str:
     starts = [node for node in first.way.starts if all(node in each.way.starts for each in group)] or first.way.starts
     starting = listed([_start(node, root, node in right) for node in starts])
     where = f"The mistake is made between {starting} and {'them' if len(names) > 1 else names[0]}"
+    # Whoever writes the way to each gradient by itself may have written what they have in common right and wrong.
+    same = "" if all(each.way.is_sure for each in group) else ", if it was computed from what the right ones were"
     if len(operations) > MANY:
         hint = f"; compare {listed(first.way.names[:3])} as well to find it" if first.way.names else ""
-        return f"{what} {where}, in one of {len(operations)} operations{hint}."
+        return f"{what} {where}, in one of {len(operations)} operations{same}{hint}."
     rule = _rule(operations[0]) if len(operations) == 1 else None
-    return f"{what} {where}, in {_in_words(operations)}{f', whose gradient is {rule}' if rule else ''}."
+    return f"{what} {where}, in {_in_words(operations)}{f', whose gradient is {rule}' if rule else ''}{same}."
 
 
 def _start(node: Node, root: Node, is_right: bool) -> str:

@@ -26,7 +26,7 @@ from ..primitive import Primitive
 from ..tensor import Tensor
 from ..tree import flatten
 from .passage import saved_values
-from .report import RIGHT, UNCHECKED, WRONG, Report, Row
+from .report import AT_KINK, RIGHT, UNCHECKED, WRONG, Report, Row
 from .tolerance import Judgement
 from .trial import MANY, Trial, Verdict
 
@@ -77,12 +77,13 @@ def gradcheck(f: Callable[..., Any], *inputs: Any) -> Report:
             raise DTypeError(
                 f"gradcheck of {_called(f)}, {user_place()}: it returned nothing floating, so nothing has a gradient."
             )
-        if trial.is_repeatable:
+        random = trial.what_is_random()
+        if random is None:
             rows = [_row(names[place], trial, place, trial.check(place)) for place in places]
             notes = [_whose_rule(trial)] if any(row.verdict == WRONG for row in rows) else []
         else:
             rows = [Row(names[place], trial.arrays[place].shape, np.inf, np.inf, None, UNCHECKED) for place in places]
-            notes = ["The function does not give the same values twice; fix its random numbers."]
+            notes = [random]
     return Report(f"Gradients of {_called(f)} against differences", rows, COLUMNS, ALIGNMENT, notes)
 
 
@@ -150,13 +151,16 @@ def _row(name: str, trial: Trial, place: int, verdict: Verdict) -> Row:
         )
     elif unknown.any():
         words = _unchecked(name, trial, unknown)
+    elif verdict.at_kink.any():
+        words = _at_kink(name, verdict.at_kink)
+    right = AT_KINK if verdict.at_kink.any() else RIGHT
     return Row(
         name,
         shape,
         said.largest_difference,
         said.largest_relative,
         None if at is None else at[1:],
-        WRONG if is_wrong else UNCHECKED if unknown.any() else RIGHT,
+        WRONG if is_wrong else UNCHECKED if unknown.any() else right,
         words,
     )
 
@@ -205,6 +209,16 @@ def _of_result(trial: Trial, row: int) -> str:
             return f" of the element {index} of {of}" if index else f" of {of}"
         row -= result.size
     return ""
+
+
+def _at_kink(name: str, at_kink: Any) -> str:
+    """Where the slopes of both sides differ, in words."""
+    if at_kink.ndim == 1:
+        return f"{name} is at a kink, where every slope between those of both sides is right."
+    places = np.argwhere(at_kink.any(axis=0))
+    said = [str(tuple(int(i) for i in place)) for place in places[:3]]
+    said += [f"{len(places) - 3} more"] if len(places) > 3 else []
+    return f"{name} is at a kink at {listed(said)}, where every slope between those of both sides is right."
 
 
 def _unchecked(name: str, trial: Trial, unknown: Any) -> str:

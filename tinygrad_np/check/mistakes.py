@@ -7,25 +7,18 @@ the numbers agree as well as right gradients would.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..graph import Node
-from ..ops.elementwise import activation, exponential, hyperbolic
-from ..primitive import Primitive
-from .passage import Compared, Passage, described, implied_errors
+from .derivatives import derivatives
+from .digits import apart, short
+from .factors import origin_of
+from .passage import Compared, Passage, described
 from .shapes import wrong_shape
-
-_ACTIVATIONS = [
-    member
-    for family in (activation, exponential, hyperbolic)
-    for member in vars(family).values()
-    if isinstance(member, Primitive)
-]
-"""The operations whose derivatives are taken for one another."""
+from .tolerance import ROUNDINGS, judge
 
 ON_THE_WAY = "is what it would be"
 """The words for a mistake that was made somewhere else, and is seen here."""
@@ -35,17 +28,23 @@ LONG = 40
 
 
 class Scene(NamedTuple):
-    """Where a gradient stands: the backward pass, all that are compared, and the operations on the way to this one."""
+    """Where a gradient stands: the backward pass, all that are compared, and the operations on the way to this one.
+
+    `way` begins where right gradients have shown the operations before to be right, `whole_way` at the gradients that
+    are compared.
+    """
 
     passage: Passage
     compared: Sequence[Compared]
     way: Sequence[Node]
+    whole_way: Sequence[Node]
 
 
 def mistake(one: Compared, scene: Scene) -> str:
     """Say in words what is wrong with a gradient: the rest of a sentence that begins with its name."""
     if not one.fits:
-        return wrong_shape(one)
+        uses = scene.passage.uses.get(one.node, [])
+        return wrong_shape(one, any(_is_broadcast(one.node, user) for user, _ in uses))
     for recognise in _RECOGNISERS:
         words = recognise(one, scene)
         if words:
@@ -58,31 +57,36 @@ def _not_finite(one: Compared, scene: Scene) -> str | None:
     if not broken.any():
         return None
     at = _first(broken)
-    return (
-        f"is {one.manual[at]} {_places(broken)}where the gradient is finite; at {at} that is {_short(one.gradient[at])}"
-        if one.manual.ndim
-        else f"is {one.manual}, the gradient {_short(one.gradient)}"
-    )
+    if not one.manual.ndim:
+        return f"is {one.manual}, the gradient {short(one.gradient)}"
+    kinds = {str(value) for value in one.manual[broken].tolist()}
+    what = kinds.pop() if len(kinds) == 1 else "not finite"
+    return f"is {what} {_places(broken)}where the gradient is finite; at {at} that is {short(one.gradient[at])}"
 
 
 def _zero(one: Compared, scene: Scene) -> str | None:
-    return None if one.manual.any() or not one.manual.size else "is 0 everywhere, and the gradient is not"
+    if not one.manual.size or np.abs(one.manual).max() > ROUNDINGS * one.eps * np.abs(one.gradient).max():
+        return None
+    if not one.manual.any():
+        return "is 0 everywhere, and the gradient is not"
+    is_multiple = _factor(one, np.ones(one.manual.shape, bool)) is not None and one.manual.size > 1
+    return None if is_multiple else "is 0 but for rounding, and the gradient is not"
 
 
 def _constant_factor(one: Compared, scene: Scene) -> str | None:
     factor = _factor(one, np.ones(one.manual.shape, bool))
     if factor is None:
         return None
-    what = f"is {_short(factor)} times the gradient"
+    what = f"is {short(factor)} times the gradient"
     if abs(factor + 1) < 1e-6:
         return f"has the wrong sign: it {what}"
-    origin = _origin_of(abs(factor), one, scene.passage)
+    origin = origin_of(factor, one, scene.passage, scene.way)
     if origin is None and np.count_nonzero(one.gradient) < 2:
         return None
     sign = " with the wrong sign" if factor < 0 else ""
     if origin is None:
-        return f"{what}, everywhere"
-    return f"is {_short(abs(factor))} times the gradient{sign}: {origin}"
+        return f"is {apart(factor, 1.0)[0]} times the gradient, everywhere"
+    return f"is {short(abs(factor))} times the gradient{sign}: {origin}"
 
 
 def _factor(one: Compared, part: Any) -> float | None:
@@ -92,43 +96,10 @@ def _factor(one: Compared, part: Any) -> float | None:
     if not squares > 0:
         return None
     factor = float(np.sum(manual * gradient) / squares)
-    if not np.isfinite(factor) or factor == 0 or not one.agrees(manual, factor * gradient):
+    if not np.isfinite(factor) or factor == 0:
         return None
-    return factor
-
-
-def _origin_of(factor: float, one: Compared, passage: Passage) -> str | None:
-    """Where in the forward pass a factor like this stands, that was forgotten or taken twice."""
-    for known, node, words in _factors(one, passage):
-        for expected, mistaken in ((1 / known, "it seems forgotten"), (known, "it seems taken twice")):
-            if math.isclose(factor, abs(expected), rel_tol=1e-6):
-                return f"{words.format(place=node.place, value=described(node))}, and {mistaken}"
-    return None
-
-
-def _factors(one: Compared, passage: Passage) -> Iterator[tuple[float, Node, str]]:
-    """The factors that the operations put into a gradient, the node of each, and words with places for what it is."""
-    for node in reversed(passage.nodes):
-        constants = [value for value in node.inputs if type(value) is not Node and np.size(value) == 1]
-        constant = float(np.asarray(constants[0]).item()) if len(constants) == 1 else 0.0
-        if node.operation == "mean":
-            count = next((parent.size for parent in node.inputs if type(parent) is Node), 0) // max(node.size, 1)
-            if count > 1:
-                yield 1 / count, node, f"the mean ({{place}}) divides by {count}"
-        elif node.operation == "square":
-            yield 2.0, node, "the derivative of the square ({place}) has the factor 2"
-        elif constant in (0, 1):
-            continue
-        elif node.operation == "divide" and node.inputs[1] is constants[0]:
-            yield 1 / constant, node, f"{{place}} divides by {_short(constant)}"
-        elif node.operation == "multiply":
-            yield constant, node, f"{{place}} multiplies by {_short(constant)}"
-        elif node.operation == "power" and node.inputs[1] is constants[0]:
-            yield constant, node, f"the derivative of the power ({{place}}) has the factor {_short(constant)}"
-    for node in [one.node, *reversed(passage.nodes)]:
-        if node.plan is not None and node.ndim and node.shape[0] > 1:
-            rows = node.shape[0]
-            yield 1 / rows, node, f"{{value}} has {rows} rows, and a mean over them divides by that"
+    noise = np.broadcast_to(one.noise, one.manual.shape)[part] * abs(factor)
+    return None if judge(manual, factor * gradient, one.eps, noise).wrong.any() else factor
 
 
 def _transposed(one: Compared, scene: Scene) -> str | None:
@@ -164,55 +135,59 @@ def _missing_derivative(one: Compared, scene: Scene) -> str | None:
 
 def _other_derivative(one: Compared, scene: Scene) -> str | None:
     passage = scene.passage
-    value = passage.values.get(one.node)
     if np.count_nonzero(one.manual) < 2:
         return None
     for user in _elementwise_users(one.node, passage):
         is_next = user is passage.uses[one.node][0][0]
         operation = f"{user.operation} ({user.place})" if is_next else f"what makes {described(user)} of {one.name}"
-        for words, candidate in _derivatives(user.operation, passage.gradient(user), passage.values.get(user), value):
-            if one.agrees(one.manual, candidate):
+        g, y, x = passage.gradient(user), passage.values.get(user), passage.values.get(one.node)
+        for words, derivative in derivatives(user.operation, y, x):
+            if one.agrees(one.manual, derivative(g)):
                 return f"takes {words} in place of the derivative of {operation}"
     return None
 
 
-def _derivatives(operation: str, g: Any, y: Any, x: Any) -> Iterator[tuple[str, Any]]:
-    """Upstream gradients through derivatives that are easily confused, with x the input and y the result, if known."""
-    for primitive in _ACTIVATIONS:
-        rule = primitive.rule(0)
-        if rule is None or primitive.inputs != 1 or not primitive.elementwise or primitive.parameters:
-            continue
-        given = [("", y, x)]
-        if primitive.name == operation:
-            given = [(", taken at its input,", x, x), (", taken at its result,", y, y)]
-        for words, result, value in given:
-            try:
-                yield f"the derivative of {primitive.name}{words}", rule(g, result, value)
-            except (TypeError, AttributeError):
-                continue  # The rule reads a value that nobody saved.
-    for name, value in (("the result", y), ("the input", x)):
-        if value is not None:
-            yield f"1 minus {name}", g * (1 - value)
-            yield name, g * value
-
-
 def _derivative_on_the_way(one: Compared, scene: Scene) -> str | None:
-    """A wrong derivative of an activation whose own gradient is not compared, seen by what it makes of this one."""
+    """A wrong derivative of an activation whose own gradient is not compared, seen by what it makes of this one.
+
+    What one instruction of the user's code made is wrong in all of its runs: that of each step of a recurrent network.
+    """
     passage = scene.passage
-    if np.count_nonzero(one.manual) < 2 or len(scene.way) > LONG:
+    if np.count_nonzero(one.manual) < 2:
         return None
-    for user in scene.way:
-        inputs = [value for value in user.inputs if type(value) is Node and value in passage.gradients]
-        if len(inputs) != 1 or inputs[0] is one.node or not _is_activation(user, inputs[0]):
-            continue
-        g, y, x = passage.gradient(user), passage.values.get(user), passage.values.get(inputs[0])
-        for words, candidate in [("", g), *_derivatives(user.operation, g, y, x)]:
-            error = np.asarray(candidate) - passage.gradient(inputs[0])
-            implied = implied_errors(inputs[0], error).get(one.node)
-            if implied is not None and one.agrees(one.manual, one.gradient + implied):
-                operation = f"the derivative of {user.operation} ({user.place})"
+    instructions: dict[Any, list[Node]] = {}
+    for user in scene.whole_way:
+        value = _input_of(user, passage)
+        if value is not None and value is not one.node:
+            instructions.setdefault((user.instruction, user.operation), []).append(user)
+    if len(instructions) > LONG:
+        return None
+    for users in instructions.values():
+        for words, gradients in _variants(users, passage):
+            changed = np.asarray(gradients.get(one.node, 0.0)) - passage.gradient(one.node)
+            if one.agrees(one.manual, one.gradient + changed):
+                operation = f"the derivative of {users[0].operation} ({users[0].place})"
                 return f"{ON_THE_WAY} {f'with {words} in place of' if words else 'without'} {operation}"
     return None
+
+
+def _variants(users: list[Node], passage: Passage) -> Iterator[tuple[str, dict[Node, Any]]]:
+    """What all gradients would be with other derivatives of these activations; with none, first of all."""
+    ways: dict[str, dict[Node, Callable[[Any], Any]]] = {"": {user: lambda g: g for user in users}}
+    for user in users:
+        value = _input_of(user, passage)
+        assert value is not None
+        for words, derivative in derivatives(user.operation, passage.values.get(user), passage.values.get(value)):
+            ways.setdefault(words, {})[user] = derivative
+    for words, wanted in ways.items():
+        if len(wanted) == len(users):
+            yield words, passage.variant((words, *users), {user: [each] for user, each in wanted.items()})
+
+
+def _input_of(user: Node, passage: Passage) -> Node | None:
+    """What an activation was computed from; None for another operation."""
+    inputs = [value for value in user.inputs if type(value) is Node and value in passage.gradients]
+    return inputs[0] if len(inputs) == 1 and _is_activation(user, inputs[0]) else None
 
 
 def _elementwise_users(node: Node, passage: Passage) -> Iterator[Node]:
@@ -227,6 +202,12 @@ def _elementwise_users(node: Node, passage: Passage) -> Iterator[Node]:
             return
         yield user
         uses = passage.uses.get(user, [])
+
+
+def _is_broadcast(value: Node, user: Node) -> bool:
+    """Whether a use is element by element, with the value repeated along an axis."""
+    assert user.plan is not None
+    return user.plan.primitive.elementwise and user.shape != value.shape
 
 
 def _is_activation(node: Node, value: Node) -> bool:
@@ -251,10 +232,26 @@ def _weight_decay(one: Compared, scene: Scene) -> str | None:
     if value is None or one.manual.size < 2:
         return None
     surplus = one.manual.astype(np.float64) - one.gradient
-    share = float(np.sum(surplus * value) / max(np.sum(value.astype(np.float64) ** 2), 1e-300))
-    if share and one.agrees(one.manual, one.gradient + share * value):
-        return f"is the gradient plus {_short(share)} times {one.name} itself: a weight decay that the loss has not"
-    return None
+    share = _multiple(surplus, value)
+    if not share or not one.agrees(one.manual, one.gradient + share * value):
+        return None
+    for user, contribution in scene.passage.uses.get(one.node, []):
+        known = _multiple(contribution, value)
+        if known and one.agrees(contribution, known * value):
+            part = f"what comes through {user.operation} ({user.place})"
+            if abs(share + known) <= 1e-6 * abs(known):
+                return f"lacks {part}"
+            return f"has {short(1 + share / known)} times {part}, {short(known)} times {one.name} itself"
+    if share < 0:
+        return f"is the gradient minus {short(-share)} times {one.name} itself"
+    return f"is the gradient plus {short(share)} times {one.name} itself: a weight decay that the loss has not"
+
+
+def _multiple(array: Any, value: Any) -> float:
+    """How many times the value an array is, if it is a multiple of it."""
+    value = np.asarray(value, np.float64)
+    squares = float(np.sum(value * value))
+    return float(np.sum(array * value)) / squares if squares > 0 else 0.0
 
 
 def _some_elements(one: Compared, scene: Scene) -> str | None:
@@ -265,9 +262,9 @@ def _some_elements(one: Compared, scene: Scene) -> str | None:
         return None
     at = judgement.where or ()
     if wrong.sum() == 1:
-        return f"is wrong at {at} alone: {_short(one.manual[at])} instead of {_short(one.gradient[at])}"
+        return "is wrong at {} alone: {} instead of {}".format(at, *apart(one.manual[at], one.gradient[at]))
     factor = _factor(one, wrong)
-    how = "" if factor is None else f", where it is {_short(factor)} times the gradient"
+    how = "" if factor is None else f", where it is {short(factor)} times the gradient"
     value = scene.passage.values.get(one.node)
     if value is not None:
         for words, chosen in (("negative", value < 0), ("positive", value > 0), ("0", value == 0)):
@@ -293,20 +290,16 @@ def _worst_element(one: Compared) -> str:
     assert judgement is not None
     at = judgement.where or ()
     if one.manual.size == 1:
-        return f"is {_short(one.manual.item())}, but the gradient is {_short(one.gradient.item())}"
+        return "is {}, but the gradient is {}".format(*apart(one.manual.item(), one.gradient.item()))
     return f"is wrong at {int(judgement.wrong.sum())} of {one.manual.size} elements; {_instead(one, at)}"
 
 
 def _instead(one: Compared, at: tuple[int, ...]) -> str:
-    return f"at {at} it is {_short(one.manual[at])}, not {_short(one.gradient[at])}"
+    return "at {} it is {}, not {}".format(at, *apart(one.manual[at], one.gradient[at]))
 
 
 def _first(chosen: Any) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argwhere(chosen)[0])
-
-
-def _short(value: Any) -> str:
-    return f"{float(value) + 0.0:.6g}"
 
 
 _RECOGNISERS: tuple[Callable[[Compared, Scene], str | None], ...] = (

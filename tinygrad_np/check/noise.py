@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import backward_steps, pull
+from ..engine import Revise, backward_steps, pull
 from ..graph import Node
 from .passage import saved_values
 from .tolerance import ROUNDINGS, precision
@@ -24,7 +24,7 @@ SAMPLES = 4
 """How many disturbed passes run beside the true one: four will hardly all miss the same cancellation."""
 
 
-def rounding_noise(root: Node, seed: Any, wanted: set[Node]) -> dict[Node, Any]:
+def rounding_noise(root: Node, seed: Any, wanted: set[Node], revise: Revise | None = None) -> dict[Node, Any]:
     """The differences that rounding explains between two right gradients of each wanted node, element by element.
 
     The disturbed copies ride along on the stream of the true backward pass, which starts at `root` with `seed`.
@@ -34,7 +34,7 @@ def rounding_noise(root: Node, seed: Any, wanted: set[Node]) -> dict[Node, Any]:
     values = _Values(random)
     noise: dict[Node, Any] = {}
     with np.errstate(all="ignore"):
-        for node, upstream, contributions in backward_steps(root, seed):
+        for node, upstream, contributions in backward_steps(root, seed, revise=revise):
             copies = disturbed.pop(node)
             if node in wanted:
                 eps = precision(upstream.dtype)
@@ -43,14 +43,18 @@ def rounding_noise(root: Node, seed: Any, wanted: set[Node]) -> dict[Node, Any]:
             if not contributions:
                 continue
             values.note(node)
-            lift = values.disturb if _is_activation(node) else None
-            pulled = [dict(pull(node, copy, lift)) for copy in copies]
+            lift = values.disturb if _is_activation(node) or node.operation in _LOGARITHMS else None
+            sent = [pull(node, copy, lift) for copy in copies]
+            pulled = [
+                dict(each if revise is None else revise(node, copy, each))
+                for copy, each in zip(copies, sent, strict=True)
+            ]
             for index, contribution in contributions:
-                sent = [_disturbed(_finite(other[index], contribution), random) for other in pulled]
+                moved = [_disturbed(_finite(other[index], contribution), random) for other in pulled]
                 parent = node.inputs[index]
                 if parent in disturbed:
-                    sent = [before + more for before, more in zip(disturbed[parent], sent, strict=True)]
-                disturbed[parent] = sent
+                    moved = [before + more for before, more in zip(disturbed[parent], moved, strict=True)]
+                disturbed[parent] = moved
     return noise
 
 
@@ -60,15 +64,20 @@ def _finite(disturbed: Any, true: Any) -> Any:
 
 
 def _disturbed(array: Any, random: np.random.Generator, size: Any = None) -> Any:
-    """The array with each element moved by up to sqrt(eps) of its size."""
+    """The array with each element moved by up to sqrt(eps) of its size; of a gradient's, where digits are lost."""
     step = np.sqrt(precision(array.dtype))
-    return (array + random.uniform(-step, step, array.shape) * (array if size is None else size)).astype(array.dtype)
+    size = np.maximum(np.abs(array), np.finfo(array.dtype).tiny) if size is None else size
+    return (array + random.uniform(-step, step, array.shape) * size).astype(array.dtype)
 
 
 def _is_activation(node: Node) -> bool:
     """Whether each element depends on one element alone: only then do disturbed values disturb no order and no tie."""
     assert node.plan is not None
     return node.plan.primitive.elementwise and len(node.plan.rules) == 1
+
+
+_LOGARITHMS = ("log_softmax", "logsumexp", "logaddexp")
+"""Whose results are logarithms of sums: rounding is relative to what they are logarithms of, and not to 0 = log(1)."""
 
 
 class _Values:
@@ -82,6 +91,8 @@ class _Values:
     def note(self, node: Node) -> None:
         """Remember what this node's rules have saved of its inputs."""
         self.known.update(saved_values(node))
+        if node.operation in _LOGARITHMS:
+            self.absorbed[node] = 1.0
         if node.operation in ("add", "subtract") and node in self.known:
             # Of a small value that was added to a large one, who reads the sum knows only the digits that the sum kept:
             # 1 - p, with p = 1 / (1 + exp(-z)) near 1, is as right a way to write the gradient as exp(-z) is.

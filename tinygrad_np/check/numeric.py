@@ -191,9 +191,10 @@ def _slopes(function: _Function, elements: Any, claims: Any, tolerance: float) -
         slopes = [one.slopes() for one in ladders if len(one.steps)]
         best = best_of([central(one) for one in slopes])
         left = ladders[FIRST].elements
-        settled = _are_settled(best, slopes[FIRST], None if claims is None else claims[left], tolerance)
+        settled, uneven = _are_settled(best, slopes[FIRST], None if claims is None else claims[left], tolerance)
         for place in np.flatnonzero(settled):
-            yield int(left[place]), best.slope[place], SAFETY * best.error[place], CLEAR
+            kind = _kink_or_not(function, ladders[FIRST], int(place), tolerance) if uneven[place] else CLEAR
+            yield int(left[place]), best.slope[place], SAFETY * best.error[place], kind
         for one in ladders:
             one.keep(~settled)
         if settled.all():
@@ -204,18 +205,38 @@ def _slopes(function: _Function, elements: Any, claims: Any, tolerance: float) -
     )
 
 
-def _are_settled(best: Estimate, slopes: Slopes, claim: Any, tolerance: float) -> Any:
-    """Which elements of x need no closer look."""
+def _are_settled(best: Estimate, slopes: Slopes, claim: Any, tolerance: float) -> tuple[Any, Any]:
+    """Which elements of x need no closer look; and at which the slopes to both sides do not come closer together."""
     unmoved = ~(slopes.right.any(axis=0) | slopes.left.any(axis=0))
     still = unmoved if claim is None else unmoved & (claim == 0)
     settled = (SAFETY * best.error < tolerance * np.abs(best.slope)) | still
     # The slopes to both sides of a smooth function differ less, the smaller the step; those at a kink do not.
     jumps = np.abs(slopes.right - slopes.left)
     smooth = jumps[-1] <= jumps[0] / 2 + 16 * slopes.noise[-1]
+    uneven = ~smooth.all(axis=1)
     if claim is not None:
         agrees = np.abs(claim - best.slope) <= tolerance * np.abs(best.slope) + SAFETY * best.error
         smooth = agrees | (smooth & (len(jumps) >= ENOUGH))
-    return (settled & smooth).all(axis=1)
+    return (settled & smooth).all(axis=1), uneven
+
+
+def _kink_or_not(function: _Function, ladder: _Ladder, place: int, tolerance: float) -> Any:
+    """At a point whose slope is settled: whether it is one between the different slopes of both sides."""
+    closer = _Ladder(function, ladder.elements[[place]], ladder.first[[place]])
+    closer.descend(ENOUGH)
+    slopes = closer.slopes()
+    kink = _both_sides([slopes], tolerance)[2]
+    jumps = np.abs(slopes.right - slopes.left)
+    return np.where(kink & (jumps[-1] > jumps[0] / 2), KINK, CLEAR)[0]
+
+
+def _both_sides(slopes: list[Slopes], tolerance: float) -> tuple[Any, Any, Any, Any, Any]:
+    """The slopes to the right and to the left, whether they differ for sure, by how much, and their error."""
+    right = best_of([extrapolated(one.steps, one.right, one.noise, 1) for one in slopes])
+    left = best_of([extrapolated(one.steps, one.left, one.noise, 1) for one in slopes])
+    jump, error = np.abs(right.slope - left.slope), SAFETY * (right.error + left.error)
+    kink = jump > error + tolerance * np.maximum(np.abs(right.slope), np.abs(left.slope))
+    return right.slope, left.slope, kink, jump, error
 
 
 def _thoroughly(ladders: tuple[_Ladder, ...], claim: Any, tolerance: float) -> tuple[Any, Any, Any]:
@@ -225,10 +246,7 @@ def _thoroughly(ladders: tuple[_Ladder, ...], claim: Any, tolerance: float) -> t
     rounding = np.fmin.reduce(slopes[FIRST].noise * slopes[FIRST].steps)
     slopes = [noisier(one, irregular) for one in slopes]
     both_sides = best_of([central(one) for one in slopes])
-    right = best_of([extrapolated(one.steps, one.right, one.noise, 1) for one in slopes])
-    left = best_of([extrapolated(one.steps, one.left, one.noise, 1) for one in slopes])
-    jump, both = np.abs(right.slope - left.slope), SAFETY * (right.error + left.error)
-    kink = jump > both + tolerance * np.maximum(np.abs(right.slope), np.abs(left.slope))
+    right, left, kink, jump, both = _both_sides(slopes, tolerance)
     slope, error, jumpy = both_sides.slope, SAFETY * both_sides.error, np.zeros(kink.shape, bool)
     vague = ~(error <= tolerance * np.abs(slope)) & ~kink
     if vague.any():
@@ -242,7 +260,7 @@ def _thoroughly(ladders: tuple[_Ladder, ...], claim: Any, tolerance: float) -> t
         still = ~(slopes[FIRST].right[-3:].any(axis=0) | slopes[FIRST].left[-3:].any(axis=0))
         flat = vague & (claim == 0) & still
         slope, error, uneven = np.where(flat, 0.0, slope), np.where(flat, rounding, error), uneven & ~flat
-    low, high = np.minimum(right.slope, left.slope), np.maximum(right.slope, left.slope)
+    low, high = np.minimum(right, left), np.maximum(right, left)
     between = (low + high) / 2 if claim is None else np.clip(claim, low, high)
     doubt = both + (jump / 2 if claim is None else 0)
     kind = np.where(kink, KINK, np.where(uneven, UNEVEN, CLEAR))

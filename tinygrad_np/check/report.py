@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..errors import WrongGradientError, listed
 
 RIGHT, WRONG, UNCHECKED = "right", "wrong", "can't be checked"
+AT_KINK, UNPROVED = "right, at a kink", "proves nothing here"
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Row:
     """What is said of one gradient.
 
     `where` is the place of the largest relative error as an index, None if there is no difference or the shape is
-    wrong; `verdict` is "right", "wrong" or "can't be checked"; `diagnosis` says in words what is wrong, and where.
+    wrong; `verdict` is "right", "right, at a kink", "wrong", "can't be checked" or "proves nothing here"; `diagnosis`
+    says in words what is wrong and where, which slopes were taken at a kink, or why nothing is proved.
     """
 
     name: str
@@ -46,7 +48,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """The rows of a check. True if every gradient is right; `print` it to read it; `assert_ok()` raises otherwise."""
+    """The rows of a check, to be printed. True if no gradient is wrong, and not all of them prove nothing.
+
+    `wrong` lists those that are wrong or can't be checked, `unproved` those that prove nothing here, since they are
+    exactly 0; `assert_ok()` raises an error unless the report is true.
+    """
 
     title: str
     rows: list[Row]
@@ -55,7 +61,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return all(row.verdict == RIGHT for row in self.rows)
+        return not self.wrong and not (self.rows and len(self.unproved) == len(self.rows))
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -68,8 +74,13 @@ class Report:
 
     @property
     def wrong(self) -> list[str]:
-        """The names of the gradients that are not right, in the order of the backward pass."""
-        return [row.name for row in self.rows if row.verdict != RIGHT]
+        """The names of the gradients that are wrong or can't be checked, in the order of the backward pass."""
+        return [row.name for row in self.rows if row.verdict in (WRONG, UNCHECKED)]
+
+    @property
+    def unproved(self) -> list[str]:
+        """The names of the gradients that prove nothing here, in the order of the backward pass."""
+        return [row.name for row in self.rows if row.verdict == UNPROVED]
 
     def assert_ok(self) -> None:
         """Raise WrongGradientError, an AssertionError, with the printed report, unless all is right."""
@@ -90,12 +101,15 @@ class Report:
         count = len(self.rows)
         wrong = sum(row.verdict == WRONG for row in self.rows)
         unchecked = sum(row.verdict == UNCHECKED for row in self.rows)
+        unproved = len(self.unproved)
         if count == 1:
             return self.rows[0].verdict
-        if not wrong and not unchecked:
-            return f"all {count} are right"
+        if not wrong and not unchecked and not unproved:
+            at_kink = sum(row.verdict == AT_KINK for row in self.rows)
+            return f"all {count} are right{f', {at_kink} of them at a kink' if at_kink else ''}"
         parts = [f"{wrong} of {count} {'is' if wrong == 1 else 'are'} wrong"] if wrong else []
         parts += [f"{unchecked} of {count} can't be checked"] if unchecked else []
+        parts += [f"{unproved} of {count} prove{'s' if unproved == 1 else ''} nothing here"] if unproved else []
         return listed(parts)
 
 

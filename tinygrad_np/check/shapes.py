@@ -9,10 +9,12 @@ import numpy as np
 from .passage import Compared
 
 
-def wrong_shape(one: Compared) -> str:
+def wrong_shape(one: Compared, was_broadcast: bool) -> str:
     """Say in words what is wrong with the shape: the rest of a sentence that begins with the gradient's name."""
     for recognise in (_transposed, _reshaped, _not_summed, _summed_too_far, _broadcasts):
         words = recognise(one)
+        if words and recognise is _not_summed and was_broadcast:
+            words = words.replace(" is missing", ", along which it was broadcast, is missing", 1)
         if words:
             return f"{_shapes(one)}: {words}"
     return _shapes(one)
@@ -40,7 +42,7 @@ def _not_summed(one: Compared) -> str | None:
     for reduction, word in ((np.sum, "sum"), (np.mean, "mean")):
         reduced = reduction(one.manual, axis=axes, keepdims=True)
         if reduced.size == one.gradient.size and one.agrees(reduced.reshape(one.gradient.shape), one.gradient):
-            return f"the {word} over {_axes(axes)}, along which it was broadcast, is missing; its {word} is right"
+            return f"the {word} over {_axes(axes)} is missing; its {word} is right"
     return None
 
 

@@ -29,7 +29,7 @@ class Verdict(NamedTuple):
     """The gradient for one input beside the numeric slope; all arrays have an axis for the result, then the input's.
 
     `error` is infinite where there is no slope to compare with; `is_linear` tells whether the gradient rules were
-    linear in the upstream gradient.
+    linear in the upstream gradient, `at_kink` where the slopes to both sides differ.
     """
 
     automatic: Any
@@ -37,6 +37,7 @@ class Verdict(NamedTuple):
     error: Any
     judgement: Judgement
     is_linear: bool
+    at_kink: Any
 
     @property
     def unknown(self) -> Any:
@@ -101,14 +102,18 @@ class Trial:
         self.moved, self.precise = self._widened()
         self.values = self._values(self.moved)
 
-    @property
-    def is_repeatable(self) -> bool:
-        """Whether the function gives the same values, and its gradient rules the same gradients, once more."""
+    def what_is_random(self) -> str | None:
+        """In words what comes out differently once more: the function's values, or the gradients of its rules."""
+        if not np.array_equal(self._values(self.moved), self.values, equal_nan=True):
+            return "The function does not give the same values twice; fix its random numbers."
         direction = _random(self.values.size, 1)[:, 0]
-        twice = [[self.recording.pulled(place, direction) for place in self.arrays] for _ in range(2)]
-        return np.array_equal(self._values(self.moved), self.values, equal_nan=True) and all(
-            np.array_equal(first, second, equal_nan=True) for first, second in zip(*twice, strict=True)
-        )
+        for place in self.arrays:
+            first, second = (self.recording.pulled(place, direction) for _ in range(2))
+            if not np.array_equal(first, second, equal_nan=True):
+                return (
+                    "A gradient rule does not give the same gradient twice, though the function's values are the same."
+                )
+        return None
 
     @property
     def operations(self) -> list[Node]:
@@ -151,7 +156,7 @@ class Trial:
             error = error + np.where(kind == KINK, 0, self._scatter(aim, judgement.wrong))
             judgement = judge(automatic, slope, eps, error)
         is_linear = not is_basis or self._is_linear(aim, automatic, error, eps)
-        return Verdict(automatic, slope, error, judgement, is_linear)
+        return Verdict(automatic, slope, error, judgement, is_linear, kind == KINK)
 
     def _against_precise(self, aim: _Aim, verdict: Verdict) -> Verdict:
         """Compare the gradient in the precision of the inputs with that of the same function in float64."""
@@ -164,7 +169,7 @@ class Trial:
             if judgement.wrong.any():
                 error = error + noise(self.recording, aim, judgement.wrong)
                 judgement = judge(automatic, verdict.automatic, eps, error)
-        return Verdict(automatic, verdict.automatic, error, judgement, True)
+        return Verdict(automatic, verdict.automatic, error, judgement, True, verdict.at_kink)
 
     def _record(self, arrays: dict[int, Any]) -> Recording:
         """Run the function on Tensors that require a gradient."""

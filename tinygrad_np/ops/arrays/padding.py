@@ -10,6 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ...primitive import implements, primitive
 from .picking import along
+from .shape import constant
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -41,7 +42,7 @@ def pad(
         "stat_length": stat_length,
         "reflect_type": reflect_type,
     }
-    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    options: dict[str, Any] = {name: constant(value, name) for name, value in given.items() if value is not None}
     if array.dtype.kind != "f":
         return padded(array, widths=widths, mode=mode, options=options)
     np.pad(np.zeros((1,) * array.ndim), 0, mode, **options)  # Refuses the options of other modes.

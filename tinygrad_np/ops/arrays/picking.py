@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ...errors import IndexingError, described
 from ...frames import user_place
-from ...primitive import implements
+from ...primitive import implements, operation
 from .indexing import getitem, plain_index
 from .shape import array_of
 
@@ -42,6 +42,7 @@ def take(a, indices, axis: int | None = None, *, mode: str = "raise"):
     return getitem(x, index=plain_index(along(axis, places)))
 
 
+@operation
 def embedding(table, rows):
     """The rows of a table that these whole numbers name: an embedding's lookup, of shape rows.shape + table.shape[1:].
 

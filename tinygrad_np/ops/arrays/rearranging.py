@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,6 +38,7 @@ def rot90(m, k: int = 1, axes: Sequence[int] = (0, 1)):
     if len(axes) != 2:
         raise ValueError("a plane has two axes")
     first, second = normalize_axis_tuple(tuple(axes), m.ndim)
+    k = operator.index(k)
     if k % 2 == 0:
         return flip(m, (first, second) if k % 4 else ())
     if k % 4 == 1:

@@ -17,6 +17,8 @@ def array_of(value):
 
 def constant(value, name: str):
     """The value of an option in which nothing is differentiated; a Tensor that needs a gradient is refused."""
+    for part in value if isinstance(value, list | tuple) else ():
+        constant(part, name)
     if getattr(value, "requires_grad", False):
         raise TypeError(f"{name}= has no gradient rule: give a number, as {name}.item()")
     return value
@@ -77,7 +79,7 @@ def reshaped(a, /, shape=None, order: str = "C", *, newshape=None, copy: bool | 
     """
     shape = newshape if shape is None else shape
     if copy is False:
-        raise ValueError("copy=False can't be promised; leave it away")
+        raise ValueError("copy=False can't be promised; leave it out")
     if order == "C":
         return reshape(a, shape=shape)
     if order != "F":

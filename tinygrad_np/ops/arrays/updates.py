@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
-from ...primitive import primitive
+from ...primitive import operation, primitive
 from .indexing import add_at, picks_once, plain_index
 from .shape import array_of
 
 
+@operation
 def index_update(x, index, value):
     """x with x[index] = value, as a new array; the value broadcasts to what is indexed, and is cast to x's dtype.
 
@@ -25,6 +26,7 @@ def index_update(x, index, value):
     return updated(array_of(x), array_of(value), index=plain_index(index))
 
 
+@operation
 def index_add(x, index, value):
     """x with value added at the index, as a new array; what is picked several times is added to several times.
 

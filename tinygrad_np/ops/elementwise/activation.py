@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from ...primitive import primitive
+from ...primitive import operation, primitive
 from .selection import clip
 from .special import bell, erfc
 
@@ -24,7 +24,7 @@ def relu(x):
 
 @relu.vjp
 def _(g, y, x):
-    return g * (y > 0)
+    return g * (x > 0)
 
 
 @primitive(elementwise=True)
@@ -72,16 +72,19 @@ def _(g, y, x, alpha: float = 1.0):
     return g * np.where(x > 0, 1, alpha * np.exp(np.where(x > 0, 0, x)))
 
 
+@operation
 def selu(x):
     """1.0507 elu(x, alpha=1.6733), which keeps mean 0 and variance 1 from layer to layer (Klambauer et al. 2017)."""
     return 1.0507009873554805 * elu(x, alpha=1.6732632423543772)
 
 
+@operation
 def silu(x):
     """x sigmoid(x), also called swish."""
     return x * sigmoid(x)
 
 
+@operation
 def mish(x):
     """x tanh(softplus(x)) (Misra 2019)."""
     return x * np.tanh(softplus(x))
@@ -118,16 +121,19 @@ def _gelu_tanh(x):
         return np.tanh(SQRT_2_PI * x * (1 + 0.044715 * x**2))
 
 
+@operation
 def softsign(x):
     """x / (1 + |x|)."""
     return x / (1 + np.absolute(x))
 
 
+@operation
 def hard_tanh(x):
     """x held between -1 and 1; at the bounds the slope is 1/2, as that of np.clip."""
     return clip(x, -1, 1)
 
 
+@operation
 def hard_sigmoid(x):
     """x/6 + 1/2 held between 0 and 1; at the bounds the slope is half of that inside."""
     return clip(x / 6 + 0.5, 0, 1)

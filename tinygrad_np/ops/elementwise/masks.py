@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...primitive import primitive
+from ...primitive import operation, primitive
 from ..arrays.shape import array_of
 from .selection import where
 
@@ -35,6 +35,7 @@ def keep_mask(x, /, p: float, random=None):
     return np.random.default_rng(random).random(x.shape) >= p
 
 
+@operation
 def dropout(x, p: float = 0.5, random=None):
     """x with each element made 0 with the probability p, the others multiplied by 1 / (1 - p): the mean stays.
 

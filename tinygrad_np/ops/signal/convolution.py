@@ -19,7 +19,7 @@ import numpy as np
 
 from ...errors import ShapeError, described
 from ...frames import user_place
-from ...primitive import primitive
+from ...primitive import operation, primitive
 from ..arrays.shape import array_of
 from .patches import Each, Lengths, for_each_axis, overlapped, patches
 
@@ -105,6 +105,7 @@ def _check_channels(x, w, channels: int, groups: int) -> None:
         raise ValueError(f"with groups={groups} a weight {w.shape} is for {channels} channels, and x has {x.shape[1]}")
 
 
+@operation
 def conv1d(
     x,
     weight,
@@ -125,6 +126,7 @@ def conv1d(
     return _convolved(1, x, weight, bias, stride, padding, dilation, groups)
 
 
+@operation
 def conv2d(
     x,
     weight,
@@ -160,6 +162,7 @@ def conv2d(
     return _convolved(2, x, weight, bias, stride, padding, dilation, groups)
 
 
+@operation
 def conv_transpose1d(
     x,
     weight,
@@ -174,6 +177,7 @@ def conv_transpose1d(
     return _convolved_back(1, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@operation
 def conv_transpose2d(
     x,
     weight,

@@ -8,15 +8,18 @@ import numpy as np
 
 from ...errors import ShapeError, described
 from ...frames import user_place
+from ...primitive import operation
 from ..arrays.shape import array_of
 from .patches import Each, for_each_axis, patches
 
 
+@operation
 def max_pool1d(x, kernel_size: Each, stride: Each | None = None, padding: Each = 0, dilation: Each = 1):
     """The largest element of each window of signals (batch, channels, length), see `max_pool2d`."""
     return _max_pool(1, x, kernel_size, stride, padding, dilation)
 
 
+@operation
 def max_pool2d(x, kernel_size: Each, stride: Each | None = None, padding: Each = 0, dilation: Each = 1):
     """The largest element of each window of images; several that tie share the gradient evenly.
 
@@ -38,11 +41,13 @@ def max_pool2d(x, kernel_size: Each, stride: Each | None = None, padding: Each =
     return _max_pool(2, x, kernel_size, stride, padding, dilation)
 
 
+@operation
 def avg_pool1d(x, kernel_size: Each, stride: Each | None = None, padding: Each = 0, *, count_include_pad: bool = True):
     """The mean of each window of signals (batch, channels, length), see `avg_pool2d`."""
     return _avg_pool(1, x, kernel_size, stride, padding, count_include_pad)
 
 
+@operation
 def avg_pool2d(x, kernel_size: Each, stride: Each | None = None, padding: Each = 0, *, count_include_pad: bool = True):
     """The mean of each window of images, the arguments as in `max_pool2d`.
 

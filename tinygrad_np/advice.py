@@ -1,0 +1,243 @@
+"""What to write instead: the end of a sentence that refuses a function, a method or an attribute.
+
+    f"np.roots of W has no gradient rule, step.py line 3; {instead_of(np.roots)}"
+
+`instead_of` advises on NumPy's functions, `ATTRIBUTES` on what arrays have and Tensors do not, `instead_of_array` on
+whoever asked a Tensor to become a plain array: an array's method, or a library that the Tensor was given to.
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+WRITING: set[Any] = {np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask}
+"""NumPy's functions that write into an array."""
+
+SAVING: set[Any] = {np.save, np.savez, np.savez_compressed, np.savetxt}
+"""NumPy's functions that write values into a file: a leaf's too."""
+
+_ALONE = "give it t.numpy() if no gradient is wanted."
+COMPOSE = f"compose it of functions that have one, make it a primitive of your own with @tg.primitive, or {_ALONE}"
+LEAVE_OUT = f"leave it out, or {_ALONE}"
+
+_INSTEAD: dict[Any, str] = {
+    **dict.fromkeys(WRITING, "it writes into an array; make a new one with np.where, tg.index_update or tg.index_add."),
+    **dict.fromkeys(SAVING, "save the leaves that it was computed from, or give it t.numpy()."),
+    np.polyval: "use Horner's scheme (y = 0, then y = y * x + c for each coefficient c), or np.vander(x, len(c)) @ c.",
+    np.polyfit: "solve np.linalg.lstsq(np.vander(x, degree + 1), y).",
+    np.polymul: "write np.convolve(a, b).",
+    np.polyadd: "fill the shorter up with zeros in front (np.concatenate), and write a + b.",
+    np.polysub: "fill the shorter up with zeros in front (np.concatenate), and write a - b.",
+    np.polyder: "write c[:-1] * np.arange(len(c) - 1, 0, -1).",
+    np.polyint: "write c / np.arange(len(c), 0, -1), and append the constant.",
+    np.poly: "multiply the factors, c = np.convolve(c, np.stack([1, -root])) for each root.",
+    **dict.fromkeys(
+        (np.histogram, np.histogram2d, np.histogramdd, np.histogram_bin_edges),
+        f"counts are steps, whose slope is 0 wherever there is one; {_ALONE}",
+    ),
+}
+
+
+def instead_of(function: Any) -> str:
+    """What to write instead of one of NumPy's or SciPy's functions that has no gradient rule."""
+    if function in _INSTEAD:
+        return _INSTEAD[function]
+    counterpart = counterpart_of(function.__name__) if full_name(function).startswith("scipy") else None
+    return f"write {counterpart}, or {_ALONE}" if counterpart else COMPOSE
+
+
+_HOMES = {"numpy": "np", "numpy._core.umath": "np", "numpy.strings": "np.strings", "scipy.special": "scipy.special"}
+"""The modules in which a ufunc is looked for, which does not know where it comes from."""
+
+
+def full_name(function: Any) -> str:
+    """How a user calls a function, from the library's name on."""
+    name = function.__name__
+    if not isinstance(function, np.ufunc):
+        return f"{getattr(function, '__module__', None) or 'numpy'}.{name}".replace("numpy", "np", 1)
+    homes = (shown for home, shown in _HOMES.items() if getattr(sys.modules.get(home), name, None) is function)
+    home = next(homes, None)
+    return f"{home}.{name}" if home else name
+
+
+_COUNTERPARTS = {
+    "expit": "tg.sigmoid(x)",
+    "log_expit": "-tg.softplus(-x)",
+    "logit": "np.log(p) - np.log1p(-p)",
+    "softplus": "tg.softplus(x)",
+    "erf": "tg.erf(x)",
+    "erfc": "tg.erfc(x)",
+    "ndtr": "0.5 * tg.erfc(-x / np.sqrt(2))",
+    "softmax": "tg.softmax(x, axis=...)",
+    "log_softmax": "tg.log_softmax(x, axis=...)",
+    "logsumexp": "tg.logsumexp(x, axis=...)",
+    "xlogy": "x * np.log(y), with np.where for the zeros of x",
+    "xlog1py": "x * np.log1p(y), with np.where for the zeros of x",
+    "entr": "-x * np.log(x), with np.where for the zeros of x",
+    "rel_entr": "x * np.log(x / y), with np.where for the zeros of x",
+    "kl_div": "x * np.log(x / y) - x + y, with np.where for the zeros of x",
+    "huber": "np.where(np.abs(r) <= delta, r**2 / 2, delta * (np.abs(r) - delta / 2))",
+    "pseudo_huber": "delta**2 * (np.sqrt(1 + (r / delta)**2) - 1)",
+    "boxcox": "(x**power - 1) / power",
+    "exp10": "10.0**x",
+    "exprel": "np.expm1(x) / x",
+    "cosm1": "-2 * np.sin(x / 2)**2",
+    "powm1": "x**y - 1",
+    "sindg": "np.sin(np.radians(x))",
+    "cosdg": "np.cos(np.radians(x))",
+    "tandg": "np.tan(np.radians(x))",
+}
+"""What of SciPy's is called otherwise here."""
+
+
+def counterpart_of(name: str) -> str | None:
+    """What has a gradient and is SciPy's function of this name, or None."""
+    function = function_named(name)
+    return _COUNTERPARTS.get(name) or (function and f"{function}(...)")
+
+
+def function_named(name: str) -> str | None:
+    """NumPy's function of arrays of this name, in np, np.linalg or np.fft, as a user writes it; None without one."""
+    for home, module in (("np", np), ("np.linalg", np.linalg), ("np.fft", np.fft)):
+        function = getattr(module, name, None) if name in module.__all__ else None
+        if isinstance(function, np.ufunc) or type(function).__name__ == "_ArrayFunctionDispatcher":
+            return f"{home}.{name}"
+    return None
+
+
+_VALUES = "take it of the values, t.numpy().{}"
+
+ATTRIBUTES: dict[str, str] = {
+    **{
+        name: _VALUES.format(name)
+        for name in ("base", "ctypes", "device", "flags", "strides", "tobytes", "tofile", "dumps", "dump", "byteswap")
+    },
+    **{name: _VALUES.format(name) for name in ("getfield", "newbyteorder", "tostring", "__array_namespace__")},
+    **{name: _VALUES.format(name) for name in ("__dlpack__", "__dlpack_device__")},
+    "flat": "write t.ravel(), or t.reshape(-1)[i] for one element",
+    "view": "write t.reshape(shape) for another shape, t.astype(dtype) for another dtype",
+    "resize": "write t.reshape(shape), or np.resize(t, shape)",
+    "sort": "write np.sort(t), which returns the sorted elements",
+    "partition": "write np.partition(t, kth), which returns the elements in another order",
+    "fill": "write np.full_like(t, value), or change a parameter's values with t.data[...] = value",
+    "put": "write tg.index_update(t, index, value), or change a parameter's values with t.data[index] = value",
+    "itemset": "write tg.index_update(t, index, value), or change a parameter's values with t.data[index] = value",
+    "setfield": "write tg.index_update(t, index, value), or change a parameter's values with t.data[index] = value",
+    "setflags": "a Tensor can't be written to; of its array, t.data, flags can be set",
+    "to_device": "its array stays where it is",
+}
+"""What arrays have and a Tensor does not, with what to write instead."""
+
+_LIBRARIES = {
+    "matplotlib": "plot t.numpy()",
+    "seaborn": "plot t.numpy()",
+    "pandas": "take the values out of the pandas object first, as in df.to_numpy() @ t, or give pandas t.numpy()",
+    "scipy.sparse": "write a.toarray() @ t, or give it t.numpy() if no gradient is wanted",
+    "scipy": "write it with NumPy's functions, or give it t.numpy() if no gradient is wanted",
+    "sklearn": "give it t.numpy(): scikit-learn's functions have no gradients",
+    "torch": "give it t.numpy()",
+    "jax": "give it t.numpy()",
+}
+"""Libraries that make plain arrays of what they are given, with what to give them."""
+
+_BETWEEN = {__name__.split(".")[0], "numpy", "functools", "contextlib", "copy", "threading", "joblib"}
+"""What may stand between such a library's frames and those of the user: this package itself, too."""
+
+_CALLED = {
+    "dot": "write a @ t or np.dot(a, t): an array's own method knows no Tensor.",
+    "put": "make a new one with tg.index_update(a, index, t).",
+    "full": "write t * np.ones(shape).",
+    "arange": "write start + step * np.arange(n).",
+    "normal": "draw from the standard distribution, and write mean + scale * rng.normal(size=shape).",
+    "uniform": "draw from the standard distribution, and write low + (high - low) * rng.uniform(size=shape).",
+    "choice": "choose places, and write t[rng.choice(len(t), size)].",
+    "permutation": "write t[rng.permutation(len(t))].",
+    "shuffle": "write t[rng.permutation(len(t))].",
+}
+"""What to write instead of calling a method or a function of this name."""
+
+
+def instead_of_array() -> str:
+    """What to write where a Tensor was asked to become a plain array, as whoever asked for it suggests."""
+    frame, library, names = _asked_by()
+    if library:
+        return instead_in_library(library, names)
+    if any(name.startswith("_vectorize_call") for name in names):
+        return "np.vectorize collects plain numbers; give the function the whole array, or np.stack([f(x) for x in a])."
+    called = None if frame is None else called_method(frame)
+    if called in _CALLED:
+        return _CALLED[called]
+    if called is not None and _is_method(called):
+        return f"write np.{called}(a, ...): an array's own method knows no Tensor."
+    return "join tensors with np.stack or np.concatenate, or take t.numpy() where no gradient is wanted."
+
+
+def instead_of_writing() -> str:
+    """What to write where a Tensor should have been written into an array, by an operator or a method of its own."""
+    frame, _, names = _asked_by()
+    called = called_method(frame) if frame is not None and names else None
+    if called is not None and _is_method(called):
+        return f"write np.{called}(a, ...): an array's own method knows no Tensor."
+    return "leave out= out, and write a = a + t instead of a += t."
+
+
+def _is_method(name: str) -> bool:
+    """Whether a method of arrays is one of NumPy's functions too."""
+    return hasattr(np.ndarray, name) and function_named(name) is not None
+
+
+def instead_of_copy() -> str:
+    """What to write where a Tensor was asked to be copied or pickled."""
+    _, library, names = _asked_by()
+    return instead_in_library(library, names) if library else "copy its leaves, or t.detach()."
+
+
+def instead_in_library(library: str, names: list[str]) -> str:
+    """What to write instead of giving a Tensor to a library, in which functions of these names were called in turn."""
+    counterparts = map(counterpart_of, names if library == "scipy" else ())
+    counterpart = next(filter(None, counterparts), None)
+    return f"write {counterpart}, or {_ALONE}" if counterpart else f"{_LIBRARIES[library]}."
+
+
+def _asked_by() -> tuple[FrameType | None, str, list[str]]:
+    """The user's frame, the library that it called ("" if none) and the functions that were called on the way."""
+    frame: FrameType | None = sys._getframe(1)
+    library, names = "", list[str]()
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        inside = next((name for name in _LIBRARIES if f"{module}.".startswith(f"{name}.")), "")
+        if not inside and module.split(".")[0] not in _BETWEEN:
+            break
+        library = inside or library
+        if not module.startswith(__package__):
+            names.insert(0, frame.f_code.co_name)
+        frame = frame.f_back
+    return frame, library, names
+
+
+def called_method(frame: FrameType) -> str | None:
+    """The name of the method that the running instruction of a frame calls; None if it calls none.
+
+    The instructions before the call are walked backward to the one that put the method below the arguments.
+    """
+    before = [step for step in dis.get_instructions(frame.f_code) if step.offset <= frame.f_lasti]
+    if not before or not before[-1].opname.startswith("CALL"):
+        return None
+    call = before.pop()
+    depth = 1 - dis.stack_effect(call.opcode, call.arg, jump=False)
+    # Below the arguments lies what is called: since Python 3.11 always with a place for the object beside it.
+    below = 2 if sys.version_info >= (3, 11) or call.opname == "CALL_METHOD" else 1
+    for step in reversed(before):
+        if step.opname in ("CACHE", "EXTENDED_ARG"):
+            continue
+        if depth <= below and step.opname in ("LOAD_METHOD", "LOAD_ATTR"):
+            return str(step.argval)
+        depth -= dis.stack_effect(step.opcode, step.arg, jump=False)
+        if depth <= 0:
+            return None
+    return None
