@@ -21,10 +21,13 @@ from ..errors import DTypeError, NonScalarError, ShapeError, UnknownTensorError,
 from ..frames import user_place
 from ..tensor import Tensor
 from ..tree import flatten, map_tree
-from .comparison import compare_gradients
-from .culprit import Culprit, Expected, Trial, find_culprits
+from .comparison import ALIGNMENT, COLUMNS, compare_gradients
+from .culprit import Culprit, find_culprits
+from .expected import Expected
 from .recording import Recording, is_as_before, kept, recorded
 from .report import Report
+from .rerun import Rerun
+from .suspects import History
 from .variables import names_of_results, plain_name, variable_of
 
 _UPSTREAM = {"dout", "dloss", "dL", "dJ", "upstream", "grad_output", "dy_loss"}
@@ -34,10 +37,12 @@ _UPSTREAM = {"dout", "dloss", "dL", "dJ", "upstream", "grad_output", "dy_loss"}
 class BackwardReport(Report):
     """The rows of the gradients, and the lines of the backward function that are wrong, in the order in which they ran.
 
-    `first_wrong` is the first of them, None if all is right; `wrong_lines` are all that were found.
+    `first_wrong` is the first of them, None if all is right; `wrong_lines` are all that were found;
+    `is_whole` says whether the function came to its end and returned a gradient of an input.
     """
 
     wrong_lines: tuple[Culprit, ...] = ()
+    is_whole: bool = True
 
     @property
     def first_wrong(self) -> Culprit | None:
@@ -45,7 +50,7 @@ class BackwardReport(Report):
         return self.wrong_lines[0] if self.wrong_lines else None
 
     def __bool__(self) -> bool:
-        return not self.wrong_lines and Report.__bool__(self)
+        return self.is_whole and not self.wrong_lines and Report.__bool__(self)
 
     def __str__(self) -> str:
         paragraphs = ["\n".join(culprit.lines()) for culprit in self.wrong_lines]
@@ -93,14 +98,39 @@ def check_backward(
     results = forward_pass.matched(names_of_results(backward, run), run)
     expected = Expected(forward_pass.loss, forward_pass.tensors)
     notes = [*_notes(backward, run), *_changes(backward, arguments, before)]
-    trial = Trial(backward, before, run, expected, results, forward_pass.matched)
-    culprits = find_culprits(trial)
-    compared = {tensor: array for tensor, array in {**trial.interior(culprits), **results}.items()}
-    report = compare_gradients(forward_pass.loss, compared)
+    culprits: list[Culprit] = []
+    interior: dict[Tensor, Any] = {}
+    rerun = Rerun(backward, before, run, expected, results, forward_pass.matched)
+    if run.error is not None or rerun.wrong_of(results):
+        expected.settle(results)
+        wrong = rerun.wrong_of(results)
+        if run.error is not None or wrong:
+            culprits = find_culprits(rerun, wrong)
+            interior = _interior(History(rerun, run), culprits)
+    if not any(tensor.is_leaf for tensor in results) and run.error is None:
+        notes.append(f"{_name(backward)} returns no gradient of an input of {_name(forward)}: nothing is proved.")
+    compared: dict[str | Tensor, Any] = {**interior, **results}
+    report = compare_gradients(forward_pass.loss, compared) if compared else Report("", [], COLUMNS, ALIGNMENT)
     plain = {field.name: getattr(report, field.name) for field in fields(Report)}
     plain["title"] = f"{_name(backward)} by hand, against autograd of {_name(forward)}"
     plain["notes"] = [*report.notes, *notes]
-    return BackwardReport(**plain, wrong_lines=tuple(culprits))
+    is_whole = run.error is None and any(tensor.is_leaf for tensor in results)
+    return BackwardReport(**plain, wrong_lines=tuple(culprits), is_whole=is_whole)
+
+
+def _interior(history: History, culprits: Sequence[Culprit]) -> dict[Tensor, Any]:
+    """The gradients of interior quantities that are right, and the first wrong one: they help the diagnosis."""
+    expected, found = history.rerun.expected, {}
+    first = culprits[0] if culprits and culprits[0].proposal is not None else None
+    for index in history.final:
+        one = history.all[index]
+        held = variable_of(one.name, expected.tensors) or []
+        if len(held) != 1 or held[0] is expected.loss or np.shape(one.value) != held[0].shape:
+            continue
+        is_first = first is not None and (one.line, one.name) == (first.line, first.name)
+        if is_first or index in history.exact:
+            found[held[0]] = np.asarray(one.value)
+    return found
 
 
 class _Forward:
@@ -133,8 +163,8 @@ class _Forward:
                 return leaf if leaf.name else leaf.named("loss")
         shown = listed([str(getattr(leaf, "shape", type(leaf).__name__)) for leaf in leaves]) or "nothing"
         raise NonScalarError(
-            f"{_name(forward)} returned {shown}, {user_place()}, and no scalar Tensor that depends on its inputs: return "
-            "the loss, or the loss and more."
+            f"{_name(forward)} returned {shown}, {user_place()}, and no scalar Tensor that depends on its inputs: "
+            "return the loss, or the loss and more."
         )
 
     def arguments_of(self, backward: Callable[..., Any]) -> dict[str, Any]:
@@ -235,15 +265,15 @@ def _notes(backward: Callable[..., Any], run: Recording) -> Iterator[str]:
         )
     if run.printed:
         count = len(run.printed.splitlines())
-        yield f"{_name(backward)} printed {count} line{'s' if count > 1 else ''}, which {'are' if count > 1 else 'is'} not shown."
+        yield f"{_name(backward)} printed {'a line, which is' if count == 1 else f'{count} lines, which are'} not shown."
 
 
 def _changes(backward: Callable[..., Any], arguments: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:
     changed = [name for name, value in arguments.items() if not is_as_before(value, before[name])]
     if changed:
         yield (
-            f"{_name(backward)} changes its argument{'s' if len(changed) > 1 else ''} {listed(changed)} in place: whoever "
-            "calls it twice gets other gradients the second time. Work on a copy."
+            f"{_name(backward)} changes its argument{'s' if len(changed) > 1 else ''} {listed(changed)} in place: "
+            "whoever calls it twice gets other gradients the second time. Work on a copy."
         )
 
 

@@ -17,7 +17,6 @@ import numpy as np
 from .source import Edit, Source
 
 _OPPOSITE: dict[type[ast.operator], str] = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.MatMult: "*"}
-_COMPARISONS = {ast.Gt: "<", ast.GtE: "<=", ast.Lt: ">", ast.LtE: ">="}
 _TIGHTNESS = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant)
 
 
@@ -58,9 +57,10 @@ def _signs(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
             yield f"{held(source, node.right)} - {held(source, node.left)}"
         if isinstance(node.op, ast.Mult):
             yield f"{left} @ {right}"
-    elif isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _COMPARISONS:
+    elif isinstance(node, ast.Compare) and len(node.ops) == 1:
         left, right = source.segment(node.left), source.segment(node.comparators[0])
-        yield f"{left} {_COMPARISONS[type(node.ops[0])]} {right}"
+        for other in ("==", ">", "<", ">=", "<="):
+            yield f"{left} {other} {right}"
 
 
 def _terms(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterator[str]:
@@ -132,11 +132,20 @@ def _numbers(source: Source, node: ast.expr, variables: dict[str, Any]) -> Itera
         for number in (1, 2, 3, 4, 0.5, 0, 1.5, -0.5, -1.5):
             if number != node.value:
                 yield str(number)
-        yield f"-{node.value}"
+        yield f"-{source.segment(node)}"
+        if isinstance(node.value, int):
+            yield from (f"{source.segment(node)} * {name}" for name in _whole_numbers(variables))
     elif isinstance(node, ast.Name | ast.Subscript) and isinstance(node.ctx, ast.Load):
         value = _value(source, node, variables)
         if isinstance(value, np.ndarray | float | np.floating):
             yield f"{source.segment(node)}**2"
+        elif isinstance(node, ast.Name) and node.id in _whole_numbers(variables):
+            yield from (f"{node.id} + 1", f"2 * {node.id}", f"{node.id} + 2")
+
+
+def _whole_numbers(variables: dict[str, Any]) -> list[str]:
+    """The variables that may be an index or a length."""
+    return [name for name, one in variables.items() if type(one) in (int, np.int64) and name.isidentifier()]
 
 
 def _calls(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterator[str]:
@@ -150,8 +159,7 @@ def _calls(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
         for keyword in node.keywords:
             first, last = source.span(keyword.value)
             if keyword.arg == "axis":
-                others = [other for other in ("0", "1", "2", "(0, 1)", "(0, 2, 3)", "(0, 2)", "-1", "None")]
-                for other in others:
+                for other in ("0", "1", "2", "(0, 1)", "(0, 2, 3)", "(0, 2)", "-1", "None"):
                     if other != source.segment(keyword.value):
                         yield text[: first - start] + other + text[last - start :]
             elif keyword.arg == "keepdims":

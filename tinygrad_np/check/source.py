@@ -91,6 +91,14 @@ class Source:
             start, end = len(before) - 1, len(self.text) - len(after) + 1
         return self.text[start:end]
 
+    def replaced(self, statement: ast.stmt, edit: Edit | None) -> str:
+        """A statement's text, with an edit in it, by itself."""
+        start, end = self.span(statement)
+        text = self.text[start:end]
+        if edit is not None:
+            text = text[: edit.start - start] + edit.text + text[edit.end - start :]
+        return text
+
     def edited(self, edits: Sequence[Edit]) -> str:
         """The text with all edits made."""
         text = self.text
@@ -157,7 +165,13 @@ def rebuilt(
     result = namespace[plain.__name__] if any(one.function is plain for one in sources) else _moved(plain, namespace)
     if hasattr(function, "__self__"):
         return lambda *arguments, **keywords: result(function.__self__, *arguments, **keywords)
-    return result  # type: ignore[no-any-return]
+    return result
+
+
+@lru_cache(maxsize=20_000)
+def compiled(text: str, mode: str = "exec") -> CodeType:
+    """A statement, or with the mode "eval" an expression, as code; SyntaxError if it is none."""
+    return compile(text, "<edit>", mode)
 
 
 def _moved(function: FunctionType, namespace: dict[str, Any]) -> FunctionType:

@@ -1,7 +1,7 @@
 """Find expressions of the user's variables that have a given value: what a line should have said.
 
-`completions(target, value, variables)` yields texts such as `{} * (1 - A1**2)` or `{} + 2 * reg * W1`, in which `{}` stands
-for what the line says now, and `expressions(target, variables)` whole right-hand sides such as `dA1 * (1 - A1**2)`. Values
+`completions(pool, target, value)` yields texts such as `{} * (1 - A1**2)` or `{} + 2 * reg * W1`, in which `{}` is
+what the line says now, and `expressions(pool, target)` whole right-hand sides such as `dA1 * (1 - A1**2)`. Values
 are looked up, not tried: each expression of one or two variables is evaluated once and found again by its values, up to
 a factor that some number at hand explains.
 """
@@ -87,6 +87,10 @@ def completions(pool: Pool, target: Any, value: Any) -> Iterator[str]:
             )
             if factor is not None:
                 yield f"{{}} * {factor}"
+        ratio = _ratio(target, value)
+        for number, written in pool.numbers.items() if ratio is not None else ():
+            if written and ratio is not None and math.isclose(abs(ratio), number, rel_tol=1e-6):
+                yield f"{'-' if ratio < 0 else ''}{{}}{written}"
 
 
 def expressions(pool: Pool, target: Any) -> Iterator[str]:
@@ -102,6 +106,17 @@ def expressions(pool: Pool, target: Any) -> Iterator[str]:
                     other = pool.lookup(rest)
                     if other is not None:
                         yield joined.format(other)
+
+
+def _ratio(target: Any, value: Any) -> float | None:
+    """The number by which a value has to be multiplied, if it is one number."""
+    if target.shape != value.shape or not value.size:
+        return None
+    at = np.abs(value).argmax()
+    ratio = float(target.flat[at]) / float(value.flat[at]) if value.flat[at] else 0.0
+    return (
+        ratio if ratio and math.isfinite(ratio) and np.allclose(ratio * value, target, rtol=1e-6, atol=1e-12) else None
+    )
 
 
 def _products(name: str, value: Any, other: str, second: Any) -> Iterator[tuple[str, Any]]:
@@ -126,6 +141,9 @@ def _numbers(variables: dict[str, Any]) -> dict[float, str]:
             for factor, text in ((value, f" * {name}"), (1 / value, f" / {name}"), (2 * value, f" * 2 * {name}")):
                 numbers.setdefault(float(factor), text)
             numbers.setdefault(2 / float(value), f" * 2 / {name}")
+    for name, value in variables.items():
+        if isinstance(value, float | np.floating) and value not in (0.0, 1.0):
+            numbers.setdefault(abs(1 - float(value)), f" * ({name} - 1)" if value > 1 else f" * (1 - {name})")
     for name, value in variables.items():
         if isinstance(value, np.ndarray) and "[" not in name:
             for axis, length in enumerate(value.shape):
