@@ -28,11 +28,12 @@ FLOORS = [
     {"draw"},
     {"nn", "optim"},
     {"__init__"},
+    {"__main__"},
 ]
 CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal"]
 """The chapters of ops/: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 6100, "program": 6400, "check": 3300, "draw": 900}
+BUDGETS = {"ops": 6100, "program": 6400, "check": 6200, "draw": 900}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
 CORE_BUDGET = 3350

@@ -38,11 +38,14 @@ class BackwardReport(Report):
     """The rows of the gradients, and the lines of the backward function that are wrong, in the order in which they ran.
 
     `first_wrong` is the first of them, None if all is right; `wrong_lines` are all that were found;
-    `is_whole` says whether the function came to its end and returned a gradient of an input.
+    `is_whole` says whether the function came to its end and returned a gradient of an input; `returned` has the names
+    of the rows that it returned, `entered` those of the packages whose functions it ran.
     """
 
     wrong_lines: tuple[Culprit, ...] = ()
     is_whole: bool = True
+    returned: frozenset[str] = frozenset()
+    entered: frozenset[str] = frozenset()
 
     @property
     def first_wrong(self) -> Culprit | None:
@@ -102,20 +105,23 @@ def check_backward(
     interior: dict[Tensor, Any] = {}
     rerun = Rerun(backward, before, run, expected, results, forward_pass.matched)
     if run.error is not None or rerun.wrong_of(results):
-        expected.settle(results)
+        rerun.expected = expected.settled(results)
         wrong = rerun.wrong_of(results)
         if run.error is not None or wrong:
             culprits = find_culprits(rerun, wrong)
             interior = _interior(History(rerun, run), culprits)
     if not any(tensor.is_leaf for tensor in results) and run.error is None:
         notes.append(f"{_name(backward)} returns no gradient of an input of {_name(forward)}: nothing is proved.")
-    compared: dict[str | Tensor, Any] = {**interior, **results}
+    compared: dict[str | Tensor, Any] = dict([*interior.items(), *results.items()])
     report = compare_gradients(forward_pass.loss, compared) if compared else Report("", [], COLUMNS, ALIGNMENT)
     plain = {field.name: getattr(report, field.name) for field in fields(Report)}
     plain["title"] = f"{_name(backward)} by hand, against autograd of {_name(forward)}"
     plain["notes"] = [*report.notes, *notes]
     is_whole = run.error is None and any(tensor.is_leaf for tensor in results)
-    return BackwardReport(**plain, wrong_lines=tuple(culprits), is_whole=is_whole)
+    returned = frozenset(tensor.name or "" for tensor in results)
+    return BackwardReport(
+        **plain, wrong_lines=tuple(culprits), is_whole=is_whole, returned=returned, entered=frozenset(run.entered)
+    )
 
 
 def _interior(history: History, culprits: Sequence[Culprit]) -> dict[Tensor, Any]:
@@ -265,7 +271,8 @@ def _notes(backward: Callable[..., Any], run: Recording) -> Iterator[str]:
         )
     if run.printed:
         count = len(run.printed.splitlines())
-        yield f"{_name(backward)} printed {'a line, which is' if count == 1 else f'{count} lines, which are'} not shown."
+        what = "a line, which is" if count == 1 else f"{count} lines, which are"
+        yield f"{_name(backward)} printed {what} not shown."
 
 
 def _changes(backward: Callable[..., Any], arguments: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import linecache
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +72,7 @@ def _culprits(rerun: Rerun, wrong: frozenset[Tensor]) -> Iterator[Culprit]:
             break
         repair = repaired(rerun, groups, wrong, made)
         if repair is None:
-            yield _culprit(groups[0][0], None, history)
+            yield _culprit(_blamed(groups[0], history, wrong), None, history)
             break
         yield _culprit(repair.spot, repair.edit, history)
         made = merged(made, repair.spot.source, repair.edit)
@@ -80,6 +80,20 @@ def _culprits(rerun: Rerun, wrong: frozenset[Tensor]) -> Iterator[Culprit]:
         if still is None:
             break
         wrong, history = still, History(rerun, rerun.recorded(made))
+
+
+def _blamed(group: Sequence[Spot], history: History, wrong: frozenset[Tensor]) -> Spot:
+    """Whom to blame if nothing helps: a helper that all that is wrong was computed from, or else what shows it."""
+    off = history.off(wrong)
+    common = set.intersection(*(set(history.slice_of([one])) for one in off)) if len(off) > 1 else set()
+    expected = history.rerun.expected
+    for spot in group:
+        if spot.shown is None or np.ndim(spot.shown.value) == 0 or expected.nodes(spot.name):
+            continue
+        is_common = any(history.all[one] is spot.shown for one in common)
+        if is_common and not expected.recognised(spot.shown.value):
+            return spot
+    return group[0]
 
 
 def _culprit(spot: Spot, edit: Edit | None, history: History) -> Culprit:

@@ -40,7 +40,7 @@ def _assignments(source: Source, statement: ast.AugAssign | ast.Assign) -> Itera
     """`=` in place of `+=`, and the other way about."""
     target = statement.target if isinstance(statement, ast.AugAssign) else statement.targets[0]
     value = source.segment(statement.value)
-    signs = ("+", "-", "") if isinstance(statement, ast.AugAssign) else ("+",)
+    signs = ("+", "-", "", "*", "/") if isinstance(statement, ast.AugAssign) else ("+", "/", "*", "-")
     for sign in signs:
         if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
             yield Edit(*source.span(statement), f"{source.segment(target)} {sign}= {value}")
@@ -51,8 +51,8 @@ def _signs(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield source.segment(node.operand)
     elif isinstance(node, ast.BinOp) and type(node.op) in _OPPOSITE:
-        left, right = source.segment(node.left), source.segment(node.right)
-        yield f"{left} {_OPPOSITE[type(node.op)]} {held(source, node.right)}"
+        left, right = source.with_parentheses(node.left), source.with_parentheses(node.right)
+        yield f"{left} {_OPPOSITE[type(node.op)]} {right}"
         if isinstance(node.op, ast.Sub):
             yield f"{held(source, node.right)} - {held(source, node.left)}"
         if isinstance(node.op, ast.Mult):
@@ -141,6 +141,7 @@ def _numbers(source: Source, node: ast.expr, variables: dict[str, Any]) -> Itera
             yield f"{source.segment(node)}**2"
         elif isinstance(node, ast.Name) and node.id in _whole_numbers(variables):
             yield from (f"{node.id} + 1", f"2 * {node.id}", f"{node.id} + 2")
+            yield from (f"{node.id} + {name}" for name in _whole_numbers(variables))
 
 
 def _whole_numbers(variables: dict[str, Any]) -> list[str]:
@@ -173,6 +174,13 @@ def _calls(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
                     if node.args
                     else f"{text[:-1]}axis={other}, keepdims=True)"
                 )
+        begin = source.span(node)[0]
+        summed = node.args[0] if node.args and isinstance(node.args[0], ast.Name) else None
+        shape = None if summed is None else getattr(variables.get(summed.id), "shape", ())
+        for other, one in variables.items() if shape else ():
+            if isinstance(one, np.ndarray) and one.shape == shape and summed is not None:
+                first, last = source.span(summed)
+                yield f"{text[: first - begin]}{summed.id} * {other}{text[last - begin :]}"
         swapped = {"sum": "mean", "mean": "sum", "max": "min", "min": "max"}.get(name)
         if swapped is not None:
             yield source.segment(node.func)[: -len(name)] + swapped + text[len(source.segment(node.func)) :]

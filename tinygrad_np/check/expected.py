@@ -8,6 +8,7 @@ A variable is recognised by its name, or if that says nothing, by its value.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 from ..graph import Node
 from ..tensor import Tensor
 from .choosing import choice_for
+from .kinks import kinks_of
 from .noise import rounding_noise
 from .passage import Compared, Passage
 from .tolerance import judge, precision
@@ -38,15 +40,26 @@ class Expected:
         self._noise: dict[Node, Any] | None = None
         self._alike: dict[Any, Any] = {}
 
-    def settle(self, results: Mapping[Tensor, Any]) -> None:
-        """Take the choice of slopes at kinks and ties that explains the most of these gradients."""
+    @cached_property
+    def has_kinks(self) -> bool:
+        """Whether the forward pass is at a kink or a tie."""
+        return bool(kinks_of(self.passage.nodes))
+
+    def settled(self, results: Mapping[Tensor, Any]) -> Expected:
+        """The same under the choice of slopes at kinks and ties that explains the most of these gradients."""
+        if not self.has_kinks:
+            return self
         pairs = [(tensor._node, np.asarray(value)) for tensor, value in results.items() if is_numeric(value)]
         compared = [
             Compared("", node, value, self.passage.gradient(node), self.noise(node)) for node, value in pairs if node
         ]
         choice = choice_for(self.passage, sorted(compared, key=lambda one: self.passage.order(one.node)))
-        if choice is not None:
-            self.passage = Passage(self.passage.root, self.passage.seed, choice)
+        if choice is None:
+            return self
+        settled = copy.copy(self)
+        settled.passage = Passage(self.passage.root, self.passage.seed, choice)
+        settled._alike = {}
+        return settled
 
     def nodes(self, name: str) -> list[Node]:
         """The quantities of which a variable is the gradient, told by its name."""
@@ -119,11 +132,12 @@ class Expected:
         """What each use of a quantity adds to its gradient."""
         return [np.asarray(contribution) for _, contribution in self.passage.uses.get(node, [])]
 
-    def is_part(self, value: Any, node: Node) -> bool:
-        """Whether this is what some uses of the quantity, but not all, add to its gradient, up to a factor."""
+    def is_part(self, value: Any, node: Node, *, exactly: bool = False) -> bool:
+        """Whether this is what some uses of the quantity, but not all, add to its gradient, be it up to a factor."""
         parts = self.parts(node)
         sums = [sum(parts[:count]) for count in range(1, len(parts))] + parts
-        return any(factor(value, part) is not None for part in sums)
+        factors = [factor(value, part) for part in sums]
+        return any(one is not None and (not exactly or np.isclose(one, 1, rtol=CLOSE)) for one in factors)
 
     @cached_property
     def divisors(self) -> list[float]:

@@ -25,6 +25,9 @@ from ..frames import is_of_the_user
 MOST_ENTRIES = 200
 """Of a longer dict or list the entries are not followed."""
 
+MOST_PRINTED = 1_000_000
+"""What is printed after so many letters is not kept."""
+
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
@@ -45,15 +48,18 @@ class Assignment:
 
 @dataclass
 class Recording:
-    """One call: its assignments in their order, what each function was `given`, the result or the error, the output."""
+    """One call: its assignments in their order, what each function was `given`, the result or the error, the output,
+    and the names of the packages whose functions ran.
+    """
 
     assignments: list[Assignment] = field(default_factory=list)
     given: list[tuple[CodeType, str, Any]] = field(default_factory=list)
     codes: list[CodeType] = field(default_factory=list)
     result: Any = None
-    error: Exception | None = None
+    error: BaseException | None = None
     error_line: int = 0
     printed: str = ""
+    entered: set[str] = field(default_factory=set)
 
     def run(self, line: int) -> int:
         """How often a line assigned something."""
@@ -61,20 +67,27 @@ class Recording:
 
 
 def recorded(function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Recording:
-    """Call a function and record it; an Exception ends the recording and is kept in it."""
+    """Call a function and record it; an error, or exit(), ends the recording and is kept in it."""
     recording = Recording()
-    output = io.StringIO()
+    output = _Output()
     tracer = _Tracer(recording, sys.gettrace())
     with contextlib.redirect_stdout(output):
         sys.settrace(tracer.enter)
         try:
             recording.result = function(*arguments, **keywords)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             recording.error = error
         finally:
             sys.settrace(tracer.other)
     recording.printed = output.getvalue()
     return recording
+
+
+class _Output(io.StringIO):
+    """Keeps what is printed, but no more than the first million letters."""
+
+    def write(self, text: str) -> int:
+        return super().write(text) if self.tell() < MOST_PRINTED else len(text)
 
 
 class _Tracer:
@@ -86,6 +99,9 @@ class _Tracer:
         self.root: FrameType | None = sys._getframe(1)
 
     def enter(self, frame: FrameType, event: str, argument: Any) -> Any:
+        module = str(frame.f_globals.get("__name__", ""))
+        if not module.startswith(__name__.rpartition(".")[0]):
+            self.recording.entered.add(module.partition(".")[0])
         others = None
         if self.other is not None:
             others = self.other(frame, event, argument)

@@ -41,6 +41,9 @@ _ONE = re.compile(r"(?<![\w.])1(\.0)? \*(?!\*)|[*/] 1(?![\w.])")
 _IDIOMS = re.compile(r"\(1 - ([\w.]+|np\.tanh\(\w+\)) ?\*\* ?2\)|\b([\w.]+) \* \(1 - \2\)|\(([\w.]+) > 0\)")
 """The derivatives of activations, which count as one word."""
 
+LARGER = 6
+"""And of so few, if what has been found is long."""
+
 
 class Repair(NamedTuple):
     """An edit of a statement, how many words it changes, and how well the values are explained with it."""
@@ -59,11 +62,14 @@ def repaired(rerun: Rerun, groups: Sequence[Sequence[Spot]], wrong: frozenset[Te
     """
     rerun.rest()
     search = _Search(rerun, groups[0][0], wrong, made)
+    some: Repair | None = None
     for group in groups:
         found = search.best_of(group[:MOST_SUSPECTS])
         if found is not None:
             return found
-    return max(search.better, key=lambda one: (one.credit, -one.size), default=None)
+        # Of several wrong lines each makes only some gradients right: the first to be suspected comes first.
+        some = some or max(search.better, key=lambda one: (one.credit, -one.size), default=None)
+    return some
 
 
 class _Search:
@@ -85,10 +91,13 @@ class _Search:
             for spot in spots:
                 most = min((one.size for one in full), default=MOST_WORDS)
                 # That of a helper variable may be another word alone.
-                repair = self._smallest(spot, strictly, most if strictly or not full else min(most - 0.05, SMALL))
+                if full and not strictly:
+                    most = min(most - 0.05, SMALL if most <= 3 else LARGER)
+                repair = self._smallest(spot, strictly, most)
                 full += [] if repair is None else [repair]
         most = max((one.credit for one in full), default=0)
-        return min(full, key=lambda one: (one.size + 2 * (most - one.credit), -one.credit), default=None)
+        named = {one.spot: bool(self.rerun.expected.nodes(one.spot.name)) for one in full}
+        return min(full, key=lambda one: (one.size + 2 * (most - one.credit), not named[one.spot]), default=None)
 
     def _smallest(self, spot: Spot, strictly: bool, size_of_others: float) -> Repair | None:
         rerun, key = self.rerun, (spot.statement, size_of_others > 3)
@@ -104,12 +113,14 @@ class _Search:
             left = rerun.wrong_with(made)
             if left is None or (left and not left < self.wrong):
                 continue
-            if left:
-                self.better.append(Repair(spot, edit, size, -len(left)))
+            if left and self.better and len(left) >= -self.better[-1].credit:
                 continue
             history = History(rerun, rerun.recorded(made))
-            if _settles(history, self.first):
+            if not _settles(history, self.first):
+                continue
+            if not left:
                 return Repair(spot, edit, size, history.credit())
+            self.better.append(Repair(spot, edit, size, -len(left)))
         return None
 
 
@@ -126,11 +137,8 @@ def _settles(history: History, first: Spot) -> bool:
         return True
     if not expected.nodes(shown.name):
         return True
-    again = [history.all[n] for n in history.final if history.all[n].name == shown.name]
-    again = [one for one in again if one.line == shown.line]
-    return all(
-        expected.explains(one.name, one.value) or expected.divided(one.name, one.value) is not None for one in again
-    )
+    again = [n for n in history.final if (history.all[n].name, history.all[n].line) == (shown.name, shown.line)]
+    return all(n in history.exact or n in history.factors for n in again)
 
 
 def _distinct(rerun: Rerun, spot: Spot, synthesise: bool = True) -> Iterator[tuple[float, Edit]]:
@@ -183,6 +191,8 @@ def _targets(rerun: Rerun, spot: Spot) -> list[Any]:
     gradients = [expected.passage.gradient(node) for node in nodes or expected.passage.gradients]
     if not nodes:
         return [one for one in gradients if one.ndim and one.shape == np.shape(spot.shown.value)]
+    if not spot.is_final:
+        gradients += [part for node in nodes for part in expected.parts(node)]
     return [one * divisor for divisor in (1, *expected.divisors) for one in gradients[:MOST_TARGETS]]
 
 
@@ -288,6 +298,9 @@ def _may_be_right(rerun: Rerun, spot: Spot, edit: Edit, strictly: bool) -> bool:
     value = rerun.alone(spot.source, spot.statement, edit, spot.before, shown.name)
     if value is None:
         return False
+    if strictly and expected.explains(shown.name, value):
+        return True
     if strictly:
-        return expected.explains(shown.name, value)
+        unfinished = spot.goes_on or not spot.is_final
+        return unfinished and any(expected.is_part(value, node, exactly=True) for node in expected.nodes(shown.name))
     return expected.is_near(shown.name, value)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -62,14 +64,15 @@ class Rerun:
         """Whether enough has been tried."""
         return self.effort > EFFORT or time.monotonic() > self.end
 
-    def wrong_of(self, results: Mapping[Tensor, Any]) -> frozenset[Tensor]:
+    def wrong_of(self, results: Mapping[Tensor, Any], expected: Expected | None = None) -> frozenset[Tensor]:
         """The Tensors whose gradients are not among these, or wrong."""
         # Of a function that failed nobody knows what else it would have returned.
+        expected = expected or self.expected
         awaited = {} if self.run.error is not None else self.results
         return frozenset(
             tensor
             for tensor in {**awaited, **results}
-            if tensor not in results or not self.expected.is_gradient(results[tensor], tensor._node)  # type: ignore[arg-type]
+            if tensor not in results or not expected.is_gradient(results[tensor], tensor._node)  # type: ignore[arg-type]
         )
 
     def wrong_with(self, edits: Edits) -> frozenset[Tensor] | None:
@@ -78,13 +81,38 @@ class Rerun:
         self.effort += max(len(self.run.assignments), 20)
         if function is None:
             return None
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), self._within_bounds():
             try:
                 result = function(**map_tree(kept, self.arguments))
                 found = self.matched(names_of_results(self.backward, Recording(result=result)), Recording())
-                return self.wrong_of(found)
-            except Exception:
+                wrong = self.wrong_of(found)
+                if wrong and self.expected.has_kinks:
+                    self.effort += 200
+                    wrong = min(wrong, self.wrong_of(found, self.expected.settled(found)), key=len)
+                return wrong
+            except (Exception, SystemExit):
                 return None
+
+    @contextlib.contextmanager
+    def _within_bounds(self) -> Iterator[None]:
+        """End what an edit makes run on and on, if the function has a loop that can."""
+        if not any(isinstance(node, ast.While) for source in self.sources for node in ast.walk(source.tree)):
+            yield
+            return
+        left, other = 1000 + 20 * len(self.run.assignments), sys.gettrace()
+
+        def count(frame: FrameType, event: str, argument: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise TimeoutError
+            return count
+
+        sys.settrace(count)
+        try:
+            yield
+        finally:
+            sys.settrace(other)
 
     def recorded(self, edits: Edits) -> Recording:
         """The run with these edits, line by line."""

@@ -38,6 +38,11 @@ class Spot:
         return isinstance(self.statement, ast.AugAssign) and isinstance(self.statement.op, ast.Add | ast.Sub)
 
     @property
+    def name(self) -> str:
+        """The variable that shows it; empty if there is none."""
+        return "" if self.shown is None else self.shown.name
+
+    @property
     def target(self) -> ast.expr | None:
         """What the statement assigns to, if that is one thing."""
         if isinstance(self.statement, ast.AugAssign):
@@ -124,7 +129,7 @@ class History:
         return found
 
     @cached_property
-    def _factors(self) -> dict[int, float]:
+    def factors(self) -> dict[int, float]:
         """By which number that the loss divides by those are off that are off by one."""
         found = {}
         for index in self.final:
@@ -142,9 +147,9 @@ class History:
         right = [index for index in self.exact if results & set(expected.nodes(self.all[index].name))]
         last = {self.all[index].name: index for index in self.final}
         returned = {index for name, index in last.items() if nodes & set(expected.nodes(name))}
-        found = (set(self._factors) & set(self.slice_of(right))) - returned
-        for index in sorted(set(self._factors) - returned):
-            if any(k in found and np.isclose(self._factors[k], self._factors[index]) for k in self.origins(index)):
+        found = (set(self.factors) & set(self.slice_of(right))) - returned
+        for index in sorted(set(self.factors) - returned):
+            if any(k in found and np.isclose(self.factors[k], self.factors[index]) for k in self.origins(index)):
                 found.add(index)
         return found
 
@@ -158,7 +163,7 @@ class History:
             if one in seen:
                 continue
             seen.add(one)
-            if one in self.exact or one in self._factors:
+            if one in self.exact or one in self.factors:
                 found.add(one)
             else:
                 waiting += self.sources[one]
@@ -189,7 +194,7 @@ class History:
         """How well the values are explained: a point for each that is, half a one but for the batch's size."""
         expected = self.rerun.expected
         points = [1.0 if expected.explains(self.all[n].name, self.all[n].value) else 0.0 for n in self.final]
-        points += [0.5 for n in self.final if n in self._factors]
+        points += [0.5 for n in self.final if n in self.factors]
         return sum(points)
 
 
@@ -207,7 +212,8 @@ def suspects(history: History, wrong: frozenset[Tensor]) -> list[list[Spot]]:
         writing = _writing(history, index)
         itself = _sliced(history, [index], itself=True)
         # What only makes room for what is written into it later is hardly at fault.
-        groups.append([*writing, *itself] if itself and not itself[0].goes_on else [*itself, *writing])
+        only_room = itself and not np.any(history.all[index].value)
+        groups.append([*writing, *itself] if only_room else [*itself, *writing])
     if run.error is None and (not off or not named):
         returned = _returned(rerun, run)
         groups.append([*returned, *_sliced(history, _last_reads(history, returned))])
@@ -363,13 +369,14 @@ def _is_entry(node: ast.AST) -> bool:
 
 def _goes_on(statement: ast.stmt, name: str) -> bool:
     """Whether a statement adds to a variable or writes into it, rather than giving it another meaning."""
-    if isinstance(statement, ast.AugAssign):
-        return True
-    if not isinstance(statement, ast.Assign):
-        return False
-    for target in statement.targets:
+    targets = [statement.target] if isinstance(statement, ast.AugAssign) else getattr(statement, "targets", [])
+    for target in targets:
         if isinstance(target, ast.Subscript) and ast.unparse(target.value) == name:
             return True
+    if isinstance(statement, ast.AugAssign):
+        return ast.unparse(statement.target) == name
+    if not isinstance(statement, ast.Assign):
+        return False
     terms, sums = [statement.value], (ast.Add, ast.Sub)
     while any(isinstance(term, ast.BinOp) and isinstance(term.op, sums) for term in terms):
         terms = [
