@@ -16,7 +16,7 @@ from . import ops as ops
 from . import optim as optim
 from . import warned as warned
 from .batches import batches
-from .check import compare_gradients, gradcheck
+from .check import check_backward, compare_gradients, gradcheck
 from .draw import draw_graph
 from .errors import LostGradientWarning, TinygradError
 from .graph import no_grad
@@ -98,6 +98,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "check_backward",
     "compare_gradients",
     "compile",
     "conv1d",
