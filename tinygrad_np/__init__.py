@@ -16,7 +16,7 @@ from . import ops as ops
 from . import optim as optim
 from . import warned as warned
 from .batches import batches
-from .check import compare_gradients, gradcheck
+from .check import check_backward, compare_gradients, gradcheck
 from .check.steps import backward_steps
 from .draw import compare_graphs, draw_graph
 from .errors import LostGradientWarning, TinygradError
@@ -100,6 +100,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "check_backward",
     "compare_gradients",
     "compare_graphs",
     "compile",
