@@ -87,6 +87,19 @@ def test_what_a_function_computed_is_one_box_with_its_name() -> None:
     assert [names[operand] for operand in box.operands if isinstance(operand, int)] == ["x", "W"]
 
 
+def test_what_a_function_hands_to_the_next_step_is_an_arrow_back_to_its_box() -> None:
+    def scaled(h: Any) -> Any:
+        return np.tanh(h * 2) / 2
+
+    x = Tensor(0.5, requires_grad=True, name="x")
+    for _ in range(5):
+        x = scaled(x) + 1
+    box, add = operations(drawn(x, fold=True))
+    assert (box.inside, box.times, add.times) == (3, 5, 5)
+    assert [operand for _, operand in box.loops] == [add.id]
+    assert f"n{add.id} -> n{box.id} [" in tg.draw_graph(x, fold=True).dot
+
+
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="before Python 3.11 a line does not know its columns")
 def test_a_call_of_the_library_is_one_box_with_its_name() -> None:
     boxes = {vertex.operation: vertex.inside for vertex in operations(drawn(convolutional()))}

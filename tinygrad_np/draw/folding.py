@@ -194,7 +194,10 @@ def _folded(snapshot: Snapshot, groups: list[list[Vertex]]) -> Snapshot:
         moved = dict.fromkeys(home.get(operand, operand) for operand in read)
         moved.pop(vertex.id, None)
         if vertex.id in boxes:
-            vertex = _box(group, tuple(moved))
+            # An arrow from the step before ends at the box as a whole, which has no place among the operands.
+            back = dict.fromkeys(home.get(operand, operand) for one in group for _, operand in one.loops)
+            loops = tuple((-1, operand) for operand in back if operand != vertex.id)
+            vertex = replace(_box(group, tuple(moved)), loops=loops)
         elif vertex.loops or not home.keys().isdisjoint(read):
             operands = tuple(o if isinstance(o, str) else home.get(o, o) for o in vertex.operands)
             loops = tuple((position, home.get(operand, operand)) for position, operand in vertex.loops)
@@ -215,5 +218,4 @@ def _box(group: list[Vertex], operands: tuple[int, ...]) -> Vertex:
         parameters=(),
         members=tuple(identity for vertex in group for identity in vertex.members or (vertex.id,)),
         inside=sum(vertex.inside or 1 for vertex in group),
-        loops=(),
     )
