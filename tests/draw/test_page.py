@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -196,12 +196,20 @@ def test_playing_stops_at_a_breakpoint(opened: Any) -> None:
     page.page.clock.install()
     page.press("ArrowRight", "ArrowRight", "b", "Home")
     page.page.click("text=Play")
-    for _ in range(6):
-        page.page.clock.run_for(1500)
+    assert run_until(page, lambda: page.page.locator("text=Pause").count() == 0)
     assert page.at == 3
     page.page.click("text=Play")
-    page.page.clock.run_for(1500)
+    assert run_until(page, lambda: page.at > 3)
     assert page.at == 4
+
+
+def run_until(page: Any, holds: Callable[[], bool]) -> bool:
+    """Let the page's own clock run, in small parts, until something holds."""
+    for _ in range(200):
+        page.page.clock.run_for(200)
+        if holds():
+            return True
+    return False
 
 
 def test_searching_finds_a_step_and_enter_goes_there(opened: Any) -> None:

@@ -324,18 +324,21 @@ function App() {
     "-": () => controls.current.by(1 / 1.3),
     0: () => controls.current.fit(),
   };
+  const latest = useRef(keys);
+  latest.current = keys; // A key pressed right after another finds what that one has changed.
   useEffect(() => {
     const press = (event) => {
-      const writes = event.target.closest("input:not([type=range]):not([type=checkbox]), textarea");
-      const own = event.target.closest("input[type=range]") && event.key.startsWith("Arrow");
-      const pushes = event.key === " " && event.target.closest("button, input, summary");
-      if (writes || own || pushes || event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
+      const writes = event.target.closest?.("input:not([type=range]):not([type=checkbox]), textarea");
+      const own = event.target.closest?.("input[type=range]") && event.key.startsWith("Arrow");
+      const pushes = event.key === " " && event.target.closest?.("button, input, summary");
+      const act = latest.current[event.key];
+      if (writes || own || pushes || event.ctrlKey || event.metaKey || event.altKey || !act) return;
       event.preventDefault();
-      keys[event.key]();
+      act();
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
-  });
+  }, []);
   return html`<header>
       <h1>${data.title}</h1>
       <div class="bar controls" role="group" aria-label="Steps">
