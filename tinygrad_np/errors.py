@@ -136,6 +136,10 @@ class TrainingWarning(UserWarning):
     """What a training step does is allowed, but rarely what was meant."""
 
 
+class DrawingError(TinygradError, RuntimeError):
+    """A picture that Graphviz could not draw."""
+
+
 class MissingDependencyError(TinygradError, ImportError):
     """A package that this feature needs is not installed."""
 
