@@ -201,8 +201,9 @@ def test_the_quiz_hides_the_contribution_until_it_is_guessed(opened: Any) -> Non
 
 def test_playing_stops_at_a_breakpoint(opened: Any) -> None:
     page = opened(tg.draw_graph(moons()), "#step=1")
+    for key in ("ArrowRight", "ArrowRight", "b", "Home"):
+        page.press(key)
     page.page.clock.install()
-    page.press("ArrowRight", "ArrowRight", "b", "Home")
     page.page.click("text=Play")
     page.plays_to(3)
     page.page.clock.run_for(6000)
