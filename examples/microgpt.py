@@ -1,8 +1,8 @@
 """A GPT as small as microgpt's: one layer, four heads, 16 numbers a letter; it learns words, and makes up new ones.
 
-The data: the English words of three letters or more in the Python language reference, which Python carries within
-itself for `help()` (`pydoc_data.topics`; PSF licence). A step reads one word; the model says, at each letter, how likely
-each next one is. After 1,000 steps it needs about 2.4 nats a letter, where guessing needs 3.3.
+The data: the words of three letters or more in the Python language reference, which Python carries within itself for
+`help()` (`pydoc_data.topics`; PSF licence). A step reads one word; the model says, at each letter, how likely each next
+one is. After 1,000 steps it needs about 2.4 nats a letter, where guessing needs 3.3.
 
     python examples/microgpt.py
 """

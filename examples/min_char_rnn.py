@@ -1,7 +1,7 @@
 """A recurrent network that reads a text letter by letter, and then writes: min-char-rnn.
 
-The text is this library's own guide, all pages of docs/ (MIT licence). An LSTM guesses each next letter; after a minute
-it has picked up words, some Markdown and the look of Python. What it writes, it draws letter by letter from its guesses.
+The text is this library's own guide, all pages of docs/ (MIT licence). An LSTM guesses each next letter; after half a
+minute it has picked up short words and the look of Markdown. What it writes, it draws letter by letter from its guesses.
 
 Source: A. Karpathy, The Unreasonable Effectiveness of Recurrent Neural Networks, 2015.
 
@@ -31,11 +31,11 @@ def load_text() -> str:
 class CharRNN(nn.Module):
     """Letters in, the scores of each next letter out; `state` is what it remembers."""
 
-    def __init__(self, letters: int, hidden: int = 96, rng: Any = None) -> None:
+    def __init__(self, letters: int, hidden: int = 64, rng: Any = None) -> None:
         super().__init__()
         rng = np.random.default_rng(rng)
-        self.embedding = nn.Embedding(letters, 32, dtype=np.float32, rng=rng)
-        self.lstm = nn.LSTM(32, hidden, batch_first=True, dtype=np.float32, rng=rng)
+        self.embedding = nn.Embedding(letters, 24, dtype=np.float32, rng=rng)
+        self.lstm = nn.LSTM(24, hidden, batch_first=True, dtype=np.float32, rng=rng)
         self.scores = nn.Linear(hidden, letters, dtype=np.float32, rng=rng)
 
     def forward(self, tokens: Any, state: Any = None) -> tuple[Any, Any]:
@@ -44,9 +44,9 @@ class CharRNN(nn.Module):
         return self.scores(hidden), state
 
 
-def train(model: CharRNN, tokens: Any, steps: int, batch: int = 16, places: int = 32) -> list[float]:
+def train(model: CharRNN, tokens: Any, steps: int, batch: int = 16, places: int = 24) -> list[float]:
     """Read the text at `batch` places at once; the state is carried on, its gradient is not. Returns the losses."""
-    optimizer = optim.Adam(model.parameters(), lr=0.005)
+    optimizer = optim.Adam(model.parameters(), lr=0.01)
     schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
     rows = tokens[: len(tokens) // batch * batch].reshape(batch, -1)
     windows = (rows.shape[1] - 1) // places
@@ -86,7 +86,7 @@ def main() -> None:
     tokens = np.array([letters.index(letter) for letter in text])
     print(f"{len(text):,} letters, {len(letters)} of them different")
     model = CharRNN(len(letters), rng=0)
-    losses = train(model, tokens, steps=1200)
+    losses = train(model, tokens, steps=500)
     print(f"loss: {losses[0]:.2f} at first, {np.mean(losses[-100:]):.2f} in the last 100 steps (nats a letter)")
     sample = write(model, letters, 400)
     print(sample)

@@ -11,6 +11,7 @@ Source: D. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2013.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import tinygrad_np as tg
 from plots import COLOURS, GREY, MARKS, plt, save
 from tinygrad_np import nn, optim
 
-NOISE = 0.1
+NOISE = 0.3
 """The standard deviation that the decoder allows its points."""
 
 
@@ -43,7 +44,7 @@ class VAE(nn.Module):
     def perceptron(self, inputs: int, hidden: int, outputs: int) -> nn.Sequential:
         """Two hidden layers of `hidden` units."""
         sizes = (inputs, hidden, hidden, outputs)
-        first, second, last = (nn.Linear(*pair, rng=self.rng) for pair in zip(sizes, sizes[1:], strict=False))
+        first, second, last = (nn.Linear(*pair, rng=self.rng) for pair in pairwise(sizes))
         return nn.Sequential(first, nn.SiLU(), second, nn.SiLU(), last)
 
     def encode(self, x: Any) -> tuple[Any, Any]:
@@ -68,9 +69,9 @@ def negative_elbo(result: tuple[Any, Any, Any], x: Any) -> Any:
 
 def train(model: VAE, X: Any, epochs: int) -> Any:
     """Fit with Adam; a batch is input and target at once."""
-    optimizer = optim.Adam(model.parameters(), lr=0.005)
+    optimizer = optim.Adam(model.parameters(), lr=0.01)
     schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
-    data = tg.batches(X, X, batch_size=100, shuffle=True, seed=0)
+    data = tg.batches(X, X, batch_size=200, shuffle=True, seed=0)
     return tg.fit(model, negative_elbo, optimizer, data, epochs=epochs, schedule=schedule)
 
 
@@ -88,7 +89,7 @@ def distance(made: Any, X: Any) -> float:
 def main() -> None:
     X, sides = load_data()
     model = VAE(rng=0)
-    history = train(model, X, epochs=150)
+    history = train(model, X, epochs=200)
     made = make_points(model, 1000)
     print(f"negative ELBO: {history['loss'][0]:.1f} after the first epoch, {history['loss'][-1]:.2f} after the last")
     print(f"new points lie {distance(made, X):.3f} from the nearest of the data, on average (untrained: ", end="")
