@@ -66,7 +66,7 @@ def train(client, steps, rows, kill_at=None):
 @contextmanager
 def cluster(workers, **options):
     """A cluster of processes on this machine, each of one thread."""
-    options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50, **options}
+    options = {"threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": 50, **options}
     with LocalCluster(n_workers=workers, **options) as processes, Client(processes) as client:
         yield client
 
