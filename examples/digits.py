@@ -45,8 +45,8 @@ def make_model(seed: int = 0) -> nn.Sequential:
 def train(model: nn.Module, X: Any, y: Any, epochs: int, **options: Any) -> Any:
     """Fit with Adam and a learning rate that rises and falls once; return the history."""
     optimizer = optim.Adam(model.parameters(), lr=0.002)
-    data = tg.batches(X, y, batch_size=32, shuffle=True, seed=0)
-    schedule = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.006, total_steps=epochs * len(data))
+    data = tg.batches(X, y, batch_size=64, shuffle=True, seed=0)
+    schedule = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=epochs * len(data))
     return tg.fit(model, tg.cross_entropy, optimizer, data, epochs=epochs, schedule=schedule, **options)
 
 
@@ -60,7 +60,7 @@ def main() -> None:
     X_train, X_test, y_train, y_test = load_data()
     model = make_model()
     print(nn.summary(model, X_test))
-    history = train(model, X_train, y_train, epochs=10, validation=(X_test, y_test))
+    history = train(model, X_train, y_train, epochs=8, validation=(X_test, y_test))
     predicted = predict(model, X_test)
     missed = np.flatnonzero(predicted != y_test)
     print(f"{len(y_test) - len(missed)} of {len(y_test)} test digits are right: {np.mean(predicted == y_test):.2%}")
@@ -71,7 +71,7 @@ def main() -> None:
     axes.grid(axis="y", color="#e3e3e3")
     axes.set(title="Digits: the loss falls", ylabel="cross-entropy", ylim=(0, None))
     right.suptitle(f"The {len(missed)} of {len(y_test)} that are misread", fontsize=13.5, fontweight="bold")
-    for axes, place in zip(right.subplots(2, 4).ravel(), missed, strict=False):
+    for axes, place in zip(right.subplots(2, 3).ravel(), missed, strict=False):
         axes.imshow(X_test[place, 0], cmap="gray_r")
         axes.set_title(f"{y_test[place]}, read as {predicted[place]}", fontsize=8.5, fontweight="normal", pad=4)
     for axes in right.axes:

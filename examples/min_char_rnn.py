@@ -1,7 +1,7 @@
 """A recurrent network that reads a text letter by letter, and then writes: min-char-rnn.
 
-The text is this library's own guide, all pages of docs/ (MIT licence). An LSTM guesses each next letter; after half a
-minute it has picked up short words and the look of Markdown. What it writes, it draws letter by letter from its guesses.
+The text is this library's own guide, all pages of docs/ (MIT licence). An LSTM guesses each next letter; after half
+a minute it has picked up short words and the look of Markdown. What it writes, it draws letter by letter.
 
 Source: A. Karpathy, The Unreasonable Effectiveness of Recurrent Neural Networks, 2015.
 

@@ -14,8 +14,7 @@ import pytest
 
 import tinygrad_np as tg
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "examples"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 
 import circles_network
 import custom_module
@@ -27,6 +26,7 @@ import microgpt
 import min_char_rnn
 import vae_moons
 
+ROOT = Path(__file__).parents[1]
 GALLERY = [
     documents,
     digits,
