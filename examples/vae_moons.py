@@ -2,7 +2,8 @@
 
 The encoder says for each point where it lies among standard normal numbers, and how exactly; one is drawn, and the
 decoder makes a point of it. The loss is what is lost on the way, and how far the numbers are from a standard normal
-distribution. Afterwards, numbers drawn from that distribution are decoded into moons that no data ever was.
+distribution. Afterwards, numbers drawn from that distribution are decoded into new points. Most come to lie along the
+moons; the decoder is continuous, and so some lie between them.
 
 Source: D. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2013.
 
