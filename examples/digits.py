@@ -60,7 +60,7 @@ def main() -> None:
     X_train, X_test, y_train, y_test = load_data()
     model = make_model()
     print(nn.summary(model, X_test))
-    history = train(model, X_train, y_train, epochs=8, validation=(X_test, y_test))
+    history = train(model, X_train, y_train, epochs=12, validation=(X_test, y_test))
     predicted = predict(model, X_test)
     missed = np.flatnonzero(predicted != y_test)
     print(f"{len(y_test) - len(missed)} of {len(y_test)} test digits are right: {np.mean(predicted == y_test):.2%}")
@@ -70,7 +70,7 @@ def main() -> None:
     axes = history.plot(left.subplots())
     axes.grid(axis="y", color="#e3e3e3")
     axes.set(title="Digits: the loss falls", ylabel="cross-entropy", ylim=(0, None))
-    right.suptitle(f"The {len(missed)} of {len(y_test)} that are misread", fontsize=13.5, fontweight="bold")
+    right.suptitle(f"Misread: {len(missed)} of {len(y_test)}", fontsize=13.5, fontweight="bold")
     for axes, place in zip(right.subplots(2, 3).ravel(), missed, strict=False):
         axes.imshow(X_test[place, 0], cmap="gray_r")
         axes.set_title(f"{y_test[place]}, read as {predicted[place]}", fontsize=8.5, fontweight="normal", pad=4)
