@@ -60,7 +60,7 @@ def main() -> None:
     X_train, X_test, y_train, y_test = load_data()
     model = make_model()
     print(nn.summary(model, X_test))
-    history = train(model, X_train, y_train, epochs=12, validation=(X_test, y_test))
+    history = train(model, X_train, y_train, epochs=8, validation=(X_test, y_test))
     predicted = predict(model, X_test)
     missed = np.flatnonzero(predicted != y_test)
     print(f"{len(y_test) - len(missed)} of {len(y_test)} test digits are right: {np.mean(predicted == y_test):.2%}")
