@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,14 @@ class Opened:
             self.page.keyboard.press(key)
         # What a key changes is drawn in the frame that follows.
         self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+
+    def plays_to(self, step: int) -> None:
+        """Let the page's clock run until it shows this step."""
+        for _ in range(60):
+            if self.at == step:
+                return
+            self.page.clock.run_for(500)
+        assert self.at == step
 
     @property
     def dom(self) -> str:
@@ -193,23 +201,14 @@ def test_the_quiz_hides_the_contribution_until_it_is_guessed(opened: Any) -> Non
 
 def test_playing_stops_at_a_breakpoint(opened: Any) -> None:
     page = opened(tg.draw_graph(moons()), "#step=1")
-    page.page.clock.install()
     page.press("ArrowRight", "ArrowRight", "b", "Home")
+    page.page.clock.install()
     page.page.click("text=Play")
-    assert run_until(page, lambda: page.page.locator("text=Pause").count() == 0)
+    page.plays_to(3)
+    page.page.clock.run_for(6000)
     assert page.at == 3
     page.page.click("text=Play")
-    assert run_until(page, lambda: page.at > 3)
-    assert page.at == 4
-
-
-def run_until(page: Any, holds: Callable[[], bool]) -> bool:
-    """Let the page's own clock run, in small parts, until something holds."""
-    for _ in range(200):
-        page.page.clock.run_for(200)
-        if holds():
-            return True
-    return False
+    page.plays_to(4)
 
 
 def test_searching_finds_a_step_and_enter_goes_there(opened: Any) -> None:
