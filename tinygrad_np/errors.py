@@ -100,6 +100,10 @@ class CaptureError(TinygradError, RuntimeError):
         return self
 
 
+class DifferenceError(TinygradError, RuntimeError):
+    """A compiled function did not do what the function itself does."""
+
+
 class ModuleError(TinygradError, AttributeError):
     """A module that is not set up so that its parameters are found, or that lacks what it needs to run."""
 

@@ -28,6 +28,7 @@ from .entry import MISSED
 from .ir import Program
 from .passes.naming import named
 from .variant import Variant
+from .verify import Schedule
 
 MOST = 64
 """Kinds of arguments for which programs are kept."""
@@ -38,9 +39,12 @@ _EXACT = (int, bool, str, bytes, range, type(None), type(...))
 class Compiled:
     """A function that is captured once for each kind of arguments, and then runs as NumPy code; see tg.compile."""
 
-    def __init__(self, f: Callable[..., Any]) -> None:
+    def __init__(self, f: Callable[..., Any], verify: str | bool = "doubling", exact: bool = False) -> None:
         if not callable(f):
             raise refusal(NOT_CALLABLE, value=f)
+        Schedule(verify)
+        self.verify = verify
+        self.exact = exact
         functools.update_wrapper(self, f)
         self.f = f
         self.variants: dict[Any, list[Variant]] = {}
@@ -66,7 +70,7 @@ class Compiled:
                 return result
         with self.lock:
             all_leaves, rebuild = flatten((arguments, keywords))
-            self.latest = variant = Variant(self.f, all_leaves, rebuild)
+            self.latest = variant = Variant(self.f, all_leaves, rebuild, self.verify, self.exact)
             self.variants.setdefault(key, []).insert(0, variant)
             del self.variants[key][8:]
             if len(self.variants) > MOST:
@@ -83,7 +87,7 @@ class Compiled:
         return f"<compiled {getattr(self.f, '__name__', self.f)}{line}: {count} program{'s' if count != 1 else ''}>"
 
     def __reduce__(self) -> Any:
-        return (Compiled, (self.f,))
+        return (Compiled, (self.f, self.verify, self.exact))
 
     def _captured(self) -> Variant:
         if self.latest is None:
@@ -150,7 +154,7 @@ def _kind(value: Any, leaves: list[Any]) -> Any:
     return (type(value), value) if type(value) in _EXACT else (type(value), id(value))
 
 
-def compile(f: Callable[..., Any]) -> Compiled:
+def compile(f: Callable[..., Any], *, verify: str | bool = "doubling", exact: bool = False) -> Compiled:
     """The same function as a NumPy program, derived once and then run without Tensors or a graph.
 
     The first call for each set of shapes, dtypes and static values (Python's numbers, strings) runs f on values that
@@ -166,6 +170,11 @@ def compile(f: Callable[..., Any]) -> Compiled:
     long to compare; a number that changes is given as np.float64(rate): each Python number is another program. Not
     seen is what code of other packages reads by itself: files, the environment, the clock.
 
+    What escapes that watch is caught by a net: beside the 2nd, 4th, 8th … call of each program (`verify`: "doubling";
+    or "always", or False) f itself runs on the same arguments and Tensors, and a difference in what it returns or
+    changes is a DifferenceError. Algebra may change last digits, the signs of zeros, and NaN and infinity in terms that
+    cancel; `exact=True` leaves it out.
+
     Raises CaptureError, with the line, where f reads a value (float(t), a branch, print), does not do the same thing
     twice (random numbers), or in every call changes something but Tensors, or keeps a value outside: its program would
     not. What was changed by then is put back, but for random generators.
@@ -175,4 +184,4 @@ def compile(f: Callable[..., Any]) -> Compiled:
     >>> slope(np.array([0.5, -1.0])).round(4)
     array([ 0.7269, -0.6397])
     """
-    return Compiled(f)
+    return Compiled(f, verify, exact)

@@ -6,7 +6,7 @@ import inspect
 import operator
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,15 @@ class Captured:
     results: list[tuple[str, Any]]
     rebuild: Rebuild
     static: list[Any]
+
+    def arguments(self, arrays: Iterable[Any]) -> list[Any]:
+        """All leaves of the arguments: these arrays, and the static ones that the program was captured for."""
+        given = iter(arrays)
+        return [next(given) if leaf is _GIVEN else leaf for leaf in self.static]
+
+    def returned(self) -> list[Any]:
+        """What the function returned that is not an array."""
+        return [value for kind, value in self.results if kind == "static"]
 
 
 class Tracer:

@@ -4,6 +4,7 @@ with Runs(f, arguments) as runs:
 first = runs.first(run)
 second = runs.second(run)
 assert_repeated(first.program, second.program, results, line)
+first_difference(first.program, second.program, results, line)
 """
 
 from __future__ import annotations
@@ -76,7 +77,14 @@ class Runs:
 
 
 def assert_repeated(first: Program, second: Program, results: tuple[list[Any], list[Any]], line: str) -> None:
-    """Raise CaptureError at the first thing in which two captures of the same call differ.
+    """Raise CaptureError at the first thing in which two captures of the same call differ."""
+    where = first_difference(first, second, results, line)
+    if where is not None:
+        raise refusal(DIFFERS, line=where)
+
+
+def first_difference(first: Program, second: Program, results: tuple[list[Any], list[Any]], line: str) -> str | None:
+    """The line of the first thing in which two captures of the same call differ.
 
     `results` are what the function, which begins at this line, returned that is not an array.
     """
@@ -109,8 +117,7 @@ def assert_repeated(first: Program, second: Program, results: tuple[list[Any], l
     for equation, other in zip(first.equations, second.equations, strict=False):
         applied, again = ((e.operation, e.arguments, dict(e.keywords)) for e in (equation, other))
         if not same(applied, again):
-            raise refusal(DIFFERS, line=equation.line)
+            return equation.line or line
     if len(first.equations) != len(second.equations) or not same(first.outputs, second.outputs):
-        raise refusal(DIFFERS, line=first.equations[-1].line if first.equations else line)
-    if not same(*results):
-        raise refusal(DIFFERS, line=line)
+        return first.equations[-1].line if first.equations else line
+    return None if same(*results) else line
