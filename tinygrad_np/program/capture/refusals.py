@@ -9,15 +9,31 @@ the advice, in the one sentence REFUSED.
 from __future__ import annotations
 
 import dis
+import threading
 from typing import Any
 
 from ...errors import CaptureError
 from ...frames import user_frame
 
 
+class _Thread(threading.local):
+    def __init__(self) -> None:
+        self.refused: list[CaptureError] = []
+
+
+_thread = _Thread()
+
+
 def refusal(sentence: str, **facts: Any) -> CaptureError:
     """The error of a sentence with these facts."""
-    return CaptureError(sentence.format(**facts))
+    error = CaptureError(sentence.format(**facts))
+    _thread.refused.append(error)
+    return error
+
+
+def refused() -> list[CaptureError]:
+    """What was refused in this thread and not settled: a function may have caught it, and gone on in another way."""
+    return _thread.refused
 
 
 REFUSED = (
@@ -94,6 +110,22 @@ ERRSTATE = (
 PRINTED = (
     "a compiled function printed {text!r}, {line}, which its program would not do in every call: print outside, what "
     "it returns too."
+)
+LOGGED = (
+    "a compiled function logged {text!r}, {line}, which its program would not do in every call: return what is to be "
+    "logged, and log it outside."
+)
+OPENED = (
+    "a compiled function opens {file} to write, {line}, which its program would not do in every call: return what is "
+    "to be written, and write it outside."
+)
+FILED = (
+    "the function writes to {path}, which its program would not do in every call: return what is to be written, and "
+    "write it outside."
+)
+LAYOUT = (
+    "was read in the order in which it lies in memory (order={!r}), which may be another in every call",
+    'Say order="C" or order="F".',
 )
 OBJECTS = (
     "an array of objects met a compiled function, {line}: a program has arrays of numbers; join values with np.stack "

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import CaptureError
-from ...frames import is_our_module, user_place
+from ...frames import is_others, is_our_module, user_place
 from ...graph import state
 from ...ops.arrays.indexing import getitem
 from ...ops.linalg.decomposition import packed_eig
@@ -22,10 +22,11 @@ from ...record import leaf_of, make_tensor
 from ...tensor import Tensor
 from ...tree import Rebuild, flatten
 from ..ir import Equation, Program, Variable, assume, is_written, mapped
+from . import conversions as conversions
 from .arguments import GivenContainers
 from .constants import Constants, assert_plain_array
 from .names import Binding, Names, keys_of
-from .refusals import BOUND, CHANGED_ARGUMENT, ERRSTATE, FAILED, MASK, NOT_WRITTEN, RETURNS_RUN, refusal
+from .refusals import BOUND, CHANGED_ARGUMENT, ERRSTATE, FAILED, MASK, NOT_WRITTEN, RETURNS_RUN, refusal, refused
 from .shapes import is_shaped_by, parts_of
 from .tensors import WatchedTensors
 from .traced import Traced, memory_of
@@ -39,6 +40,7 @@ _VARYING = {packed_eig.forward, residuals.forward}
 """Rules of ours whose result may be of another shape or dtype for other values."""
 _BY_VALUES = (np.linalg.LinAlgError, FloatingPointError)
 """Errors that other values would not have raised."""
+_RULES = os.path.dirname(sys.modules[getitem.__module__.rpartition(".")[0].rpartition(".")[0]].__file__ or "")
 _GIVEN = object()
 
 
@@ -96,6 +98,7 @@ class Tracer:
         before = GivenContainers([arguments, keywords])
         self.names.floor = sys._getframe()
         state.observer = self.names
+        refused().clear()
         try:
             with watched(self.tensors):
                 result = self.f(*arguments, **keywords)
@@ -107,6 +110,8 @@ class Tracer:
             raise error.__cause__ if isinstance(error.__cause__, CaptureError) else error from None
         finally:
             state.observer = None
+        if refused():  # The function caught it, and went on as it would not with values.
+            raise refused()[0]
         self._assert_unchanged(before, given, arrays)
         self.tensors.assert_settled()
         if self.failure:
@@ -248,9 +253,11 @@ class Tracer:
             raise error
         if function is getitem.forward:
             # An array that is not part of the program, at an index that is.
+            refused().remove(error)
             return self.pick(*arguments, **keywords)
         name = getattr(function, "__name__", "").strip("_") or f"gradient_of_{of}"
         result = self.apply(f"whole.{name}", function, arguments, keywords)
+        refused().remove(error)
         if function in _VARYING or not is_our_module(function.__module__):
             # Its shape and dtype might be others for other values, which the program will notice.
             return self.apply("whole.of_one_kind", of_one_kind, (result, result.shape, result.dtype), {})
@@ -309,3 +316,13 @@ def _weak(values: Any, arguments: Any, result: Any) -> Any:
     others = [value for value, argument in zip(values, weak, strict=True) if not isinstance(argument, float | int)]
     same = len({np.dtype(other.dtype) for other in others} | {result.dtype}) == 1 if hasattr(result, "dtype") else False
     return weak if same and result.dtype.kind == "f" else arguments
+
+
+def is_rules(name: str) -> bool:
+    """Whether a rule of ours runs a function of NumPy for its own ends, and not the user the primitive of that name."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and not is_others(frame.f_code):
+        if frame.f_code.co_filename.startswith(_RULES):
+            return frame.f_code.co_name != name
+        frame = frame.f_back
+    return False

@@ -9,6 +9,7 @@ first_difference(first.program, second.program, results, line)
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from ...errors import CaptureError
 from ..ir import Program, Variable
 from ..state.remembered import Remembered, drawn_from
 from .constants import is_same
-from .refusals import CHANGED_TWICE, DIFFERS, DRAWN, ITERATOR, KEPT, refusal
+from .refusals import CHANGED_TWICE, DIFFERS, DRAWN, FILED, ITERATOR, KEPT, refusal
 from .traced import Traced
 
 Result = TypeVar("Result")
@@ -38,6 +39,7 @@ class Runs:
         return self
 
     def __exit__(self, kind: Any, *error: object) -> None:
+        self.before.empty_caches()
         if kind is not None:
             self.before.restore()
 
@@ -69,7 +71,8 @@ class Runs:
             raise self._changes(path)
         for generator, path, state in self.settled.randoms:
             if drawn_from(generator) != state:
-                raise refusal(DRAWN, path=self.settled.described(path))
+                sentence = FILED if isinstance(generator, io.IOBase) else DRAWN
+                raise refusal(sentence, path=self.settled.described(path))
         return result
 
     def _changes(self, path: str) -> CaptureError:

@@ -39,7 +39,8 @@ _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), type(...)
 _PLAIN_OF_NUMPY = (np.generic, np.dtype, np.ufunc)
 _CONTAINERS = frozenset({dict, list, tuple, deque, set, frozenset, np.ndarray, bytearray, types.MappingProxyType})
 _BOUND_BUILTIN = (types.BuiltinFunctionType, types.MethodWrapperType)
-_RANDOM = (np.random.Generator, np.random.BitGenerator, np.random.RandomState, random.Random)
+_RANDOM = (np.random.Generator, np.random.BitGenerator, np.random.RandomState, random.Random, io.IOBase)
+"""What is read or written step by step: random numbers, files."""
 _ANY_NAME = {"vars", "__dict__", "getattr", "setattr", "dir"}
 _ANY_GLOBAL = {"globals", "eval", "exec"}
 """Code that names one of these may read any attribute, any global."""
@@ -109,6 +110,9 @@ class _Walk:
             self.found.strays.append(path)
         elif isinstance(value, types.FunctionType):
             self._function(met)
+        elif isinstance(value, functools._lru_cache_wrapper):
+            self.found.caches.append(value)
+            self._object(met)
         elif isinstance(value, types.MethodType):
             self._later(value.__self__, path)
             self._later(value.__func__, path)
