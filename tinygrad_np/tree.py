@@ -85,9 +85,10 @@ def leaf_paths(tree: Any, name: str) -> list[str]:
     return [path for where, part in parts for path in leaf_paths(part, where)]
 
 
-def _filled(copied: Any, entries: dict[Any, Any]) -> Any:
+def _filled(tree: Any, entries: list[Any]) -> Any:
     """A copy of a dict of another class, an OrderedDict or the user's own, with other entries."""
-    copied.update(entries)
+    copied = copy.copy(tree)
+    copied.update(zip(tree, entries, strict=True))
     return copied
 
 
@@ -96,9 +97,7 @@ def _take_apart(tree: Any, leaves: list[Any]) -> Callable[[Any], Any]:
         keys = list(tree)
         parts = [_take_apart(tree[key], leaves) for key in keys]
         if type(tree) is not dict:
-            return lambda source: _filled(
-                copy.copy(tree), {key: part(source) for key, part in zip(keys, parts, strict=True)}
-            )
+            return lambda source: _filled(tree, [part(source) for part in parts])
         return lambda source: {key: part(source) for key, part in zip(keys, parts, strict=True)}
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         kind = type(tree)

@@ -56,6 +56,7 @@ class Variant:
         self.rebuild = rebuild
         self.schedule = Schedule(verify)
         self.captured = captured = capture(f, leaves, rebuild, assumes)
+        exact = exact or captured.tests_values
         self.state = Remembered(f, captured.static) if assumes else None
         self.program, _ = updates_last(simplified(captured.program, exact), captured.reads, captured.updates)
         self.lowered, targets = updates_last(lowered(self.program, exact), captured.reads, captured.updates)

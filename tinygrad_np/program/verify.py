@@ -297,6 +297,7 @@ def _is_close(expected: Any, actual: Any) -> bool:
     """Whether two values are the same but for their last digits, on the scale of the largest."""
     if not isinstance(expected, np.ndarray | np.generic):
         return expected is actual or not isinstance(expected, int | float | str) or repr(expected) == repr(actual)
+    expected, actual = np.asarray(expected), np.asarray(actual)
     if expected.dtype.kind not in "fc":
         return bool(np.array_equal(expected, actual))
     with np.errstate(all="ignore"):

@@ -13,12 +13,12 @@ import threading
 from typing import Any
 
 from ...errors import CaptureError
-from ...frames import user_frame
+from ...frames import user_frame, user_place
 
 
 class _Thread(threading.local):
     def __init__(self) -> None:
-        self.refused: list[CaptureError] = []
+        self.refused: list[tuple[str, CaptureError]] = []
 
 
 _thread = _Thread()
@@ -27,13 +27,19 @@ _thread = _Thread()
 def refusal(sentence: str, **facts: Any) -> CaptureError:
     """The error of a sentence with these facts."""
     error = CaptureError(sentence.format(**facts))
-    _thread.refused.append(error)
+    _thread.refused.append((user_place(), error))
     return error
 
 
-def refused() -> list[CaptureError]:
-    """What was refused in this thread and not settled: a function may have caught it, and gone on in another way."""
+def refused() -> list[tuple[str, CaptureError]]:
+    """What was refused in this thread, and where: a function may have caught it, and gone on in another way."""
     return _thread.refused
+
+
+def settle() -> None:
+    """Take back what was refused at the line that runs: a rule did so, which the program has as a whole."""
+    here = user_place()
+    _thread.refused[:] = [one for one in _thread.refused if one[0] != here]
 
 
 REFUSED = (

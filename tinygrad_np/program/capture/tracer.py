@@ -26,7 +26,18 @@ from . import conversions as conversions
 from .arguments import GivenContainers
 from .constants import Constants, assert_plain_array
 from .names import Binding, Names, keys_of
-from .refusals import BOUND, CHANGED_ARGUMENT, ERRSTATE, FAILED, MASK, NOT_WRITTEN, RETURNS_RUN, refusal, refused
+from .refusals import (
+    BOUND,
+    CHANGED_ARGUMENT,
+    ERRSTATE,
+    FAILED,
+    MASK,
+    NOT_WRITTEN,
+    RETURNS_RUN,
+    refusal,
+    refused,
+    settle,
+)
 from .shapes import is_shaped_by, parts_of
 from .tensors import WatchedTensors
 from .traced import Traced, memory_of
@@ -41,6 +52,8 @@ _VARYING = {packed_eig.forward, residuals.forward}
 _BY_VALUES = (np.linalg.LinAlgError, FloatingPointError)
 """Errors that other values would not have raised."""
 _RULES = os.path.dirname(sys.modules[getitem.__module__.rpartition(".")[0].rpartition(".")[0]].__file__ or "")
+_TESTS = ("isfinite", "isinf", "isnan", "isneginf", "isposinf", "nan")
+"""What the names of functions begin with that ask for NaN or infinity."""
 _GIVEN = object()
 
 
@@ -49,7 +62,8 @@ class Captured:
     """A program, the closed-over values that follow its arguments, the changes that follow its results.
 
     `results` tells, for each leaf of the function's result, whether it is a variable ("array", "tensor") or a static
-    value; `untouched` are gradients that were, and have to be, None.
+    value; `untouched` are gradients that were, and have to be, None; `tests_values` says that the function
+    itself asks for NaN or infinity, which algebra may not take away then.
     """
 
     program: Program
@@ -60,6 +74,7 @@ class Captured:
     results: list[tuple[str, Any]]
     rebuild: Rebuild
     static: list[Any]
+    tests_values: bool
 
     def arguments(self, arrays: Iterable[Any]) -> list[Any]:
         """All leaves of the arguments: these arrays, and the static ones that the program was captured for."""
@@ -81,6 +96,7 @@ class Tracer:
         self.inputs: list[Variable] = []
         self.equations: list[Equation] = []
         self.failure: str | None = None
+        self.tests_values = False
         self.warnings = np.geterr()
         self.made: dict[int, Any] = {}
         self.constants = Constants()
@@ -111,7 +127,7 @@ class Tracer:
         finally:
             state.observer = None
         if refused():  # The function caught it, and went on as it would not with values.
-            raise refused()[0]
+            raise refused()[0][1]
         self._assert_unchanged(before, given, arrays)
         self.tensors.assert_settled()
         if self.failure:
@@ -172,13 +188,14 @@ class Tracer:
             self.line,
         )
         reads, untouched = self.tensors.reads(), self.tensors.untouched()
-        return Captured(program, reads, updates, cleared, untouched, results, make_result, static)
+        return Captured(program, reads, updates, cleared, untouched, results, make_result, static, self.tests_values)
 
     # What NumPy's functions and the rules do (a traced.Recorder).
 
     def apply(self, name: str, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Run one of NumPy's functions on the values, and write it down."""
         values, options = _values((arguments, keywords))
+        self.tests_values = self.tests_values or (name.startswith(_TESTS) and not is_rules(name))
         if np.geterr() != self.warnings and "raise" in np.geterr().values():
             raise refusal(ERRSTATE, line=user_place())
         try:
@@ -253,11 +270,11 @@ class Tracer:
             raise error
         if function is getitem.forward:
             # An array that is not part of the program, at an index that is.
-            refused().remove(error)
+            settle()
             return self.pick(*arguments, **keywords)
         name = getattr(function, "__name__", "").strip("_") or f"gradient_of_{of}"
         result = self.apply(f"whole.{name}", function, arguments, keywords)
-        refused().remove(error)
+        settle()
         if function in _VARYING or not is_our_module(function.__module__):
             # Its shape and dtype might be others for other values, which the program will notice.
             return self.apply("whole.of_one_kind", of_one_kind, (result, result.shape, result.dtype), {})
