@@ -100,6 +100,10 @@ class CaptureError(TinygradError, RuntimeError):
         return self
 
 
+class CaptureWarning(UserWarning):
+    """A compiled function is captured anew again and again, which takes longer than not to compile it."""
+
+
 class DifferenceError(TinygradError, RuntimeError):
     """A compiled function did not do what the function itself does."""
 

@@ -12,12 +12,15 @@ import dataclasses
 import functools
 import threading
 import types
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..errors import CaptureWarning
+from ..frames import user_level, user_place
 from ..graph import state
 from ..tensor import Tensor
 from ..tree import flatten
@@ -49,6 +52,8 @@ class Compiled:
         self.f = f
         self.variants: dict[Any, list[Variant]] = {}
         self.latest: Variant | None = None
+        self.key: Any = None
+        self.again = 0
         self.lock = threading.RLock()
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
@@ -69,6 +74,7 @@ class Compiled:
                 self.latest = variant
                 return result
         with self.lock:
+            self._notice(key)
             all_leaves, rebuild = flatten((arguments, keywords))
             self.latest = variant = Variant(self.f, all_leaves, rebuild, self.verify, self.exact)
             self.variants.setdefault(key, []).insert(0, variant)
@@ -76,6 +82,23 @@ class Compiled:
             if len(self.variants) > MOST:
                 del self.variants[next(iter(self.variants))]
         return variant(leaves)
+
+    def _notice(self, key: Any) -> None:
+        """Warn once of a function that is captured anew again and again for arrays of the same shapes."""
+        before, known = self.latest, self.variants.get(key)
+        path = known[0].state.changed() if known and known[0].state else None
+        what = known[0].state.described(path) + " has changed" if known and known[0].state and path else None
+        what, self.key = what or _changed(self.key, key), key
+        self.again += before is not None and what is not None
+        if self.again == 3 and what is not None:
+            self.again += 1
+            warnings.warn(
+                f"the compiled {getattr(self.f, '__name__', self.f)} was captured anew for the third time, {user_place()}"
+                f", each of which takes as long as hundreds of calls: {what}. Give a number that changes as "
+                "np.float64(x), other things that change as arrays among the arguments, or make them a Tensor's data.",
+                CaptureWarning,
+                stacklevel=user_level(),
+            )
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As a method's, the first argument is the instance."""
@@ -152,6 +175,16 @@ def _kind(value: Any, leaves: list[Any]) -> Any:
         raise refusal(NOT_A_TREE, kind=type(value).__name__) from None
     # Equal things may differ in what is read of them; who is in a key is kept alive by the program.
     return (type(value), value) if type(value) in _EXACT else (type(value), id(value))
+
+
+def _changed(before: Any, now: Any) -> str | None:
+    """The first static value in which two kinds of arguments differ, if they differ in no shape or dtype."""
+    if before == now or type(before) is not tuple or type(now) is not tuple or len(before) != len(now):
+        return None
+    if before[0] is now[0] and before[0] in (*_EXACT, float, complex):
+        was, value = before[1], now[1]
+        return f"an argument of Python's {before[0].__name__} was {was}, and is {value}"
+    return next(filter(None, map(_changed, before, now)), None)
 
 
 def compile(f: Callable[..., Any], *, verify: str | bool = "doubling", exact: bool = False) -> Compiled:

@@ -30,7 +30,7 @@ from ..tensor import Tensor
 from ..tree import Rebuild, flatten, leaf_paths
 from .capture import Captured, capture, first_difference
 from .capture.tracer import line_of
-from .capture.watch import unwatched, watched
+from .capture.watch import NOTES, unwatched, watched
 from .ir import AssumptionError, Program, Variable, substituted
 
 _EXACT_UFUNCS = {
@@ -73,7 +73,7 @@ class _Overlay:
             return value
         key = slot, id(owner)
         if key not in self.values:
-            if slot == "exposure":
+            if slot in NOTES:
                 return None
             self.values[key] = owner, _copy(value)
         return self.values[key][1]
@@ -95,6 +95,12 @@ class _Output:
     name: str
     kind: Any
     value: Any
+    owner: Any = None
+
+    @property
+    def slot(self) -> Any:
+        """Which slot of which Tensor it is, if it is none of the results."""
+        return None if self.owner is None else (self.kind, id(self.owner))
 
 
 class Beside:
@@ -139,9 +145,9 @@ class Beside:
             for owner, slot in _changed(made):
                 overlay.read(slot, owner, unwatched(owner, slot))
         for (slot, _), (owner, value) in overlay.values.items():
-            if slot != "exposure":
+            if slot not in NOTES:
                 self.before.setdefault((slot, id(owner)), (owner, _copy(unwatched(owner, slot))))
-                self.expected.append(_Output(_slot_name(owner, slot), (slot, owner), _kept(value)))
+                self.expected.append(_Output(_slot_name(owner, slot), slot, _kept(value), owner))
 
     def undo(self) -> None:
         """Give the Tensors what they held before."""
@@ -159,9 +165,9 @@ class Beside:
             return f"the function itself raises {kind}, which its program does not: {self.error}"
         actual = list(_returned(result))
         actual += [
-            _Output(output.name, output.kind, _kept(unwatched(output.kind[1], output.kind[0])))
-            for output in self.expected[len(actual) :]
-            if isinstance(output.kind, tuple) and len(output.kind) == 2 and output.kind[0] in ("_data", "grad")
+            _Output(output.name, output.kind, _kept(unwatched(output.owner, output.kind)), output.owner)
+            for output in self.expected
+            if output.owner is not None
         ]
         if [output.name for output in actual] != [output.name for output in self.expected]:
             return "its program returns a tree of another structure"
@@ -208,12 +214,12 @@ class Beside:
             if expected.name == name:
                 yield [run[number] for run in runs]
         for number, update in enumerate(captured.updates):
-            if expected.kind == (update.slot, update.tensor):
+            if expected.slot == (update.slot, id(update.tensor)):
                 yield [run[len(places) + number] for run in runs]
 
     @property
     def _result_names(self) -> list[str]:
-        return [output.name for output in self.expected if not isinstance(output.kind, tuple)]
+        return [output.name for output in self.expected if output.owner is None]
 
     def _rounded_otherwise(self) -> list[list[Any]]:
         """The results of the captured equations: as they are, then rounded at random, some times."""

@@ -104,7 +104,10 @@ stand_ins: list[tuple[Any, str, Any]] = [
 """What else is something else while a capture runs, and asks `is_capturing`: where it stands, its name, and by what."""
 _stood: list[tuple[Any, str, Any]] = []
 
-_SLOTS = ((Recorded, "_data"), (Node, "grad"), (Node, "exposure"))
+NOTES = ("exposure", "spent")
+"""Slots that hold no values but what Tensors take note of, which a capture begins without."""
+
+_SLOTS = ((Recorded, "_data"), (Node, "grad"), (Node, "exposure"), (Node, "spent"))
 _originals = {(kind, name): kind.__dict__[name] for kind, name in _SLOTS}
 _lock = threading.Lock()
 _watching = 0

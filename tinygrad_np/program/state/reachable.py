@@ -44,6 +44,8 @@ _RANDOM = (np.random.Generator, np.random.BitGenerator, np.random.RandomState, r
 _ANY_NAME = {"vars", "__dict__", "getattr", "setattr", "dir"}
 _ANY_GLOBAL = {"globals", "eval", "exec"}
 """Code that names one of these may read any attribute, any global."""
+_NAMESPACES = {"collections", "types", "argparse", "_thread"}
+"""Modules whose objects hold nothing but what the user put there."""
 _CONSTRUCTION = {"__init__", "__new__", "__post_init__", "__init_subclass__", "__class_getitem__", "__del__"}
 _ASIDE = {"__repr__", "__str__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__deepcopy__"}
 
@@ -197,7 +199,7 @@ class _Walk:
             self._later(part, path)
         self._names_any = self._names_any or isinstance(value, attrgetter | methodcaller)
         module = type(value).__module__
-        if self._is_users(module) or not (is_inside or is_our_module(module)):
+        if self._is_users(module) or not (is_inside or _is_ours(module)):
             self._class(type(value), _ASIDE | _CONSTRUCTION)
             self._objects.append(met)
         elif isinstance(value, Tensor):
@@ -206,7 +208,7 @@ class _Walk:
     def _class(self, kind: type, skipped: set[str]) -> None:
         """The methods of a class that Python's syntax calls; those that are called by name are found with the names."""
         for one in kind.__mro__[:-1]:
-            if is_our_module(one.__module__):
+            if _is_ours(one.__module__):
                 continue
             members = list(vars(one).items())
             if one not in self._classes:
@@ -238,11 +240,11 @@ class _Walk:
             self.found.attribute(value, "name", f"{path}.name")
         is_function = isinstance(value, types.FunctionType)
         is_users = is_function or self._is_users(type(value).__module__)
-        is_open = is_users or type(value).__module__ == "collections"
-        takes_all = is_users and (self._names_any or dataclasses.is_dataclass(value))
+        is_open = is_users or type(value).__module__ in _NAMESPACES or is_our_module(type(value).__module__)
+        takes_all = is_open and (self._names_any or dataclasses.is_dataclass(value))
         if is_users and not is_function:
             self.found.attribute(value, "__class__", path)
-        namespace = getattr(value, "__dict__", None)
+        namespace = _namespace(value)
         slots = [name for kind in type(value).__mro__ for name in self._classes.get(kind, ())]
         for name in [*(namespace or ()), *slots]:
             if takes_all or name in self._names or name in self._names_in_libraries:
@@ -270,13 +272,27 @@ class _Walk:
         if is_our_module(module.__name__):
             return
         scope, is_users = vars(module), self._is_users(module.__name__)
-        for name in [name for name in list(scope) if name in self._names]:
+        takes_all = is_users and self._names_any
+        for name in [name for name in list(scope) if name in self._names or (takes_all and name[:2] != "__")]:
             if is_users:
                 self._later(self.found.item(scope, scope, name, f"{path}.{name}"), f"{path}.{name}")
             elif isinstance(scope[name], types.ModuleType | types.MethodType | types.BuiltinFunctionType):
                 self._later(scope[name], f"{path}.{name}")
             elif not callable(scope[name]) and module not in (np, sys.modules.get("math")):
                 self._later(self.found.item(scope, scope, name, f"{path}.{name}"), f"{path}.{name}")
+
+
+def _is_ours(module: str) -> bool:
+    """Whether objects of a module are parts of this package; those of nn and optim are the user's models and states."""
+    return is_our_module(module) and str(module).split(".")[1:2] not in (["nn"], ["optim"])
+
+
+def _namespace(value: Any) -> Any:
+    """The attributes of an object; of one of another library that will not tell, none."""
+    try:
+        return value.__dict__
+    except Exception:
+        return None
 
 
 def _given_to(value: Any) -> tuple[Any, ...]:
@@ -291,7 +307,7 @@ def _given_to(value: Any) -> tuple[Any, ...]:
         return (value(),)
     if isinstance(value, Primitive) and not is_our_module(value.__module__):
         return (value.forward, value.rules, value.selections, value.rule_for_each)
-    return (getattr(value, "__dict__", {}).get("__wrapped__"),)
+    return ((_namespace(value) or {}).get("__wrapped__"),)
 
 
 def _path_of_entry(path: str, key: Any) -> str:

@@ -108,5 +108,5 @@ class Current:
 def _value(owner: Any, name: str) -> Any:
     try:
         return getattr(owner, name)
-    except (AttributeError, ValueError):  # Of an empty cell it is a ValueError.
+    except Exception:  # Of an empty cell it is a ValueError, of an object of another library any error.
         return ABSENT
