@@ -92,10 +92,11 @@ class Compiled:
         self.again += before is not None and what is not None
         if self.again == 3 and what is not None:
             self.again += 1
+            name = getattr(self.f, "__name__", self.f)
             warnings.warn(
-                f"the compiled {getattr(self.f, '__name__', self.f)} was captured anew for the third time, {user_place()}"
-                f", each of which takes as long as hundreds of calls: {what}. Give a number that changes as "
-                "np.float64(x), other things that change as arrays among the arguments, or make them a Tensor's data.",
+                f"the compiled {name} was captured anew for the third time, {user_place()}, and a capture takes as "
+                f"long as hundreds of calls: {what}. Give a number that changes as np.float64(x), all else that "
+                "changes as arrays among the arguments, or make it a Tensor's data.",
                 CaptureWarning,
                 stacklevel=user_level(),
             )

@@ -159,8 +159,8 @@ ITERATOR = (
 )
 KEPT = (
     "the function keeps a value in {path}, where its program would not put it, once compiled: return the value, and "
-    "keep it outside. What is made in the first call alone, as the state of an optimiser, a call of the function itself "
-    "makes before it is compiled."
+    "keep it outside. What is made in the first call alone, as the state of an optimiser, let a call of the function "
+    "itself make before it is compiled."
 )
 CHANGED_TWICE = (
     "the function changes {path}, as it showed when it was run a second time: its program, once compiled, would not. "
