@@ -16,8 +16,9 @@ from . import ops as ops
 from . import optim as optim
 from . import warned as warned
 from .batches import batches
-from .check import compare_gradients, gradcheck
-from .draw import draw_graph
+from .check import check_backward, compare_gradients, gradcheck
+from .check.steps import backward_steps
+from .draw import compare_graphs, draw_graph
 from .errors import LostGradientWarning, TinygradError
 from .graph import no_grad
 from .hints import unknown_name as _unknown_name
@@ -92,13 +93,16 @@ __all__ = [
     "adaptive_avg_pool2d",
     "avg_pool1d",
     "avg_pool2d",
+    "backward_steps",
     "batch_norm",
     "batches",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "check_backward",
     "compare_gradients",
+    "compare_graphs",
     "compile",
     "conv1d",
     "conv2d",

@@ -81,8 +81,8 @@ ARRAY = (
 NUMBER = ("was read as a number", GENERAL)
 ROUNDED = ("was rounded to a Python number", "Round with np.round, or return the value and round it outside.")
 SHOWN = ("was printed", "Return the value and print it outside.")
-INTO_ARRAY, INTO_FILE = ("was to be written into an array", GENERAL), ("was to be written into a file", GENERAL)
-COPIED, LOOKED_UP = ("was to be copied or pickled", GENERAL), ("was looked up in a dict or a set", GENERAL)
+INTO_ARRAY, INTO_FILE = ("would be written into an array", GENERAL), ("would be written into a file", GENERAL)
+COPIED, LOOKED_UP = ("would be copied or pickled", GENERAL), ("was looked up in a dict or a set", GENERAL)
 
 OLD_NAME = (
     "an array that was changed in place, {changed}, is used by an old name, {line}: the array itself, or another that "
@@ -178,7 +178,7 @@ DIFFERS = (
 NO_SOURCE = "the source of {function!r}, which the program calls, can't be read: {error}."
 NO_PLAIN_FUNCTION = "{function!r}, which the program calls, is not a plain function that could be written out."
 NO_STATEMENT = "{name}, which the program reads, can't be written out."
-NOT_CALLABLE = "tg.compile was given {value!r}, which is no function."
+NOT_CALLABLE = "tg.compile was given {value!r}, which is not a function."
 NOTHING_YET = "nothing is compiled yet: call the function once with arguments of the kind it is for."
 MORE_ATTRIBUTES = (
     "a compiled function was given a {kind} with attributes that are not given when it is made; give them as fields, "
