@@ -16,12 +16,12 @@ from ...errors import CaptureError
 from ...frames import user_frame, user_place
 
 
-class _Thread(threading.local):
+class _Refused(threading.local):
     def __init__(self) -> None:
         self.refused: list[tuple[str, CaptureError]] = []
 
 
-_thread = _Thread()
+_thread = _Refused()
 
 
 def refusal(sentence: str, **facts: Any) -> CaptureError:
