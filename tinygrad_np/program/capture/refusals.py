@@ -36,10 +36,10 @@ def refused() -> list[tuple[str, CaptureError]]:
     return _thread.refused
 
 
-def settle() -> None:
-    """Take back what was refused at the line that runs: a rule did so, which the program has as a whole."""
-    here = user_place()
-    _thread.refused[:] = [one for one in _thread.refused if one[0] != here]
+def settle(error: CaptureError) -> None:
+    """Take back what was refused at the line of this error: a rule did so, which the program has as a whole."""
+    places = {user_place(), *(place for place, one in _thread.refused if one is error)}
+    _thread.refused[:] = [one for one in _thread.refused if one[0] not in places]
 
 
 REFUSED = (

@@ -270,11 +270,11 @@ class Tracer:
             raise error
         if function is getitem.forward:
             # An array that is not part of the program, at an index that is.
-            settle()
+            settle(error)
             return self.pick(*arguments, **keywords)
         name = getattr(function, "__name__", "").strip("_") or f"gradient_of_{of}"
         result = self.apply(f"whole.{name}", function, arguments, keywords)
-        settle()
+        settle(error)
         if function in _VARYING or not is_our_module(function.__module__):
             # Its shape and dtype might be others for other values, which the program will notice.
             return self.apply("whole.of_one_kind", of_one_kind, (result, result.shape, result.dtype), {})
