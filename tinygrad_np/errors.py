@@ -100,6 +100,14 @@ class CaptureError(TinygradError, RuntimeError):
         return self
 
 
+class CaptureWarning(UserWarning):
+    """A compiled function is captured anew again and again, which takes longer than not to compile it."""
+
+
+class DifferenceError(TinygradError, RuntimeError):
+    """A compiled function did not do what the function itself does."""
+
+
 class ModuleError(TinygradError, AttributeError):
     """A module that is not set up so that its parameters are found, or that lacks what it needs to run."""
 

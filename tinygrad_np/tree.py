@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -84,10 +85,19 @@ def leaf_paths(tree: Any, name: str) -> list[str]:
     return [path for where, part in parts for path in leaf_paths(part, where)]
 
 
+def _filled(tree: Any, entries: list[Any]) -> Any:
+    """A copy of a dict of another class, an OrderedDict or the user's own, with other entries."""
+    copied = copy.copy(tree)
+    copied.update(zip(tree, entries, strict=True))
+    return copied
+
+
 def _take_apart(tree: Any, leaves: list[Any]) -> Callable[[Any], Any]:
     if isinstance(tree, dict):
         keys = list(tree)
         parts = [_take_apart(tree[key], leaves) for key in keys]
+        if type(tree) is not dict:
+            return lambda source: _filled(tree, [part(source) for part in parts])
         return lambda source: {key: part(source) for key, part in zip(keys, parts, strict=True)}
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         kind = type(tree)

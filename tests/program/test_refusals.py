@@ -82,7 +82,7 @@ REFUSED: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "np.save": (lambda x: np.save("never.npy", x), (X,), "into a file"),
     "an attribute": (lambda x: x.strides, (X,), "its strides"),
     "sorted in place": (lambda x: x.sort(), (X,), "its sort"),
-    "np.asarray": (lambda x: np.asarray(x), (X,), "needs its numbers"),
+    "np.asarray of a list": (lambda x: np.asarray([x, x]), (X,), "needs its numbers"),
     "item": (lambda x: np.sum(x).item(), (Tensor(X),), "as a number"),
     "an if": (lambda x: x if np.sum(x) > 0 else -x, (X,), "whether it is true"),
     "a sum of a range": (lambda row: sum(range(row)), (ROW,), "as a number"),

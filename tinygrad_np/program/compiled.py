@@ -12,12 +12,15 @@ import dataclasses
 import functools
 import threading
 import types
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..errors import CaptureWarning
+from ..frames import user_level, user_place
 from ..graph import state
 from ..tensor import Tensor
 from ..tree import flatten
@@ -28,6 +31,7 @@ from .entry import MISSED
 from .ir import Program
 from .passes.naming import named
 from .variant import Variant
+from .verify import Schedule
 
 MOST = 64
 """Kinds of arguments for which programs are kept."""
@@ -38,13 +42,18 @@ _EXACT = (int, bool, str, bytes, range, type(None), type(...))
 class Compiled:
     """A function that is captured once for each kind of arguments, and then runs as NumPy code; see tg.compile."""
 
-    def __init__(self, f: Callable[..., Any]) -> None:
+    def __init__(self, f: Callable[..., Any], verify: str | bool = "doubling", exact: bool = False) -> None:
         if not callable(f):
             raise refusal(NOT_CALLABLE, value=f)
+        Schedule(verify)
+        self.verify = verify
+        self.exact = exact
         functools.update_wrapper(self, f)
         self.f = f
         self.variants: dict[Any, list[Variant]] = {}
         self.latest: Variant | None = None
+        self.key: Any = None
+        self.again = 0
         self.lock = threading.RLock()
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
@@ -65,13 +74,32 @@ class Compiled:
                 self.latest = variant
                 return result
         with self.lock:
+            self._notice(key)
             all_leaves, rebuild = flatten((arguments, keywords))
-            self.latest = variant = Variant(self.f, all_leaves, rebuild)
+            self.latest = variant = Variant(self.f, all_leaves, rebuild, self.verify, self.exact)
             self.variants.setdefault(key, []).insert(0, variant)
             del self.variants[key][8:]
             if len(self.variants) > MOST:
                 del self.variants[next(iter(self.variants))]
         return variant(leaves)
+
+    def _notice(self, key: Any) -> None:
+        """Warn once of a function that is captured anew again and again for arrays of the same shapes."""
+        before, known = self.latest, self.variants.get(key)
+        path = known[0].state.changed() if known and known[0].state else None
+        what = known[0].state.described(path) + " has changed" if known and known[0].state and path else None
+        what, self.key = what or _changed(self.key, key), key
+        self.again += before is not None and what is not None
+        if self.again == 3 and what is not None:
+            self.again += 1
+            name = getattr(self.f, "__name__", self.f)
+            warnings.warn(
+                f"the compiled {name} was captured anew for the third time, {user_place()}, and a capture takes as "
+                f"long as hundreds of calls: {what}. Give a number that changes as np.float64(x), all else that "
+                "changes as arrays among the arguments, or make it a Tensor's data.",
+                CaptureWarning,
+                stacklevel=user_level(),
+            )
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As a method's, the first argument is the instance."""
@@ -83,7 +111,7 @@ class Compiled:
         return f"<compiled {getattr(self.f, '__name__', self.f)}{line}: {count} program{'s' if count != 1 else ''}>"
 
     def __reduce__(self) -> Any:
-        return (Compiled, (self.f,))
+        return (Compiled, (self.f, self.verify, self.exact))
 
     def _captured(self) -> Variant:
         if self.latest is None:
@@ -150,7 +178,17 @@ def _kind(value: Any, leaves: list[Any]) -> Any:
     return (type(value), value) if type(value) in _EXACT else (type(value), id(value))
 
 
-def compile(f: Callable[..., Any]) -> Compiled:
+def _changed(before: Any, now: Any) -> str | None:
+    """The first static value in which two kinds of arguments differ, if they differ in no shape or dtype."""
+    if before == now or type(before) is not tuple or type(now) is not tuple or len(before) != len(now):
+        return None
+    if before[0] is now[0] and before[0] in (*_EXACT, float, complex):
+        was, value = before[1], now[1]
+        return f"an argument of Python's {before[0].__name__} was {was}, and is {value}"
+    return next(filter(None, map(_changed, before, now)), None)
+
+
+def compile(f: Callable[..., Any], *, verify: str | bool = "doubling", exact: bool = False) -> Compiled:
     """The same function as a NumPy program, derived once and then run without Tensors or a graph.
 
     The first call for each set of shapes, dtypes and static values (Python's numbers, strings) runs f on values that
@@ -166,6 +204,11 @@ def compile(f: Callable[..., Any]) -> Compiled:
     long to compare; a number that changes is given as np.float64(rate): each Python number is another program. Not
     seen is what code of other packages reads by itself: files, the environment, the clock.
 
+    What escapes that watch is caught by a net: beside the 2nd, 4th, 8th … call of each program (`verify`: "doubling";
+    or "always", or False) f itself runs on the same arguments and Tensors, and a difference in what it returns or
+    changes is a DifferenceError. Algebra may change last digits, the signs of zeros, and NaN and infinity in terms that
+    cancel; `exact=True` leaves it out.
+
     Raises CaptureError, with the line, where f reads a value (float(t), a branch, print), does not do the same thing
     twice (random numbers), or in every call changes something but Tensors, or keeps a value outside: its program would
     not. What was changed by then is put back, but for random generators.
@@ -175,4 +218,4 @@ def compile(f: Callable[..., Any]) -> Compiled:
     >>> slope(np.array([0.5, -1.0])).round(4)
     array([ 0.7269, -0.6397])
     """
-    return Compiled(f)
+    return Compiled(f, verify, exact)

@@ -29,9 +29,10 @@ from .emit.expression import General, constants_of, long_constants, signature
 from .emit.fast import fast_source
 from .emit.ownership import updates_last
 from .emit.readable import readable_source
-from .entry import Entry
+from .entry import MISSED, Entry
 from .passes import lowered, simplified
 from .state.remembered import Remembered
+from .verify import Beside, Schedule, failure
 
 _numbers = itertools.count(1)
 
@@ -42,13 +43,25 @@ class Variant:
     `general` is the program for all values, where this one was made for those without rare cases.
     """
 
-    def __init__(self, f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild, assumes: bool = True) -> None:
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        leaves: list[Any],
+        rebuild: Rebuild,
+        verify: str | bool = False,
+        exact: bool = False,
+        assumes: bool = True,
+    ) -> None:
+        self.f = f
+        self.rebuild = rebuild
+        self.schedule = Schedule(verify)
         self.captured = captured = capture(f, leaves, rebuild, assumes)
+        exact = exact or captured.tests_values
         self.state = Remembered(f, captured.static) if assumes else None
-        self.program, _ = updates_last(simplified(captured.program), captured.reads, captured.updates)
-        self.lowered, targets = updates_last(lowered(self.program), captured.reads, captured.updates)
+        self.program, _ = updates_last(simplified(captured.program, exact), captured.reads, captured.updates)
+        self.lowered, targets = updates_last(lowered(self.program, exact), captured.reads, captured.updates)
         assumed = any(equation.operation == "assume" for equation in self.program.equations)
-        self.general = Variant(f, leaves, rebuild, assumes=False) if assumed else None
+        self.general = Variant(f, leaves, rebuild, exact=exact, assumes=False) if assumed else None
         self.parameters, self.constants = signature(self.program), constants_of(self.program)
         self.instead = self._call_of(self.general) if self.general else None
         self.functions = {
@@ -61,6 +74,7 @@ class Variant:
         self.count = len(arguments)
         self.records = state.recording
         arrays = [leaf for leaf in leaves if isinstance(leaf, Tensor | np.ndarray | np.generic)]
+        self.is_wrong = False
         holds = self.state.holds if self.state else None
         self.entry = Entry(captured, self.lowered, targets, arrays, self.constants, holds, self.general)
         self.text = fast_source(
@@ -80,6 +94,9 @@ class Variant:
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
         """The result for the arrays among the arguments, or MISSED if the program is for others or another state."""
+        schedule = self.schedule
+        if schedule.calls >= schedule.due:
+            return self._verified(leaves)
         try:
             enter = self.local.enter
         except AttributeError:
@@ -89,17 +106,53 @@ class Variant:
             del self.local.enter
         try:
             result = enter(*leaves)
-            self.local.enter = enter
-            return result
         except TinygradError:
             raise
         except FORWARD_FAILURES as error:
             raise self._failure(error) from None
+        self.local.enter = enter
+        if result is not MISSED:
+            schedule.calls += 1
+        return result
 
-    def _entered(self) -> Callable[..., Any]:
+    def _verified(self, leaves: Sequence[Any]) -> Any:
+        """The same, with the function itself beside it, once it is known that the program is for this call."""
+        if self.is_wrong:
+            return MISSED
+        general = self.general.captured if self.general else None
+        beside = Beside(self.f, self.captured, general, self.rebuild, leaves)
+
+        def holds() -> bool:
+            if self.state is not None and not self.state.holds():
+                return False
+            beside.run()
+            return True
+
+        try:
+            result = self._entered(holds)(*leaves)
+        except TinygradError:
+            raise
+        except FORWARD_FAILURES as error:
+            raise self._failure(error) from None
+        finally:
+            if self.state is not None and self.state.changed() is not None and beside.is_run:
+                self.state.restore()
+        if result is MISSED:
+            return MISSED
+        difference = beside.difference(result)
+        if difference is not None:
+            beside.undo()
+            self.is_wrong, self.schedule.due = True, 0
+            raise failure(self.f, difference, beside.reason(), self.schedule)
+        self.schedule.passed()
+        return result
+
+    def _entered(self, holds: Callable[[], bool] | None = None) -> Callable[..., Any]:
         names: dict[str, Any] = {name: function for function, name in self.functions.items()}
         exec(self.code, names)
         entry = {**self.entry.names, "run": names[self.program.name]}
+        if holds is not None:
+            entry["holds"] = holds
         exec(self.entry_code, entry)
         return entry["enter"]
 

@@ -17,9 +17,9 @@ from ...tree import Rebuild
 from .arguments import is_plain
 from .refusals import RETURNS_OBJECT, refusal
 from .tracer import Captured, Tracer, is_array, line_of
-from .twice import Runs, assert_repeated
+from .twice import Runs, assert_repeated, first_difference
 
-__all__ = ["Captured", "capture"]
+__all__ = ["Captured", "capture", "first_difference"]
 
 
 def capture(f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild, assumes: bool = True) -> Captured:
@@ -31,8 +31,8 @@ def capture(f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild, assumes:
         first = runs.first(lambda: Tracer(f, assumes).run(leaves, rebuild))
         second = runs.second(lambda: Tracer(f, assumes).run(leaves, rebuild))
         line = line_of(f)
-        static = [[value for kind, value in captured.results if kind == "static"] for captured in (first, second)]
-        assert_repeated(first.program, second.program, (static[0], static[1]), line)
+        static = first.returned(), second.returned()
+        assert_repeated(first.program, second.program, static, line)
         for result, again in zip(*static, strict=True):
             if not is_plain(result, again):
                 raise refusal(RETURNS_OBJECT, line=line, kind=type(result).__name__)

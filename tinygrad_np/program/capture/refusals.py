@@ -9,15 +9,37 @@ the advice, in the one sentence REFUSED.
 from __future__ import annotations
 
 import dis
+import threading
 from typing import Any
 
 from ...errors import CaptureError
-from ...frames import user_frame
+from ...frames import user_frame, user_place
+
+
+class _Refused(threading.local):
+    def __init__(self) -> None:
+        self.refused: list[tuple[str, CaptureError]] = []
+
+
+_thread = _Refused()
 
 
 def refusal(sentence: str, **facts: Any) -> CaptureError:
     """The error of a sentence with these facts."""
-    return CaptureError(sentence.format(**facts))
+    error = CaptureError(sentence.format(**facts))
+    _thread.refused.append((user_place(), error))
+    return error
+
+
+def refused() -> list[tuple[str, CaptureError]]:
+    """What was refused in this thread, and where: a function may have caught it, and gone on in another way."""
+    return _thread.refused
+
+
+def settle(error: CaptureError) -> None:
+    """Take back what was refused at the line of this error: a rule did so, which the program has as a whole."""
+    places = {user_place(), *(place for place, one in _thread.refused if one is error)}
+    _thread.refused[:] = [one for one in _thread.refused if one[0] not in places]
 
 
 REFUSED = (
@@ -95,6 +117,22 @@ PRINTED = (
     "a compiled function printed {text!r}, {line}, which its program would not do in every call: print outside, what "
     "it returns too."
 )
+LOGGED = (
+    "a compiled function logged {text!r}, {line}, which its program would not do in every call: return what is to be "
+    "logged, and log it outside."
+)
+OPENED = (
+    "a compiled function opens {file} to write, {line}, which its program would not do in every call: return what is "
+    "to be written, and write it outside."
+)
+FILED = (
+    "the function writes to {path}, which its program would not do in every call: return what is to be written, and "
+    "write it outside."
+)
+LAYOUT = (
+    "was read in the order in which it lies in memory (order={!r}), which may be another in every call",
+    'Say order="C" or order="F".',
+)
 OBJECTS = (
     "an array of objects met a compiled function, {line}: a program has arrays of numbers; join values with np.stack "
     "or np.concatenate."
@@ -121,7 +159,8 @@ ITERATOR = (
 )
 KEPT = (
     "the function keeps a value in {path}, where its program would not put it, once compiled: return the value, and "
-    "keep it outside."
+    "keep it outside. What is made in the first call alone, as the state of an optimiser, let a call of the function "
+    "itself make before it is compiled."
 )
 CHANGED_TWICE = (
     "the function changes {path}, as it showed when it was run a second time: its program, once compiled, would not. "

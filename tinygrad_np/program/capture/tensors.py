@@ -16,7 +16,7 @@ from ...graph import NOT_KEPT, Node
 from .names import Binding, Names
 from .refusals import CHANGED_THROUGH_ARRAY, GRADIENT_OF_ARGUMENT, refusal
 from .traced import Memory, Traced
-from .watch import unwatched
+from .watch import NOTES, unwatched
 
 Key = tuple[str, int]
 """A slot and the id of its owner."""
@@ -56,7 +56,7 @@ class WatchedTensors:
         key = (slot, id(owner))
         if key in self._written:
             return self._fresh(key, self._written[key][1])
-        if slot == "exposure":
+        if slot in NOTES:
             return None
         if slot == "grad" and value is NOT_KEPT:
             return value
@@ -129,9 +129,9 @@ class WatchedTensors:
         """What the program gives to Tensors and nodes, and the nodes whose gradient it clears."""
         updates, cleared = [], []
         for (slot, _), (owner, value) in self._written.items():
-            if slot != "exposure" and value is None:
+            if slot not in NOTES and value is None:
                 cleared.append(owner)
-            elif slot != "exposure" and value is not NOT_KEPT:
+            elif slot not in NOTES and value is not NOT_KEPT:
                 updates.append(Binding(owner, slot, variable_of(value), self._in_place.get(id(owner), False)))
         return updates, cleared
 

@@ -28,6 +28,7 @@ from .refusals import (
     GENERAL,
     INTO_ARRAY,
     INTO_FILE,
+    LAYOUT,
     LENGTH,
     LOOKED_UP,
     NUMBER,
@@ -111,6 +112,7 @@ class Traced(NDArrayOperatorsMixin):
         out, *more = keywords.pop("out", (None,))
         if more or (out is not None and not isinstance(out, Traced)):
             self._refuse(*INTO_ARRAY)
+        inputs = tuple(np.asarray(value) if isinstance(value, list | tuple) else value for value in inputs)
         called: str = ufunc.__name__
         if getattr(np, called, None) is not ufunc or method == "at":
             self._refuse(f"was given to {called}, which is not NumPy's or writes into an array")
@@ -152,6 +154,8 @@ class Traced(NDArrayOperatorsMixin):
             arguments = [*arguments[0]], *arguments[1:]
         if function in _OF_FUNCTIONS:
             return NUMPY[function](*arguments, **keywords)
+        if function in _PRODUCTS:
+            arguments = tuple(np.asarray(value) if isinstance(value, list | tuple) else value for value in arguments)
         module = function.__module__.removeprefix("numpy").removeprefix(".")
         name = f"{module}.{function.__name__}" if module else function.__name__
         if is_shaped_by_values(function, arguments, keywords):
@@ -186,8 +190,16 @@ class Traced(NDArrayOperatorsMixin):
     real = property(lambda self: self.tracer.apply("real", np.real, (self,), {}))
     imag = property(lambda self: self.tracer.apply("imag", np.imag, (self,), {}))
 
+    def __pow__(self, exponent: Any) -> Any:
+        # The operator makes a square of it, and np.power other whole numbers of truths.
+        is_square = type(exponent) is int and exponent == 2 and self.dtype == bool
+        return np.square(self) if is_square else super().__pow__(exponent)
+
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """The same elements in another shape; the program says the lengths, never -1."""
+        if order in ("A", "K") and self.ndim > 1:
+            self._refuse(LAYOUT[0].format(order), LAYOUT[1])
+        order = "C" if order in ("A", "K") else order
         if order != "C":
             return self.tracer.apply("reshape", np.reshape, (self, shape[0] if len(shape) == 1 else shape, order), {})
         result = self.value.reshape(*shape)
@@ -207,7 +219,7 @@ class Traced(NDArrayOperatorsMixin):
         order[axis1], order[axis2] = order[axis2], order[axis1]
         return self.transpose(tuple(order))
 
-    def astype(self, dtype: Any, *, copy: bool = True) -> Any:
+    def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", *, copy: bool = True) -> Any:
         """In another dtype."""
         return self.tracer.apply("astype", astype, (self, np.dtype(dtype)), {})
 
@@ -317,6 +329,9 @@ _REDUCTIONS = {np.sum, np.mean, np.max, np.min, np.prod}
 
 _JOINING = {np.column_stack, np.concatenate, np.dstack, np.hstack, np.stack, np.vstack}
 """Functions that take an array for the list of its rows."""
+
+_PRODUCTS = {np.cross, np.dot, np.inner, np.kron, np.outer, np.vdot}
+"""Functions whose every list is an array that is written out."""
 
 _OF_FUNCTIONS = {np.apply_along_axis, np.apply_over_axes, np.piecewise}
 """Functions that call others, which are captured as well: ours are made of what can be."""

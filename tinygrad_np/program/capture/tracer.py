@@ -6,14 +6,14 @@ import inspect
 import operator
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...errors import CaptureError
-from ...frames import is_our_module, user_place
+from ...frames import is_others, is_our_module, user_place
 from ...graph import state
 from ...ops.arrays.indexing import getitem
 from ...ops.linalg.decomposition import packed_eig
@@ -22,10 +22,22 @@ from ...record import leaf_of, make_tensor
 from ...tensor import Tensor
 from ...tree import Rebuild, flatten
 from ..ir import Equation, Program, Variable, assume, is_written, mapped
+from . import conversions as conversions
 from .arguments import GivenContainers
 from .constants import Constants, assert_plain_array
 from .names import Binding, Names, keys_of
-from .refusals import BOUND, CHANGED_ARGUMENT, ERRSTATE, FAILED, MASK, NOT_WRITTEN, RETURNS_RUN, refusal
+from .refusals import (
+    BOUND,
+    CHANGED_ARGUMENT,
+    ERRSTATE,
+    FAILED,
+    MASK,
+    NOT_WRITTEN,
+    RETURNS_RUN,
+    refusal,
+    refused,
+    settle,
+)
 from .shapes import is_shaped_by, parts_of
 from .tensors import WatchedTensors
 from .traced import Traced, memory_of
@@ -39,6 +51,9 @@ _VARYING = {packed_eig.forward, residuals.forward}
 """Rules of ours whose result may be of another shape or dtype for other values."""
 _BY_VALUES = (np.linalg.LinAlgError, FloatingPointError)
 """Errors that other values would not have raised."""
+_RULES = os.path.dirname(sys.modules[getitem.__module__.rpartition(".")[0].rpartition(".")[0]].__file__ or "")
+_TESTS = ("isfinite", "isinf", "isnan", "isneginf", "isposinf", "nan")
+"""What the names of functions begin with that ask for NaN or infinity."""
 _GIVEN = object()
 
 
@@ -47,7 +62,8 @@ class Captured:
     """A program, the closed-over values that follow its arguments, the changes that follow its results.
 
     `results` tells, for each leaf of the function's result, whether it is a variable ("array", "tensor") or a static
-    value; `untouched` are gradients that were, and have to be, None.
+    value; `untouched` are gradients that were, and have to be, None; `tests_values` says that the function
+    itself asks for NaN or infinity, which algebra may not take away then.
     """
 
     program: Program
@@ -58,6 +74,16 @@ class Captured:
     results: list[tuple[str, Any]]
     rebuild: Rebuild
     static: list[Any]
+    tests_values: bool
+
+    def arguments(self, arrays: Iterable[Any]) -> list[Any]:
+        """All leaves of the arguments: these arrays, and the static ones that the program was captured for."""
+        given = iter(arrays)
+        return [next(given) if leaf is _GIVEN else leaf for leaf in self.static]
+
+    def returned(self) -> list[Any]:
+        """What the function returned that is not an array."""
+        return [value for kind, value in self.results if kind == "static"]
 
 
 class Tracer:
@@ -70,6 +96,7 @@ class Tracer:
         self.inputs: list[Variable] = []
         self.equations: list[Equation] = []
         self.failure: str | None = None
+        self.tests_values = False
         self.warnings = np.geterr()
         self.made: dict[int, Any] = {}
         self.constants = Constants()
@@ -87,6 +114,7 @@ class Tracer:
         before = GivenContainers([arguments, keywords])
         self.names.floor = sys._getframe()
         state.observer = self.names
+        refused().clear()
         try:
             with watched(self.tensors):
                 result = self.f(*arguments, **keywords)
@@ -98,6 +126,8 @@ class Tracer:
             raise error.__cause__ if isinstance(error.__cause__, CaptureError) else error from None
         finally:
             state.observer = None
+        if refused():  # The function caught it, and went on as it would not with values.
+            raise refused()[0][1]
         self._assert_unchanged(before, given, arrays)
         self.tensors.assert_settled()
         if self.failure:
@@ -158,13 +188,14 @@ class Tracer:
             self.line,
         )
         reads, untouched = self.tensors.reads(), self.tensors.untouched()
-        return Captured(program, reads, updates, cleared, untouched, results, make_result, static)
+        return Captured(program, reads, updates, cleared, untouched, results, make_result, static, self.tests_values)
 
     # What NumPy's functions and the rules do (a traced.Recorder).
 
     def apply(self, name: str, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Run one of NumPy's functions on the values, and write it down."""
         values, options = _values((arguments, keywords))
+        self.tests_values = self.tests_values or (name.startswith(_TESTS) and not is_rules(name))
         if np.geterr() != self.warnings and "raise" in np.geterr().values():
             raise refusal(ERRSTATE, line=user_place())
         try:
@@ -239,9 +270,11 @@ class Tracer:
             raise error
         if function is getitem.forward:
             # An array that is not part of the program, at an index that is.
+            settle(error)
             return self.pick(*arguments, **keywords)
         name = getattr(function, "__name__", "").strip("_") or f"gradient_of_{of}"
         result = self.apply(f"whole.{name}", function, arguments, keywords)
+        settle(error)
         if function in _VARYING or not is_our_module(function.__module__):
             # Its shape and dtype might be others for other values, which the program will notice.
             return self.apply("whole.of_one_kind", of_one_kind, (result, result.shape, result.dtype), {})
@@ -300,3 +333,13 @@ def _weak(values: Any, arguments: Any, result: Any) -> Any:
     others = [value for value, argument in zip(values, weak, strict=True) if not isinstance(argument, float | int)]
     same = len({np.dtype(other.dtype) for other in others} | {result.dtype}) == 1 if hasattr(result, "dtype") else False
     return weak if same and result.dtype.kind == "f" else arguments
+
+
+def is_rules(name: str) -> bool:
+    """Whether a rule of ours runs a function of NumPy for its own ends, and not the user the primitive of that name."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and not is_others(frame.f_code):
+        if frame.f_code.co_filename.startswith(_RULES):
+            return frame.f_code.co_name != name
+        frame = frame.f_back
+    return False

@@ -4,10 +4,12 @@ with Runs(f, arguments) as runs:
 first = runs.first(run)
 second = runs.second(run)
 assert_repeated(first.program, second.program, results, line)
+first_difference(first.program, second.program, results, line)
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -15,7 +17,7 @@ from ...errors import CaptureError
 from ..ir import Program, Variable
 from ..state.remembered import Remembered, drawn_from
 from .constants import is_same
-from .refusals import CHANGED_TWICE, DIFFERS, DRAWN, ITERATOR, KEPT, refusal
+from .refusals import CHANGED_TWICE, DIFFERS, DRAWN, FILED, ITERATOR, KEPT, refusal
 from .traced import Traced
 
 Result = TypeVar("Result")
@@ -37,6 +39,7 @@ class Runs:
         return self
 
     def __exit__(self, kind: Any, *error: object) -> None:
+        self.before.empty_caches()
         if kind is not None:
             self.before.restore()
 
@@ -68,7 +71,8 @@ class Runs:
             raise self._changes(path)
         for generator, path, state in self.settled.randoms:
             if drawn_from(generator) != state:
-                raise refusal(DRAWN, path=self.settled.described(path))
+                sentence = FILED if isinstance(generator, io.IOBase) else DRAWN
+                raise refusal(sentence, path=self.settled.described(path))
         return result
 
     def _changes(self, path: str) -> CaptureError:
@@ -76,7 +80,14 @@ class Runs:
 
 
 def assert_repeated(first: Program, second: Program, results: tuple[list[Any], list[Any]], line: str) -> None:
-    """Raise CaptureError at the first thing in which two captures of the same call differ.
+    """Raise CaptureError at the first thing in which two captures of the same call differ."""
+    where = first_difference(first, second, results, line)
+    if where is not None:
+        raise refusal(DIFFERS, line=where)
+
+
+def first_difference(first: Program, second: Program, results: tuple[list[Any], list[Any]], line: str) -> str | None:
+    """The line of the first thing in which two captures of the same call differ.
 
     `results` are what the function, which begins at this line, returned that is not an array.
     """
@@ -109,8 +120,7 @@ def assert_repeated(first: Program, second: Program, results: tuple[list[Any], l
     for equation, other in zip(first.equations, second.equations, strict=False):
         applied, again = ((e.operation, e.arguments, dict(e.keywords)) for e in (equation, other))
         if not same(applied, again):
-            raise refusal(DIFFERS, line=equation.line)
+            return equation.line or line
     if len(first.equations) != len(second.equations) or not same(first.outputs, second.outputs):
-        raise refusal(DIFFERS, line=first.equations[-1].line if first.equations else line)
-    if not same(*results):
-        raise refusal(DIFFERS, line=line)
+        return first.equations[-1].line if first.equations else line
+    return None if same(*results) else line

@@ -4,12 +4,15 @@ A Tensor that was there before the capture must not give away its array, which w
 reads as an input of the program, and what is written to it (`p.data -= lr * p.grad`, `loss.backward()`,
 `p.zero_grad()`) stays within the capture until the program runs. While a capture runs, and in its thread alone, the
 three slots in which Tensors and nodes keep what changes are watched; at all other times they are what they were.
-So is what prints: a program prints nothing.
+So is what prints, logs or opens a file to write: a program does none of that.
 """
 
 from __future__ import annotations
 
+import builtins
 import inspect
+import io
+import logging
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,7 +22,7 @@ from typing import Any, Protocol
 from ...frames import user_place
 from ...graph import Node
 from ...record import Recorded
-from .refusals import PRINTED, refusal
+from .refusals import LOGGED, OPENED, PRINTED, refusal
 
 
 class Watcher(Protocol):
@@ -65,7 +68,7 @@ class _WatchedSlot:
 
 
 class _WatchedOutput:
-    """Stands in for sys.stdout, and refuses what a function that is being captured prints."""
+    """Stands in for sys.stdout and sys.stderr, and refuses what a function that is being captured prints."""
 
     def __init__(self, output: Any) -> None:
         self.output = output
@@ -75,12 +78,36 @@ class _WatchedOutput:
 
     def write(self, text: str) -> Any:
         """Write what another thread prints."""
-        if _thread.watcher is not None:
+        if is_capturing() and not sys._getframe(1).f_code.co_filename.endswith("warnings.py"):
             raise refusal(PRINTED, text=text[:40], line=user_place())
         return self.output.write(text)
 
 
-_SLOTS = ((Recorded, "_data"), (Node, "grad"), (Node, "exposure"))
+def _opening(file: Any, mode: str = "r", *arguments: Any, **keywords: Any) -> Any:
+    if is_capturing() and set("wax+") & set(mode):
+        raise refusal(OPENED, file=str(file), line=user_place())
+    return _open(file, mode, *arguments, **keywords)
+
+
+def _handling(logger: Any, record: Any) -> Any:
+    if is_capturing():
+        raise refusal(LOGGED, text=record.getMessage()[:40], line=user_place())
+    return _handle(logger, record)
+
+
+_open, _handle = builtins.open, logging.Logger.handle
+stand_ins: list[tuple[Any, str, Any]] = [
+    (builtins, "open", _opening),
+    (io, "open", _opening),
+    (logging.Logger, "handle", _handling),
+]
+"""What else is something else while a capture runs, and asks `is_capturing`: where it stands, its name, and by what."""
+_stood: list[tuple[Any, str, Any]] = []
+
+NOTES = ("exposure", "spent")
+"""Slots that hold no values but what Tensors take note of, which a capture begins without."""
+
+_SLOTS = ((Recorded, "_data"), (Node, "grad"), (Node, "exposure"), (Node, "spent"))
 _originals = {(kind, name): kind.__dict__[name] for kind, name in _SLOTS}
 _lock = threading.Lock()
 _watching = 0
@@ -121,6 +148,7 @@ def _count(step: int) -> None:
                 original = _originals[kind, name]
                 setattr(kind, name, _WatchedSlot(name, original) if _watching else original)
             if _watching:
-                sys.stdout = _WatchedOutput(sys.stdout)
-            elif isinstance(sys.stdout, _WatchedOutput):
-                sys.stdout = sys.stdout.output
+                outputs = [(sys, name, _WatchedOutput(getattr(sys, name))) for name in ("stdout", "stderr")]
+                _stood[:] = [(owner, name, getattr(owner, name)) for owner, name, _ in stand_ins + outputs]
+            for owner, name, value in stand_ins + outputs if _watching else _stood:
+                setattr(owner, name, value)

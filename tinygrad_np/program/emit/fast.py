@@ -162,7 +162,7 @@ class _Function:
     def _number(self, value: Any, text: str, equation: Equation) -> str:
         """A number as an array of its own, made once: NumPy takes as long to convert it as to add up ten others."""
         dtypes = {variable.dtype for variable in equation.inputs if variable.ndim}
-        if type(value) not in (int, float) or not equation.output.ndim:
+        if type(value) not in (int, float) or not equation.output.ndim or equation.operation == "ldexp":
             return text
         if dtypes not in ({np.dtype(np.float64)}, {np.dtype(np.float32)}):
             return text

@@ -20,11 +20,11 @@ from .scales import hoisted_scales
 __all__ = ["lowered", "simplified"]
 
 
-def simplified(program: Program) -> Program:
-    """All passes, again and again until nothing changes any more."""
+def simplified(program: Program, exact: bool = False) -> Program:
+    """All passes, or those that change no bit, again and again until nothing changes any more."""
     for _ in range(12):
         before = len(program.equations), [str(equation) for equation in program.equations]
-        for one in PASSES:
+        for one in EXACT if exact else PASSES:
             program = one(program)
         if before == (len(program.equations), [str(equation) for equation in program.equations]):
             break
@@ -47,6 +47,9 @@ PASSES = (
     dead_code,
 )
 
+EXACT = (folded_constants, common_subexpressions, dead_code)
+"""The passes that change no bit of any value."""
+
 LOWERING = (
     hoisted_scales,
     cancelled,
@@ -63,8 +66,8 @@ LOWERING = (
 )
 
 
-def lowered(program: Program) -> Program:
+def lowered(program: Program, exact: bool = False) -> Program:
     """What only makes it faster, and longer to read."""
-    for one in LOWERING:
+    for one in () if exact else LOWERING:
         program = one(program)
     return named(program)

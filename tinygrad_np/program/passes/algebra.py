@@ -68,13 +68,16 @@ STABLE = (
     Rule("exp(x - log(s := sum((e := exp(x)), **how)))", "e / s", a_maximum_was_subtracted),
 )
 
+_COMPARISONS = {"equal", "greater", "greater_equal", "less", "less_equal", "not_equal"}
 EXACT_RULES, _STABLE_RULES = by_operation(EXACT), by_operation(STABLE)
 
 
 def stable_forms(program: Program) -> Program:
     """Logarithms of sigmoids that neither lose digits nor overflow; the exponential of a log_softmax as a quotient."""
+    # What the function itself compares is -inf where it says so.
+    tested = {read for equation in program.equations if equation.operation in _COMPARISONS for read in equation.inputs}
 
     def rule(equation: Equation, edit: Edit) -> Any:
-        return first_of(_STABLE_RULES, equation, edit)
+        return first_of(_STABLE_RULES, equation, edit) if tested.isdisjoint(equation.outputs) else None
 
     return rewrite(program, rule)

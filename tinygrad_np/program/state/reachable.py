@@ -39,10 +39,13 @@ _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), type(...)
 _PLAIN_OF_NUMPY = (np.generic, np.dtype, np.ufunc)
 _CONTAINERS = frozenset({dict, list, tuple, deque, set, frozenset, np.ndarray, bytearray, types.MappingProxyType})
 _BOUND_BUILTIN = (types.BuiltinFunctionType, types.MethodWrapperType)
-_RANDOM = (np.random.Generator, np.random.BitGenerator, np.random.RandomState, random.Random)
+_RANDOM = (np.random.Generator, np.random.BitGenerator, np.random.RandomState, random.Random, io.IOBase)
+"""What is read or written step by step: random numbers, files."""
 _ANY_NAME = {"vars", "__dict__", "getattr", "setattr", "dir"}
 _ANY_GLOBAL = {"globals", "eval", "exec"}
 """Code that names one of these may read any attribute, any global."""
+_NAMESPACES = {"collections", "types", "argparse", "_thread"}
+"""Modules whose objects hold nothing but what the user put there."""
 _CONSTRUCTION = {"__init__", "__new__", "__post_init__", "__init_subclass__", "__class_getitem__", "__del__"}
 _ASIDE = {"__repr__", "__str__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__deepcopy__"}
 
@@ -109,6 +112,9 @@ class _Walk:
             self.found.strays.append(path)
         elif isinstance(value, types.FunctionType):
             self._function(met)
+        elif isinstance(value, functools._lru_cache_wrapper):
+            self.found.caches.append(value)
+            self._object(met)
         elif isinstance(value, types.MethodType):
             self._later(value.__self__, path)
             self._later(value.__func__, path)
@@ -242,11 +248,11 @@ class _Walk:
             self.found.attribute(value, "name", f"{path}.name")
         is_function = isinstance(value, types.FunctionType)
         is_users = is_function or self._is_users(type(value).__module__)
-        is_open = is_users or type(value).__module__ == "collections"
-        takes_all = is_users and (self._names_any or dataclasses.is_dataclass(value))
+        is_open = is_users or type(value).__module__ in _NAMESPACES or is_our_module(type(value).__module__)
+        takes_all = is_open and (self._names_any or dataclasses.is_dataclass(value))
         if is_users and not is_function:
             self.found.attribute(value, "__class__", path)
-        namespace = getattr(value, "__dict__", None)
+        namespace = _namespace(value)
         slots = [name for kind in type(value).__mro__ for name in self._classes.get(kind, ())]
         for name in [*(namespace or ()), *slots]:
             if takes_all or name in self._names or name in self._names_in_libraries:
@@ -274,7 +280,8 @@ class _Walk:
         if is_our_module(module.__name__):
             return
         scope, is_users = vars(module), self._is_users(module.__name__)
-        for name in [name for name in list(scope) if name in self._names]:
+        takes_all = is_users and self._names_any
+        for name in [name for name in list(scope) if name in self._names or (takes_all and name[:2] != "__")]:
             if is_users:
                 self._later(self.found.item(scope, scope, name, f"{path}.{name}"), f"{path}.{name}")
             elif isinstance(scope[name], types.ModuleType | types.MethodType | types.BuiltinFunctionType):
@@ -286,6 +293,14 @@ class _Walk:
 def _is_of_a_network(kind: type) -> bool:
     """Whether objects of this class are modules or optimisers, which may be set to something else between calls."""
     return any(is_our_module(one.__module__) and one.__name__ in ("Module", "Optimizer") for one in kind.__mro__)
+
+
+def _namespace(value: Any) -> Any:
+    """The attributes of an object; of one of another library that will not tell, none."""
+    try:
+        return value.__dict__
+    except Exception:
+        return None
 
 
 def _given_to(value: Any) -> tuple[Any, ...]:
@@ -300,7 +315,7 @@ def _given_to(value: Any) -> tuple[Any, ...]:
         return (value(),)
     if isinstance(value, Primitive) and not is_our_module(value.__module__):
         return (value.forward, value.rules, value.selections, value.rule_for_each)
-    return (getattr(value, "__dict__", {}).get("__wrapped__"),)
+    return ((_namespace(value) or {}).get("__wrapped__"),)
 
 
 def _path_of_entry(path: str, key: Any) -> str:

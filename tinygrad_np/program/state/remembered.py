@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import re
 from collections.abc import Callable, Iterable
@@ -31,6 +32,7 @@ class Remembered:
     ) -> None:
         self.found = found = reachable(f, arguments, stray)
         self.randoms = [(generator, path, drawn_from(generator)) for generator, path in found.randoms]
+        self.caches = [(cache, cache.cache_info().currsize) for cache in found.caches]
         contiguous = [(array, path) for array, path in found.arrays if has_bytes(array)]
         others = [(array, path) for array, path in found.arrays if not has_bytes(array)]
         kinds: list[tuple[Any, list[Any]]] = [
@@ -64,6 +66,12 @@ class Remembered:
             with suppress(Exception):
                 part.restore()
 
+    def empty_caches(self) -> None:
+        """Let the caches forget that were filled since: by a capture, with what only its program knows."""
+        for cache, size in self.caches:
+            if cache.cache_info().currsize != size:
+                cache.cache_clear()
+
     def described(self, path: str) -> str:
         """A path, and the line of the user's code that names its end."""
         names = re.sub(r"\[[^\]]*\]", "", path).split(".")
@@ -74,6 +82,8 @@ class Remembered:
 def drawn_from(generator: Any) -> bytes | None:
     """How far a random generator has come; None if it can't say, as the system's own."""
     try:
+        if isinstance(generator, io.IOBase):
+            return repr(generator.tell()).encode()
         return pickle.dumps(generator)
     except Exception:
         return None

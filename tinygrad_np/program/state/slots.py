@@ -27,8 +27,9 @@ class Found:
 
     `attributes` and `items` are slots into which another value may be put; `absent` globals that do not exist (yet);
     `growing` objects that may get more attributes; `containers` and `arrays` have contents; `randoms` are generators of
-    random numbers, `iterators` have a next value that nobody sees; `strays` are the paths of values that a capture left
-    where they do not belong; `codes` is the user's code that was looked into.
+    random numbers, and files; `caches` are those of functools; `iterators` have a next value that nobody sees; `strays`
+    are the paths of values that a capture left where they do not belong; `codes` is the user's code that was looked
+    into.
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,7 @@ class Found:
         self.containers: list[tuple[Any, str]] = []
         self.arrays: list[tuple[Any, str]] = []
         self.randoms: list[tuple[Any, str]] = []
+        self.caches: list[Any] = []
         self.iterators: list[tuple[Any, str]] = []
         self.strays: list[str] = []
         self.codes: list[CodeType] = []
@@ -106,5 +108,5 @@ class Current:
 def _value(owner: Any, name: str) -> Any:
     try:
         return getattr(owner, name)
-    except (AttributeError, ValueError):  # Of an empty cell it is a ValueError.
+    except Exception:  # Of an empty cell it is a ValueError, of an object of another library any error.
         return ABSENT
