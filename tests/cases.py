@@ -17,6 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 import tinygrad_np as tg
 from tests.references import convolved, convolved_back, dominant, far_apart, pooled
+from tinygrad_np.ops.networks import classification, normalization
 
 
 class Domain(NamedTuple):
@@ -128,6 +129,7 @@ CASES: list[Case] = [
     case("hypot ratio", np.hypot, positive, negative),
     case("hypot", lambda a: np.hypot(a, 0.0), negative, label="hypot with 0"),
     case("ratio", lambda a, b: tg.ops.elementwise.arithmetic.ratio(a, b), real, negative),
+    case("bent", lambda x: tg.ops.elementwise.arithmetic.bent(x, np.zeros(())), real),
     case("fmod", np.fmod, Domain(2.1, 2.9), Domain(0.95, 1.04)),
     case("fmod", np.fmod, Domain(-2.9, -2.1), Domain(0.95, 1.04), label="fmod of negatives"),
     case("remainder", np.mod, Domain(-2.9, -2.1), Domain(0.95, 1.04), label="remainder of negatives"),
@@ -893,4 +895,39 @@ CASES: list[Case] = [
     ),
     case("stack getitem", lambda x: np.apply_along_axis(np.sum, 0, x), real(2, 3), label="apply_along_axis"),
     case("sum", lambda x: np.apply_over_axes(np.sum, x, (0, -1)), real(2, 3, 2), label="apply_over_axes"),
+    # networks
+    case(
+        "cross_entropies",
+        lambda x, t: classification.cross_entropies(x, t, axis=1),
+        real(2, 3),
+        Domain(0.2, 0.5)(2, 3),
+        reference=lambda x, t: -(t * np.log(softmax_reference(x))).sum(1),
+    ),
+    case(
+        "cross_entropies",
+        lambda x: classification.cross_entropies(x, np.eye(4, dtype=x.dtype)[1:3], axis=1),
+        Domain(-4.0, 4.0)(2, 4),
+        reference=lambda x: -np.log(softmax_reference(x))[[0, 1], [1, 2]],
+        label="cross_entropies of labels",
+    ),
+    case(
+        "binary_cross_entropies",
+        classification.binary_cross_entropies,
+        Domain(0.1, 0.9),
+        Domain(0.1, 0.9),
+        reference=lambda p, t: -(t * np.log(p) + (1 - t) * np.log(1 - p)),
+    ),
+    case(
+        "standardize",
+        lambda x: normalization.standardize(x, axis=(1,), eps=1e-2),
+        real(2, 4),
+        reference=lambda x: (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-2),
+    ),
+    case(
+        "standardize",
+        lambda x: normalization.standardize(x, axis=(0, 2), eps=1e-5),
+        real(3, 2, 2),
+        reference=lambda x: (x - x.mean((0, 2), keepdims=True)) / np.sqrt(x.var((0, 2), keepdims=True) + 1e-5),
+        label="standardize over the batch",
+    ),
 ]

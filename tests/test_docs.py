@@ -66,3 +66,14 @@ def test_the_list_of_functions_is_the_tables() -> None:
         assert page == generator["page"](), "run python docs/list_functions.py"
     for name in ops.PRIMITIVES:
         assert f"| `{name}` |" in page
+
+
+def test_the_page_about_networks_shows_what_its_code_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "docs" / "networks.md").read_text()
+    printed = io.StringIO()
+    names: dict[str, object] = {}
+    monkeypatch.chdir(tmp_path)
+    with contextlib.redirect_stdout(printed):
+        for match in list(re.finditer(r"```python\n(.*?)```", text, re.DOTALL))[:2]:
+            exec(compile("\n" * text[: match.start(1)].count("\n") + match.group(1), "networks.md", "exec"), names)
+    assert "".join(re.findall(r"```text\n(.*?)```", text, re.DOTALL)) == printed.getvalue()

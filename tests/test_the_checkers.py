@@ -107,6 +107,22 @@ WRONG_RULES: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 
 
+def writing_into_the_upstream_gradient(g: Any, y: Any, x: Any) -> Any:
+    g *= 1 - y**2
+    return g
+
+
+def writing_into_the_input(g: Any, y: Any, x: Any) -> Any:
+    np.multiply(y, y, out=x)
+    return g * (1 - x)
+
+
+@pytest.mark.parametrize("rule", [writing_into_the_upstream_gradient, writing_into_the_input])
+def test_gradcheck_finds_a_rule_that_spoils_what_others_read(rule: Callable[..., Any]) -> None:
+    with pytest.raises(tg.TinygradError, match="tried to write into an array that it was given"):
+        tg.gradcheck(unary(np.tanh, rule), x)
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("mistake", WRONG_RULES)
 def test_gradcheck_finds_a_wrong_rule(mistake: str) -> None:

@@ -9,11 +9,18 @@
 array([ 0.7269, -0.6397])
 """
 
+from typing import TYPE_CHECKING
+
+from . import nn as nn
 from . import ops as ops
+from . import optim as optim
+from . import warned as warned
+from .batches import batches
 from .check import check_backward, compare_gradients, gradcheck
 from .draw import draw_graph
-from .errors import TinygradError
+from .errors import LostGradientWarning, TinygradError
 from .graph import no_grad
+from .hints import unknown_name as _unknown_name
 from .ops.arrays.picking import embedding
 from .ops.arrays.updates import index_add, index_update
 from .ops.elementwise.activation import (
@@ -32,19 +39,65 @@ from .ops.elementwise.activation import (
 )
 from .ops.elementwise.masks import dropout, one_hot
 from .ops.elementwise.special import erf, erfc
+from .ops.networks.activations import (
+    celu,
+    glu,
+    hardshrink,
+    hardswish,
+    hardtanh,
+    logsigmoid,
+    prelu,
+    relu6,
+    rrelu,
+    softmin,
+    softshrink,
+    tanhshrink,
+    threshold,
+)
+from .ops.networks.attention import scaled_dot_product_attention
+from .ops.networks.classification import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, nll_loss
+from .ops.networks.linear import bilinear, linear
+from .ops.networks.losses import (
+    cosine_embedding_loss,
+    gaussian_nll_loss,
+    hinge_embedding_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    margin_ranking_loss,
+    mse_loss,
+    multi_margin_loss,
+    pairwise_distance,
+    poisson_nll_loss,
+    smooth_l1_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+)
+from .ops.networks.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from .ops.reductions.softmax import log_softmax, logsumexp, softmax
 from .ops.signal.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
-from .ops.signal.pooling import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
+from .ops.signal.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from .primitive import primitive
 from .program import compile
+from .saving import load, save
 from .tensor import Tensor
+from .training import fit
 from .transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
+    "LostGradientWarning",
     "Tensor",
     "TinygradError",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
     "avg_pool1d",
     "avg_pool2d",
+    "batch_norm",
+    "batches",
+    "bilinear",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "celu",
     "check_backward",
     "compare_gradients",
     "compile",
@@ -52,6 +105,8 @@ __all__ = [
     "conv2d",
     "conv_transpose1d",
     "conv_transpose2d",
+    "cosine_embedding_loss",
+    "cross_entropy",
     "draw_graph",
     "dropout",
     "elementwise_grad",
@@ -59,35 +114,79 @@ __all__ = [
     "embedding",
     "erf",
     "erfc",
+    "fit",
+    "gaussian_nll_loss",
     "gelu",
+    "glu",
     "grad",
     "gradcheck",
+    "group_norm",
     "hard_sigmoid",
     "hard_tanh",
+    "hardshrink",
+    "hardswish",
+    "hardtanh",
     "hessian",
+    "hinge_embedding_loss",
+    "huber_loss",
     "hvp",
     "index_add",
     "index_update",
+    "instance_norm",
     "jacobian",
     "jvp",
+    "kl_div",
+    "l1_loss",
+    "layer_norm",
     "leaky_relu",
+    "linear",
+    "load",
     "log_softmax",
+    "logsigmoid",
     "logsumexp",
+    "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",
     "mish",
+    "mse_loss",
+    "multi_margin_loss",
+    "nll_loss",
+    "nn",
     "no_grad",
     "one_hot",
+    "pairwise_distance",
+    "poisson_nll_loss",
+    "prelu",
     "primitive",
     "relu",
+    "relu6",
+    "rms_norm",
+    "rrelu",
+    "save",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
+    "softmin",
     "softplus",
+    "softshrink",
     "softsign",
+    "tanhshrink",
+    "threshold",
+    "triplet_margin_loss",
     "value_and_grad",
     "vjp",
 ]
 
 __version__ = "0.1.0"
+
+if not TYPE_CHECKING:
+    globals().pop("tensor")  # So that tg.tensor is told of, and not the module of that name.
+
+    def __getattr__(name):
+        if name.startswith("_"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise _unknown_name(name)

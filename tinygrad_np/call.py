@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 
 from .engine import backward_steps
-from .errors import DTypeError, GradientShapeError, NonScalarError, ShapeError, describe
+from .errors import DTypeError, GradientShapeError, NonScalarError, ShapeError, TinygradError, describe
 from .frames import user_place
 from .graph import NOT_KEPT, Node, between, enable_grad, state
 from .ops.arrays.shape import identity
+from .reading import reads_within, warn_of_lost
 from .record import leaf_of, make_tensor, own_array, own_gradient, record
 from .tensor import Tensor
-from .tree import Rebuild, flatten
+from .tree import Rebuild, flatten, flatten_numbers, leaf_paths
 
 Function = Callable[..., Any]
 
@@ -35,34 +36,51 @@ class Call:
         self.caller_records = state.recording
         self.is_single = not isinstance(argnums, Sequence)
         self.variables: list[Tensor] = []
+        self.names: list[str] = []
         self.trees: list[tuple[int, Rebuild]] = []
         self.given_tensors = False
         given = list(arguments)
         for argnum in _places(argnums, len(arguments)):
-            leaves, rebuild = flatten(arguments[argnum])
-            variables = [self._variable(leaf) for leaf in leaves]
+            name = _name_of(f, argnum)
+            leaves, rebuild, places = flatten_numbers(arguments[argnum])
+            paths = leaf_paths(arguments[argnum], name)
+            if paths and not leaves:
+                raise DTypeError(
+                    f"a derivative with respect to {name}, {user_place()}: there is no floating number in it."
+                )
+            names = [paths[place] for place in places]
+            variables = [self._variable(leaf, path) for leaf, path in zip(leaves, names, strict=True)]
             self.variables += variables
+            self.names += names
             self.trees.append((len(variables), rebuild))
             given[argnum] = rebuild(variables)
-        with enable_grad():
-            self.result = f(*given, **keywords)
+        with enable_grad(), reads_within(self.variables) as self.reads:
+            self.result = _run(f, given, keywords)
 
-    def _variable(self, leaf: Any) -> Tensor:
+    def _variable(self, leaf: Any, name: str) -> Tensor:
         """A Tensor of this call's own; connected to the one given if a gradient may flow on to it."""
         if isinstance(leaf, Tensor):
             self.given_tensors = True
             if leaf.requires_grad and self.caller_records:
                 return record(identity, (leaf,))
-        array = leaf if isinstance(leaf, np.ndarray) else own_array(leaf, None)
+        # A copy: the caller may change the array before the derivative is taken.
+        array = own_array(leaf, None)
         if array.dtype.kind != "f":
+            described = describe(array.shape, array.dtype, getattr(leaf, "name", None) or name)
             raise DTypeError(
-                f"a derivative with respect to {describe(array.shape, array.dtype, getattr(leaf, 'name', None))}, "
-                f"{user_place()}: only floating dtypes have one; write 1.0 instead of 1."
+                f"a derivative with respect to {described}, {user_place()}: only floating dtypes have one; write 1.0 "
+                "instead of 1, or keep it out of the argument."
             )
         variable = leaf_of(array, requires_grad=True)
         # It is no leaf of the user's: a copy or a pickle of it would be cut off from this call.
         variable._noted().grad = NOT_KEPT
         return variable
+
+    def warn_of_lost(self, outputs: Sequence[Tensor]) -> None:
+        """Warn of a variable to which nothing leads from the outputs, and whose value was read off on the way."""
+        if self.reads:
+            warn_of_lost(self.reads, outputs, [*zip(self.names, self.variables, strict=True)])
+            self.reads.clear()
 
     def close(self, more: Sequence[Tensor] = ()) -> None:
         """Make constants of the variables that are this call's alone: what is handed out leads nowhere through them."""
@@ -105,6 +123,24 @@ class Call:
         return value.detach() if self.given_tensors else value.numpy()
 
 
+def _run(f: Function, given: list[Any], keywords: Any) -> Any:
+    """What f returns; where NumPy hid the sentence that a Tensor refused it with, that sentence."""
+    try:
+        return f(*given, **keywords)
+    except ValueError as error:
+        refused = error.__cause__
+        if isinstance(error, TinygradError) or not isinstance(refused, TinygradError):
+            raise
+        raise refused.with_traceback(error.__traceback__) from None
+
+
+def _name_of(f: Function, argnum: int) -> str:
+    """What f calls an argument."""
+    code = getattr(f, "__code__", None)
+    named = code is not None and argnum < code.co_argcount and not hasattr(f, "__self__")
+    return code.co_varnames[argnum] if code is not None and named else f"argument {argnum}"
+
+
 def _places(argnums: int | Sequence[int], count: int) -> list[int]:
     """The arguments that are meant, each by its place from the front."""
     try:
@@ -130,11 +166,6 @@ def together(values: Sequence[Any], what: str) -> tuple[Any, ...]:
             f"{type(values).__name__}; of a single argument, (x,)."
         )
     return tuple(values)
-
-
-def unshared(leaf: Any) -> Any:
-    """A leaf that nobody else can change."""
-    return leaf.copy() if isinstance(leaf, np.ndarray) else leaf
 
 
 def _path(output: Any, variables: list[Tensor]) -> list[Node]:
@@ -207,7 +238,7 @@ def _needs_gradient(value: Any) -> bool:
 
 def floating_outputs(result: Any) -> tuple[list[Tensor], Rebuild]:
     """The Tensors in the tree that the function returned; DTypeError if one is not floating."""
-    leaves, rebuild = flatten(result)
+    leaves, rebuild, _ = flatten_numbers(result)
     return [_floating(leaf) for leaf in leaves], rebuild
 
 
@@ -237,8 +268,11 @@ def scalar(result: Any) -> Tensor:
     return output
 
 
-def fitting(values: list[Any], models: Sequence[Tensor], who: str, what: str) -> list[Any]:
-    """The gradients or tangents given by the user, each in the shape and dtype of its model."""
+def fitting(tree: Any, models: Sequence[Tensor], who: str, what: str) -> list[Any]:
+    """The gradients or tangents in a tree given by the user, each in the shape and dtype of its model."""
+    values = flatten(tree)[0]
+    if len(values) != len(models):
+        values = flatten_numbers(tree)[0]
     if len(values) != len(models):
         raise ShapeError(f"{who} was given {len(values)} arrays for {len(models)} {what}s, {user_place()}.")
     fitted = []

@@ -51,6 +51,8 @@ def _unusual_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: d
     }
     name = full_name(ufunc) if method == "__call__" else f"{full_name(ufunc)}.{method}"
     if "out" in keywords:
+        if not any(tensor.requires_grad for tensor in _tensors(inputs)) and not [*_tensors(keywords["out"])]:
+            return getattr(ufunc, method)(*_untensored(inputs), **keywords)
         raise NoGradientError(
             f"{name} can't write {_named(inputs)} into an array (out=, or an operator like +=), {user_place()}: the "
             f"gradient would be lost silently; {instead_of_writing()}"
@@ -137,7 +139,7 @@ def _on_arrays(function: Any, arguments: Any, keywords: Any) -> Any:
     if next(_tensors(keywords.get("out", named.get("out"))), None) is not None:
         raise NoGradientError(
             f"{full_name(function)} can't write into a Tensor (out=), {user_place()}, which the graph may still "
-            "read; leave out= out."
+            "read; drop out=."
         )
     try:
         return function(*_untensored(arguments), **_untensored(keywords))

@@ -53,6 +53,10 @@ class NoGradientError(TinygradError, TypeError):
     """A function that would have dropped the gradient silently."""
 
 
+class RuleError(NoGradientError):
+    """A gradient rule that is missing, does not take what it is given, writes into it, or returns no gradient."""
+
+
 class NotRecordedError(TinygradError, RuntimeError):
     """A gradient was asked of a tensor that nothing differentiable leads to."""
 
@@ -95,14 +99,21 @@ class CaptureError(TinygradError, RuntimeError):
             self.args = (f"{function}: {self}",)
         return self
 
-    def apply_whole(
-        self, rule: Callable[..., Any], arguments: tuple[Any, ...], parameters: dict[str, Any], of: str = ""
-    ) -> Any:
-        """The result of a rule (a gradient rule `of` a primitive) as one equation of the program, or this error."""
-        error = self.within(f"the gradient of {of}") if of else self
-        if self.whole is None:
-            raise error
-        return self.whole(error, rule, arguments, parameters, of)
+
+class ModuleError(TinygradError, AttributeError):
+    """A module that is not set up so that its parameters are found, or that lacks what it needs to run."""
+
+
+class StateError(TinygradError, ValueError):
+    """A saved state that does not fit what it is loaded into, or a file that can't be read or written as one."""
+
+
+class UnknownNameError(TinygradError, AttributeError):
+    """A name that this package, or a Tensor, does not have, as Python's AttributeError."""
+
+
+class LostGradientWarning(UserWarning):
+    """A gradient is 0 because a value was read off as a plain number or array on the way."""
 
 
 class WrongGradientError(TinygradError, AssertionError):
@@ -114,7 +125,19 @@ class UnknownTensorError(TinygradError, LookupError):
 
 
 class UnknownFormatError(TinygradError, ValueError):
-    """A file name whose ending is no format that a drawing can be saved in."""
+    """A file name whose ending does not say a format that this can be saved in."""
+
+
+class ParameterError(TinygradError, ValueError, TypeError):
+    """Parameters or hyperparameters that an optimiser, a schedule or a training run can't work with."""
+
+
+class DivergedError(TinygradError, ArithmeticError):
+    """A loss that is NaN or infinite, with which training can't go on."""
+
+
+class TrainingWarning(UserWarning):
+    """What a training step does is allowed, but rarely what was meant."""
 
 
 class MissingDependencyError(TinygradError, ImportError):
@@ -162,6 +185,19 @@ _COUNTERPARTS: tuple[tuple[type[Exception], type[TinygradError]], ...] = (
 FORWARD_FAILURES = (ValueError, TypeError, IndexError, OverflowError)
 
 
+_ITSELF = "nothing in its place: gradcheck finds its steps and tolerances itself"
+FOREIGN_KEYWORDS = {
+    "dim": "axis=",
+    "dims": "axis=",
+    "keepdim": "keepdims=",
+    "eps": _ITSELF,
+    "atol": _ITSELF,
+    "rtol": _ITSELF,
+    "raise_exception": "gradcheck(f, x).assert_ok()",
+}
+"""What other libraries call an argument, and what to write here."""
+
+
 def forward_failure(error: Exception, operation: str, operands: list[str], place: str) -> TinygradError:
     """The error a user reads when NumPy refused the forward pass of an operation.
 
@@ -169,4 +205,7 @@ def forward_failure(error: Exception, operation: str, operands: list[str], place
     """
     kind = next(ours for theirs, ours in _COUNTERPARTS if isinstance(error, theirs))
     reason = " ".join(str(error).split())
+    for theirs in FOREIGN_KEYWORDS:
+        if reason.endswith(f"unexpected keyword argument '{theirs}'"):
+            reason = f"{reason}; write {FOREIGN_KEYWORDS[theirs]}"
     return kind(f"{operation} of {listed(operands)} failed, {place}: {reason}{'' if reason.endswith('.') else '.'}")

@@ -8,9 +8,12 @@ forward pass, the graph gets the copy. The backward pass then compares the two: 
 from __future__ import annotations
 
 import sys
+import threading
 from typing import Any
 
 import numpy as np
+
+_reading = threading.Lock()
 
 
 class Exposure:
@@ -21,6 +24,8 @@ class Exposure:
     """
 
     __slots__ = ("array", "changed_at", "copy")
+
+    what = "a tensor"
 
     def __init__(self) -> None:
         self.array: Any = None
@@ -41,27 +46,40 @@ class Exposure:
         self.array = still_out
 
     def read(self, now: int) -> Any:
-        """The array that a graph may keep: the one handed out if only the tensor holds it by now, else a copy of it."""
-        if self._changed():
-            self.changed_at = now
-            self.copy = None
-        if sys.getrefcount(self.array) <= ALONE + 1:
-            array, self.array, self.copy = self.array, None, None
-            return array
-        if self.copy is None:
-            self.copy = self.array.copy()
-        return self.copy
+        """The array that a graph may keep: the one handed out if only the tensor holds it by now, else a copy of it.
+
+        None if nothing is out any more: another thread was first, and what the tensor holds may be kept.
+        """
+        with _reading:
+            if self.array is None:
+                return None
+            if self._changed():
+                self.changed_at = now
+                self.copy = None
+            if sys.getrefcount(self.array) <= ALONE + 1:
+                array, self.array, self.copy = self.array, None, None
+                return array
+            if self.copy is None:
+                self.copy = self.array.copy()
+            return self.copy
 
     def is_stale(self, number: int) -> bool:
         """Whether what the node of this number read has been changed since."""
         return number < self.changed_at or self._changed()
 
     def _changed(self) -> bool:
-        return self.array is not None and self.copy is not None and not _same(self.array, self.copy)
+        return self.array is not None and self.copy is not None and not same_values(self.array, self.copy)
 
 
-def _same(a: Any, b: Any) -> bool:
-    return bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
+def same_values(a: Any, b: Any) -> bool:
+    """Whether two arrays have the same shape, dtype and bits: NaN is the same as NaN, 0.0 another than -0.0."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    bits = _BITS.get(a.dtype.itemsize)
+    return bool(np.array_equal(a.view(bits), b.view(bits)) if bits else np.array_equal(a, b, equal_nan=True))
+
+
+_BITS = {1: "u1", 2: "u2", 4: "u4", 8: "u8"}
 
 
 class _Holder:

@@ -11,19 +11,22 @@ a graph backward is to walk it by falling number.
 from __future__ import annotations
 
 import itertools
-import os
 import threading
-from collections.abc import Callable
 from contextlib import ContextDecorator
 from operator import attrgetter
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Protocol
 
+from .errors import DTypeError
 from .exposure import Exposure
+from .frames import place_of, user_place
 from .primitive import Plan
 
 clock = itertools.count(1)
 """Numbers nodes, and the changes of values between them: who has the smaller number came first."""
+
+arrival = threading.Lock()
+"""Held while gradients are added to `.grad`, so that those of several threads all arrive."""
 
 NOT_KEPT: Any = object()
 """The `grad` of an interior node, which keeps none unless it is told to."""
@@ -35,8 +38,8 @@ class Node:
     Attributes: `plan` (which primitive, which rules; None for a leaf), `inputs` (a Node for each input that has one,
     else the constant itself), `saved` (what the rules read, freed by the backward pass: None), `parameters`, `shape`,
     `dtype`, `number`, `requires_grad`, `grad`, `name`, `exposure` (what the user may have changed),
-    `awaited` (whether an operation that used this value may still await its backward pass), `value` (of a single
-    number, for drawings).
+    `awaited` (whether an operation that used this value may still await its backward pass), `spent` (the gradient that
+    an optimiser has used, until another is set), `value` (of a single number, for drawings).
     """
 
     __slots__ = (
@@ -54,6 +57,7 @@ class Node:
         "requires_grad",
         "saved",
         "shape",
+        "spent",
         "value",
     )
 
@@ -77,6 +81,7 @@ class Node:
         self.number = next(clock)
         self.requires_grad = requires_grad
         self.grad = grad
+        self.spent: Any = None
         self.name: str | None = None
         self.exposure: Exposure | None = None
         self.awaited = False
@@ -123,18 +128,33 @@ class Node:
     @property
     def place(self) -> str:
         """File and line, as a sentence says it."""
-        return f"{os.path.basename(self.file)} line {self.line}"
+        return place_of(self.file, self.line)
 
     def __repr__(self) -> str:
         return f"<node {self.number}: {self.operation} {self.shape}{f' {self.name}' if self.name else ''}>"
+
+
+class Observer(Protocol):
+    """Who is told what values are to the user: a capture, which names them."""
+
+    def arrived(self, node: Node, upstream: Any) -> None:
+        """The upstream gradient of a node has arrived there."""
+
+    def returned(self, function: Any, value: Any) -> None:
+        """A function that is being differentiated has returned this value."""
 
 
 class _State(threading.local):
     """What is on or off in this thread."""
 
     recording = True
-    observer: Callable[[Node, Any], None] | None = None
-    """Is told each upstream gradient that arrives at a node; a capture names gradients by it."""
+    observer: Observer | None = None
+
+    def __init__(self) -> None:
+        self.reads: dict[tuple[int, int], Any] = {}
+        """Where values were read off as plain numbers or arrays (see reading.py)."""
+        self.in_call = False
+        """Whether the function of a transform is running."""
 
 
 state = _State()
@@ -153,15 +173,21 @@ class no_grad(ContextDecorator):
 
     recording = False
 
-    def __init__(self) -> None:
-        self._before: list[bool] = []
+    def __init__(self, *function: Any) -> None:
+        if function:
+            name = getattr(function[0], "__name__", repr(function[0]))
+            raise DTypeError(
+                f"no_grad was given {name}, {user_place()}, and takes nothing: write `@tg.no_grad()` above a function, "
+                "with parentheses, or `with tg.no_grad():`."
+            )
+        self._before: dict[int, list[bool]] = {}
 
     def __enter__(self) -> None:
-        self._before.append(state.recording)
+        self._before.setdefault(threading.get_ident(), []).append(state.recording)
         state.recording = self.recording
 
     def __exit__(self, *exception: object) -> None:
-        state.recording = self._before.pop()
+        state.recording = self._before[threading.get_ident()].pop()
 
     def _recreate_cm(self) -> no_grad:
         # A decorated function may call itself, or run in several threads: each call has a state of its own.

@@ -10,6 +10,7 @@ import numpy as np
 from .advice import ATTRIBUTES, function_named
 from .errors import DTypeError, MissingAttributeError, NoGradientError, describe
 from .frames import user_place
+from .hints import known, of_attribute, refuse
 from .ops.arrays import shape as shapes
 from .ops.elementwise import activation, arithmetic, exponential, hyperbolic, real_parts, rounding, selection
 from .ops.linalg import products
@@ -34,7 +35,8 @@ class Methods:
 
         def __getattr__(self, name: str) -> Any:
             """Refuse what a Tensor does not have; of what arrays have and of NumPy's functions, say what to write."""
-            advice = ATTRIBUTES.get(name) or (f"write {function}(t)" if (function := function_named(name)) else None)
+            function = function_named(name)
+            advice = of_attribute(name) or ATTRIBUTES.get(name) or (f"write {function}(t)" if function else None)
             if advice is None:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
             raise MissingAttributeError(
@@ -87,16 +89,19 @@ class Methods:
         """x where it is positive, slope * x elsewhere."""
         return activation.leaky_relu(self, slope=slope)
 
-    def softmax(self: Same, axis: Axis = -1) -> Same:
+    def softmax(self: Same, axis: Axis = -1, **foreign: Any) -> Same:
         """exp(x) / sum(exp(x)) along an axis."""
+        refuse("softmax", foreign)
         return softmax.softmax(self, axis=axis)
 
-    def log_softmax(self: Same, axis: Axis = -1) -> Same:
+    def log_softmax(self: Same, axis: Axis = -1, **foreign: Any) -> Same:
         """The logarithm of the softmax along an axis."""
+        refuse("log_softmax", foreign)
         return softmax.log_softmax(self, axis=axis)
 
-    def logsumexp(self: Same, axis: Axis = None, keepdims: bool = False) -> Same:
+    def logsumexp(self: Same, axis: Axis = None, keepdims: bool = False, **foreign: Any) -> Same:
         """log(sum(exp(x))), along an axis, several, or all."""
+        refuse("logsumexp", foreign)
         return softmax.logsumexp(self, axis=axis, keepdims=keepdims)
 
     def sum(
@@ -110,7 +115,7 @@ class Methods:
     ) -> Same:
         """The sum of the elements, along an axis, several, or all; `options` are np.sum's: initial, where."""
         if more or options or dtype is not None or out is not None:
-            return _np.sum(self, axis, dtype, out, keepdims, *more, **options)
+            return _np.sum(self, axis, dtype, out, keepdims, *more, **known("sum", options))
         return reduction.sum(self, axis=axis, keepdims=keepdims)
 
     def mean(
@@ -124,7 +129,7 @@ class Methods:
     ) -> Same:
         """The mean of the elements; `options` are np.mean's: where."""
         if more or options or dtype is not None or out is not None:
-            return _np.mean(self, axis, dtype, out, keepdims, *more, **options)
+            return _np.mean(self, axis, dtype, out, keepdims, *more, **known("mean", options))
         return reduction.mean(self, axis=axis, keepdims=keepdims)
 
     def max(
@@ -132,7 +137,7 @@ class Methods:
     ) -> Same:
         """The largest element; several that tie share the gradient. `options` are np.max's: initial, where."""
         if more or options or out is not None:
-            return _np.max(self, axis, out, keepdims, *more, **options)
+            return _np.max(self, axis, out, keepdims, *more, **known("max", options))
         return reduction.max(self, axis=axis, keepdims=keepdims)
 
     def min(
@@ -140,48 +145,48 @@ class Methods:
     ) -> Same:
         """The smallest element; several that tie share the gradient. `options` are np.min's: initial, where."""
         if more or options or out is not None:
-            return _np.min(self, axis, out, keepdims, *more, **options)
+            return _np.min(self, axis, out, keepdims, *more, **known("min", options))
         return reduction.min(self, axis=axis, keepdims=keepdims)
 
     def prod(self: Same, axis: Axis = None, *more: Any, **options: Any) -> Same:
         """The product of the elements; `options` are np.prod's."""
-        return _np.prod(self, axis, *more, **options)
+        return _np.prod(self, axis, *more, **known("prod", options))
 
     def var(self: Same, axis: Axis = None, *more: Any, **options: Any) -> Same:
         """The variance of the elements; `options` are np.var's: ddof, keepdims and more."""
-        return _np.var(self, axis, *more, **options)
+        return _np.var(self, axis, *more, **known("var", options))
 
     def std(self: Same, axis: Axis = None, *more: Any, **options: Any) -> Same:
         """The standard deviation of the elements; `options` are np.std's: ddof, keepdims and more."""
-        return _np.std(self, axis, *more, **options)
+        return _np.std(self, axis, *more, **known("std", options))
 
     def cumsum(self: Same, axis: int | None = None, *more: Any, **options: Any) -> Same:
         """The sum of all elements so far along an axis; without one, of all in a row."""
-        return _np.cumsum(self, axis, *more, **options)
+        return _np.cumsum(self, axis, *more, **known("cumsum", options))
 
     def cumprod(self: Same, axis: int | None = None, *more: Any, **options: Any) -> Same:
         """The product of all elements so far along an axis; without one, of all in a row."""
-        return _np.cumprod(self, axis, *more, **options)
+        return _np.cumprod(self, axis, *more, **known("cumprod", options))
 
     def any(self, axis: Axis = None, *more: Any, **options: Any) -> Any:
-        """Whether any element is true: an array, or a truth."""
-        return _np.any(self, axis, *more, **options)
+        """Whether any element is true: an array, or a single boolean."""
+        return _np.any(self, axis, *more, **known("any", options))
 
     def all(self, axis: Axis = None, *more: Any, **options: Any) -> Any:
-        """Whether all elements are true: an array, or a truth."""
-        return _np.all(self, axis, *more, **options)
+        """Whether all elements are true: an array, or a single boolean."""
+        return _np.all(self, axis, *more, **known("all", options))
 
     def argmax(self, axis: int | None = None, *more: Any, **options: Any) -> Any:
         """The place of the largest element: an array of indices, or one."""
-        return _np.argmax(self, axis, *more, **options)
+        return _np.argmax(self, axis, *more, **known("argmax", options))
 
     def argmin(self, axis: int | None = None, *more: Any, **options: Any) -> Any:
         """The place of the smallest element: an array of indices, or one."""
-        return _np.argmin(self, axis, *more, **options)
+        return _np.argmin(self, axis, *more, **known("argmin", options))
 
     def argsort(self, axis: int | None = -1, *more: Any, **options: Any) -> Any:
         """The places of the elements in ascending order: an array of indices."""
-        return _np.argsort(self, axis, *more, **options)
+        return _np.argsort(self, axis, *more, **known("argsort", options))
 
     def argpartition(self, kth: Any, axis: int | None = -1, *more: Any, **options: Any) -> Any:
         """The places of the elements, those of the smallest before the kth: an array of indices."""
@@ -260,8 +265,9 @@ class Methods:
         """Two axes change places."""
         return shapes.swapaxes(self, axis1, axis2)
 
-    def squeeze(self: Same, axis: Axis = None) -> Same:
+    def squeeze(self: Same, axis: Axis = None, **foreign: Any) -> Same:
         """Without axes of length 1."""
+        refuse("squeeze", foreign)
         return shapes.squeeze(self, axis)
 
     def ravel(self: Same, order: str = "C") -> Same:

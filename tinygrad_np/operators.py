@@ -1,10 +1,12 @@
 """The operators of a Tensor, each a primitive: `t + u`, `2 * t`, `t @ W`, `-t`, `t < 0`.
 
-Comparisons are element by element; tensors are keys of a dict by identity all the same.
+An update such as `t -= u` changes t itself inside `no_grad()` (updates.py). Comparisons are element by element; tensors
+are keys of a dict by identity all the same.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +73,42 @@ class Operators(Methods):
 
     def __rmatmul__(self, other: Any) -> Self:
         return self.__primitive__(products.matmul, (other, self))
+
+    __update__: Callable[[str, Callable[..., Any], Any], Self]
+    """Changes the tensor in place, or asks for a new one; Tensor has it."""
+
+    def __iadd__(self, other: Any) -> Self:
+        return self.__update__("+=", operator.iadd, other)
+
+    def __isub__(self, other: Any) -> Self:
+        return self.__update__("-=", operator.isub, other)
+
+    def __imul__(self, other: Any) -> Self:
+        return self.__update__("*=", operator.imul, other)
+
+    def __itruediv__(self, other: Any) -> Self:
+        return self.__update__("/=", operator.itruediv, other)
+
+    def __ifloordiv__(self, other: Any) -> Self:
+        return self.__update__("//=", operator.ifloordiv, other)
+
+    def __imod__(self, other: Any) -> Self:
+        return self.__update__("%=", operator.imod, other)
+
+    def __ipow__(self, other: Any) -> Self:
+        return self.__update__("**=", operator.ipow, other)
+
+    def __imatmul__(self, other: Any) -> Self:
+        return self.__update__("@=", operator.imatmul, other)
+
+    def __iand__(self, other: Any) -> Self:
+        return self.__update__("&=", operator.iand, other)
+
+    def __ior__(self, other: Any) -> Self:
+        return self.__update__("|=", operator.ior, other)
+
+    def __ixor__(self, other: Any) -> Self:
+        return self.__update__("^=", operator.ixor, other)
 
     def __neg__(self) -> Self:
         return self.__primitive__(arithmetic.negative, (self,))

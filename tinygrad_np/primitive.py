@@ -27,7 +27,8 @@ from operator import itemgetter
 from types import CodeType, EllipsisType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast, overload
 
-from .errors import CaptureError
+from .errors import CaptureError, RuleError
+from .guarded import assert_takes, guarded_forward, guarded_vjp, no_rule, unguarded
 
 Rule = Callable[..., Any]
 
@@ -77,7 +78,7 @@ class Plan(NamedTuple):
 
     `rules` pairs an input's index with its vjp; `reads` says whether they read anything of the result and the inputs,
     `pick` takes that out of `(None, result, *arrays, *inputs)`, else `nothing` takes its place; `reads_values` says
-    whether they read more than shapes.
+    whether they read more than shapes; the bits of `values` are the inputs whose values they read.
     """
 
     primitive: Primitive
@@ -86,15 +87,17 @@ class Plan(NamedTuple):
     pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
     nothing: tuple[None, ...]
     reads_values: bool
+    values: int = 0
 
 
 class Primitive(Operation):
     """An operation that can be differentiated; call it with arrays, Tensors or both.
 
     Attributes: `name`; `forward`, the rule that computes the result; `rules`, a vjp for each index of an input;
-    `differentiable`, whether there are any; `inputs`, the number of array inputs, None if any number; `parameters`, the
+    `run`, the same, guarded if it is a user's; `differentiable`, whether there are any vjps; `data`, whether the result
+    is data, which carries no gradient; `inputs`, the number of array inputs, None if any number; `parameters`, the
     names of the other arguments; `elementwise`, whether each element of the result depends on the same element of the
-    broadcast inputs alone.
+    broadcast inputs alone; `asks`, whether its rules tell what nobody used from what has the gradient 0.
     """
 
     def __init__(
@@ -103,15 +106,21 @@ class Primitive(Operation):
         name: str | None = None,
         elementwise: bool = False,
         saves: str | None = None,
+        data: bool = False,
+        asks: bool = False,
     ) -> None:
+        self.asks = asks
         self.forward = forward
+        self.data = data
         self.elementwise = elementwise
         self.saves = saves
         self.name = name or forward.__name__
+        self.run = guarded_forward(forward, self.name)
         self.differentiable = False
         self.rules: dict[int, Rule] = {}
         self.rule_for_each: Rule | None = None
         self.selections: dict[int, Rule] = {}
+        self.on_request: set[int] = set()
         self.signature = inspect.signature(forward)
         self.inputs, self.parameters = _split_signature(self.signature)
         self.plans: dict[int, Plan] = {}
@@ -133,17 +142,9 @@ class Primitive(Operation):
                 if hasattr(argument, "__primitive__"):
                     return argument.__primitive__(self, arguments, parameters)
             try:
-                return self.forward(*arguments, **parameters)
+                return self.run(*arguments, **parameters)
             except (CaptureError, ValueError, TypeError) as error:
-                return self.as_a_whole(error, arguments, parameters)
-
-    def as_a_whole(self, error: Exception, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
-        """What the forward rule is in a program, if it failed as it asked an array that is captured for its values."""
-        # NumPy may have wrapped what the array refused.
-        refused = error if isinstance(error, CaptureError) else error.__cause__
-        if not isinstance(refused, CaptureError):
-            raise error
-        return refused.apply_whole(self.forward, arguments, parameters)
+                return handed_over(error, self.forward, arguments, parameters)
 
     def _bind(self, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional arguments beyond the array inputs are parameters; array inputs given by name are put in place."""
@@ -163,11 +164,19 @@ class Primitive(Operation):
     def vjp(self, rule_or_index: int | EllipsisType = 0) -> Callable[[Rule], Rule]: ...
 
     def vjp(self, rule_or_index: Any = 0) -> Any:
-        """Give the gradient rule of an input: `@f.vjp` for the only one, `@f.vjp(1)`, or `@f.vjp(...)` for any."""
+        """Give the gradient rule of an input: `@f.vjp` for the only one, `@f.vjp(1)`, or `@f.vjp(...)` for any.
+
+        Raises RuleError if the rule does not take what it will be given.
+        """
         if callable(rule_or_index):
             return self.vjp(0)(rule_or_index)
 
         def keep(rule: Rule) -> Rule:
+            if self.data:
+                raise RuleError(
+                    f"{self.name} is data (@primitive(data=True)), and carries no gradient: it has no rule."
+                )
+            assert_takes(rule, self.name, rule_or_index, self.signature, self.inputs)
             if rule_or_index is Ellipsis:
                 self.rule_for_each = rule
             else:
@@ -178,36 +187,40 @@ class Primitive(Operation):
 
         return keep
 
-    def selects(self, index: int) -> Callable[[Rule], Rule]:
-        """Say, by a rule of the inputs, which elements of one the result takes: the others' gradient is exactly 0."""
+    def selects(self, index: int, *, on_request: bool = False) -> Callable[[Rule], Rule]:
+        """Say, by a rule of the inputs, which elements of one the result takes: the others' gradient is exactly 0.
+
+        What is told `on_request` is told only to the rules of primitives that ask.
+        """
 
         def keep(rule: Rule) -> Rule:
             self.selections[index] = rule
+            if on_request:
+                self.on_request.add(index)
             return rule
 
         return keep
 
     def rule(self, index: int) -> Rule | None:
-        """The vjp of one input, or None if it has no gradient."""
+        """The vjp of one input, guarded if it is a user's, or None if it has none."""
         if self.rule_for_each is not None:
-            each = self.rule_for_each
+            each = guarded_vjp(self.rule_for_each, self.name)
             return lambda *arguments, **parameters: each(index, *arguments, **parameters)
-        return self.rules.get(index)
+        rule = self.rules.get(index)
+        return None if rule is None else guarded_vjp(rule, self.name)
 
-    def plan(self, mask: int, count: int) -> Plan | None:
-        """The plan for `count` inputs of which those in the bits of `mask` need a gradient; None if one has no rule."""
+    def plan(self, mask: int, count: int) -> Plan:
+        """The plan for `count` inputs of which those in the bits of `mask` need a gradient."""
         rules = []
         for index in range(count):
             if mask >> index & 1:
-                rule = self.rule(index)
-                if rule is None:
-                    return None
-                rules.append((index, rule))
+                rules.append((index, self.rule(index) or no_rule(self.name, index)))
         read = self._read(rules, count)
         picked = [1 if read[0] else 0]
         picked += [(0, 2 + count + index, 2 + index)[amount] for index, amount in enumerate(read[1:])]
         reads_values = bool(read[0]) or VALUE in read
-        plan = Plan(self, tuple(rules), any(picked), itemgetter(*picked), (None,) * (1 + count), reads_values)
+        values = sum(1 << index for index, amount in enumerate(read[1:]) if amount == VALUE)
+        plan = Plan(self, tuple(rules), any(picked), itemgetter(*picked), (None,) * (1 + count), reads_values, values)
         self.plans[(1 << count) + mask] = plan
         return plan
 
@@ -218,7 +231,27 @@ class Primitive(Operation):
         if self.rule_for_each is not None:
             return _amounts_read(self.rule_for_each, 2, count)
         amounts = [_amounts_read(rule, 1, count) for _, rule in rules]
-        return [max(column) for column in zip(*amounts, strict=True)]
+        read = [max(column) for column in zip(*amounts, strict=True)]
+        return [read[0], *[VALUE] * count] if self.saves == "inputs" else read
+
+
+def handed_over(
+    error: Exception, rule: Rule, arguments: tuple[Any, ...], parameters: dict[str, Any], of: str = ""
+) -> Any:
+    """What a rule (a gradient rule `of` a primitive) that failed gives, if a captured array refused it its values.
+
+    The refusal writes the rule down as one equation of the program that is being captured: this is the only place where
+    rules and captures meet. Any other error is raised again.
+    """
+    # NumPy may have wrapped what the array refused.
+    refusal = error if isinstance(error, CaptureError) else error.__cause__
+    if not isinstance(refusal, CaptureError):
+        raise error
+    if of:
+        refusal = refusal.within(f"the gradient of {of}")
+    if refusal.whole is None:
+        raise refusal
+    return refusal.whole(refusal, rule, arguments, parameters, of)
 
 
 @overload
@@ -227,7 +260,12 @@ def primitive(forward: Rule, /) -> Primitive: ...
 
 @overload
 def primitive(
-    *, name: str | None = None, elementwise: bool = False, saves: str | None = None
+    *,
+    name: str | None = None,
+    elementwise: bool = False,
+    saves: str | None = None,
+    data: bool = False,
+    asks: bool = False,
 ) -> Callable[[Rule], Primitive]: ...
 
 
@@ -238,13 +276,18 @@ def primitive(
     name: str | None = None,
     elementwise: bool = False,
     saves: str | None = None,
+    data: bool = False,
+    asks: bool = False,
 ) -> Primitive | Callable[[Rule], Primitive]:
     """Make an operation of a NumPy function; give it its gradient with `.vjp`.
 
     The array inputs are the arguments before `/`, or without one all that have no default; the others are parameters.
     `name` is the operation's name where it is not the function's; `elementwise` says that each element of the result
     depends on the same element of the inputs alone (see Primitive); `saves="shapes"` that the rules of an operation of
-    any number of inputs read nothing but their shapes.
+    any number of inputs read nothing but their shapes; `saves="inputs"` that the inputs are kept though the rules may
+    not read them, for a loss that asks what a probability was computed from; `data=True` that the result carries no
+    gradient, although it may be floating (a mask, a count, a step): without that, a gradient that meets a primitive
+    without a rule is an error; `asks` that the rules tell what nobody used (see Primitive).
 
     >>> import numpy as np, tinygrad_np as tg
     >>> @tg.primitive
@@ -259,8 +302,8 @@ def primitive(
     12.0
     """
     if forward is None:
-        return lambda function: Primitive(function, name, elementwise, saves)
-    return Primitive(forward, name, elementwise, saves)
+        return lambda function: Primitive(function, name, elementwise, saves, data, asks)
+    return Primitive(forward, name, elementwise, saves, data, asks)
 
 
 NUMPY: dict[Any, Callable[..., Any]] = {}
@@ -305,6 +348,7 @@ def _amounts_read(rule: Rule, skip: int, count: int) -> list[int]:
     Nothing, if the name never occurs; the shape, if all that follows the name is `.shape`, `.ndim`, `.size` or
     `.dtype`; the value otherwise, and wherever the code can't be seen.
     """
+    rule = unguarded(rule)
     code = getattr(rule, "__code__", None)
     if code is None or inspect.ismethod(rule):
         return [VALUE] * (1 + count)

@@ -11,15 +11,25 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .errors import FORWARD_FAILURES, CaptureError, DTypeError, NoGradientError, described, forward_failure, listed
+from .errors import (
+    FORWARD_FAILURES,
+    CaptureError,
+    DTypeError,
+    NoGradientError,
+    RuleError,
+    described,
+    forward_failure,
+    listed,
+)
 from .frames import user_frame, user_place
 from .graph import NOT_KEPT, Node, clock, state
-from .primitive import Primitive
+from .operands import fixed, keep
+from .primitive import Primitive, handed_over
 
 NO_PARAMETERS: dict[str, Any] = {}
 _float64 = np.dtype(np.float64)
 _NUMPY = (np.ndarray, np.generic)
-_PLAIN = frozenset({np.ndarray, float, int, bool, np.float64, np.float32, np.int64, np.bool})
+_NUMBERS = frozenset({float, int, bool, np.float64, np.float32, np.int64, np.bool})
 
 
 class Recorded:
@@ -29,6 +39,27 @@ class Recorded:
 
     _data: Any
     _node: Node | None
+
+    def __computed_from__(self, primitive: Primitive) -> tuple[Any, dict[str, Any]] | None:
+        """The Tensor that a value was computed from by this primitive, and its parameters; None if it was not.
+
+        Of a primitive that works element by element the result may have been moved about, as by reshape: the same is
+        then done to the Tensor that is found. None, too, if the graph was freed, or if the value keeps its gradient,
+        which a way around it would not add to.
+        """
+        node: Any = self._node
+        moves: list[tuple[Primitive, dict[str, Any]]] = []
+        while type(node) is Node and node.plan is not None and node.grad is NOT_KEPT and node.saved is not None:
+            if node.plan.primitive is primitive:
+                found = make_tensor(node.saved[1], node.inputs[0])
+                for move, parameters in reversed(moves):
+                    found = move(found, **parameters)
+                return found, node.parameters
+            if not primitive.elementwise or node.operation not in MOVES:
+                return None
+            moves.append((node.plan.primitive, node.parameters))
+            node = node.inputs[0]
+        return None
 
 
 Tensors = TypeVar("Tensors", bound=Recorded)
@@ -51,7 +82,7 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
     """
     arrays = []
     nodes: list[Any] = []
-    mask, bit = 0, 1
+    mask, plain, bit = 0, 0, 1
     for value in inputs:
         if isinstance(value, Recorded):
             data = value._data
@@ -63,28 +94,34 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
                     mask += bit
                 node.awaited = True
                 if node.exposure is not None and node.exposure.array is not None:
-                    data = node.exposure.read(next(clock))
+                    exposed = node.exposure.read(next(clock))
+                    data = data if exposed is None else exposed
                 nodes.append(node)
             arrays.append(data)
         else:
-            if type(value) not in _PLAIN:
+            if type(value) is np.ndarray:
+                plain += bit
+            elif type(value) not in _NUMBERS:
                 value = _operand(value)
+                plain += bit
             elif not primitive.elementwise:
                 # A number goes as itself where it sets no dtype, as an array where rules may ask it for a shape.
                 value = np.asarray(value)
             arrays.append(value)
             nodes.append(value)
         bit += bit
+    value = None
     try:
-        result = primitive.forward(*arrays, **parameters) if parameters else primitive.forward(*arrays)
+        result = primitive.run(*arrays, **parameters) if parameters else primitive.run(*arrays)
+    except RuleError as error:
+        raise RuleError(f"{error} It was met at {user_place()}.") from None
     except (*FORWARD_FAILURES, CaptureError) as error:
-        # NumPy may have wrapped what a traced value refused.
-        refused = error if isinstance(error, CaptureError) else error.__cause__
-        if not isinstance(refused, CaptureError):
+        try:
+            result = handed_over(error, primitive.forward, tuple(arrays), parameters)
+        except FORWARD_FAILURES as failure:
             if any(isinstance(value, Recorded) for value in parameters.values()):
                 raise _tensor_as_option(primitive, parameters) from None
-            raise forward_failure(error, primitive.name, _descriptions(inputs), user_place()) from None
-        result = refused.apply_whole(primitive.forward, tuple(arrays), parameters)
+            raise forward_failure(failure, primitive.name, _descriptions(inputs), user_place()) from None
     if isinstance(result, Recorded):
         raise _tensor_as_option(primitive, parameters)
     try:
@@ -98,15 +135,20 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
     if dtype is not _float64 and dtype.kind != "f":
         if dtype.kind not in "biu":
             raise _no_number(primitive, inputs, dtype)
-    elif mask and primitive.differentiable and state.recording:
+    elif mask and not primitive.data and state.recording:
         # `bit` is 2 to the number of inputs: the key tells both that and which of them need a gradient.
         plan = primitive.plans.get(bit + mask) or primitive.plan(mask, len(nodes))
-        if plan is None:
-            raise _no_rule(primitive, inputs)
+        is_numpys = isinstance(result, _NUMPY)
+        if is_numpys:
+            # Until the backward pass, the user may change the arrays that it will read.
+            if plain & plan.values:
+                keep(arrays, nodes, plain & plan.values)
+            if parameters:
+                parameters = fixed(parameters)
         tensor._node = node = Node(plan, tuple(nodes), parameters, result.shape, dtype, user_frame(2), True, NOT_KEPT)
         if not node.shape:
             node.value = result
-        if type(result) in _PLAIN or isinstance(result, _NUMPY):
+        if is_numpys:
             node.saved = plan.pick((None, result, *arrays, *nodes)) if plan.reads else plan.nothing
         else:
             # Arrays of other libraries are lazy: saving them costs nothing, and rules may ask how they are laid out.
@@ -129,19 +171,16 @@ def _no_number(primitive: Primitive, inputs: tuple[Any, ...], dtype: Any) -> DTy
     )
 
 
-def _no_rule(primitive: Primitive, inputs: tuple[Any, ...]) -> NoGradientError:
-    return NoGradientError(
-        f"{primitive.name} of {listed(_descriptions(inputs))}, {user_place()}, has no gradient with respect to one of "
-        "them that requires one; detach() it, or give the primitive a rule."
-    )
-
-
 def make_tensor(data: Any, node: Node | None) -> Any:
     """A Tensor of this array and node, without copying."""
     tensor = _new(_Tensor)
     tensor._data = data
     tensor._node = node
     return tensor
+
+
+MOVES = frozenset({"copy", "reshape", "squeeze", "expand_dims", "transpose", "swapaxes", "getitem"})
+"""Primitives that only move elements about: what is done element by element can as well be done before or after."""
 
 
 def leaf_of(array: Any, requires_grad: bool) -> Any:

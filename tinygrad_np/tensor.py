@@ -1,11 +1,10 @@
 """Tensor: an array and the node of the graph that it came from.
 
     W = Tensor([[1.0, 2.0]], requires_grad=True, name="W")
-    loss = (np.tanh(W) ** 2).sum()
-    loss.backward()
+    (np.tanh(W) ** 2).sum().backward()
     W.grad
 
-Operators (operators.py), methods (methods.py) and NumPy's own functions (dispatch.py) all end in `record`, which runs a
+Operators, methods and NumPy's own functions (dispatch.py) all end in `record` (record.py), which runs a
 primitive's forward rule on the arrays and makes a node if a gradient can flow.
 """
 
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .advice import instead_of_array, instead_of_copy
+from .curvature import bend
 from .dispatch import array_function, array_ufunc
 from .engine import backward_steps
 from .errors import (
@@ -33,12 +33,14 @@ from .errors import (
 )
 from .exposure import ALONE, ALONE_IN_SETTER, Exposure
 from .frames import user_place
-from .graph import NOT_KEPT, Node, clock
+from .graph import NOT_KEPT, Node, arrival, clock, state
+from .instructions import is_computed_with
+from .operands import SMALL, learn_temporaries
 from .operators import Operators
 from .ops.arrays import indexing
+from .reading import note_number, note_read, where_it_was_lost
 from .record import Recorded, leaf_of, make_tensor, own_array, own_gradient, record, results_are
-
-_float64 = np.dtype(np.float64)
+from .updates import assert_may_require, no_gradient_yet, only_floating, updated
 
 
 @results_are
@@ -61,16 +63,14 @@ class Tensor(Recorded, Operators):
     """
 
     __slots__ = ()
-
     __primitive__ = staticmethod(record)
+    __bend__ = bend
+    __update__ = updated
 
     def __init__(self, data: Any, *, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
         array = own_array(data, dtype)
         if requires_grad and array.dtype.kind != "f":
-            raise DTypeError(
-                f"{describe(array.shape, array.dtype, name)} can't require a gradient, {user_place()}: only floating "
-                "dtypes have one; write its values as 1.0 instead of 1, or give dtype=float."
-            )
+            raise only_floating(describe(array.shape, array.dtype, name))
         self._data = array
         self._node = leaf_of(array, requires_grad)._node
         self._noted().name = name
@@ -85,6 +85,8 @@ class Tensor(Recorded, Operators):
                 return self._data[...]
             self._data = np.array(self._data)
         node = self._noted()
+        if state.in_call and node.requires_grad:
+            note_read(node, ".data", 2)
         if node.exposure is None:
             node.exposure = Exposure()
         in_use = (
@@ -126,7 +128,12 @@ class Tensor(Recorded, Operators):
     def grad(self) -> Any:
         """The gradient that backward passes have added up here: an array, or None."""
         grad = None if self._node is None else self._node.grad
-        return None if grad is NOT_KEPT else grad
+        if grad is None or grad is NOT_KEPT:
+            frame = sys._getframe(1)
+            if is_computed_with(frame.f_code, frame.f_lasti):
+                raise no_gradient_yet(self)
+            return None
+        return grad
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -140,7 +147,7 @@ class Tensor(Recorded, Operators):
                 )
         elif node.plan is not None and node.grad is NOT_KEPT:
             return
-        node.grad = value
+        node.grad, node.spent = value, None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -179,8 +186,14 @@ class Tensor(Recorded, Operators):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether a gradient flows to this tensor."""
+        """Whether a gradient flows to this tensor; set it on a leaf, to freeze and to thaw a parameter."""
         return self._node is not None and self._node.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value != self.requires_grad:
+            assert_may_require(self, value)
+            self._noted().requires_grad = bool(value)
 
     @property
     def is_leaf(self) -> bool:
@@ -196,40 +209,50 @@ class Tensor(Recorded, Operators):
 
     def numpy(self) -> Any:
         """A copy of the array."""
+        self._read_off(".numpy()")
         return np.array(self._data) if isinstance(self._data, np.generic) else self._data.copy()
 
     def item(self, *index: Any) -> Any:
         """The value of a one-element tensor, or of the element at an index, as a Python number."""
-        if index:
-            whole = len(index) > 1 or isinstance(index[0], tuple)
-            return (self[index if len(index) > 1 else index[0]] if whole else self.reshape(-1)[index[0]]).item()
+        self._read_off(".item()")
+        if not index:
+            return self._number()
+        where = index[0] if len(index) == 1 else index
+        return (self[where] if isinstance(where, tuple) else self.reshape(-1)[where])._number()
+
+    def _number(self) -> Any:
         if self._data.size != 1:
             raise ShapeError(f"{self._described()} is not one number, {user_place()}; only a one-element tensor is.")
         return self._data.item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
+        self._read_off(".tolist()")
         return self._data.tolist()
 
     def detach(self) -> Tensor:
         """The same values as a constant: no gradient flows through it."""
+        self._read_off(".detach()")
         return make_tensor(self._data.copy(), None)
 
+    def _read_off(self, how: str) -> None:
+        if self._node is not None and self._node.requires_grad:
+            note_read(self._node, how, 3)
+
     def __float__(self) -> float:
-        if self.requires_grad and sys._getframe(1).f_globals.get("__name__", "").startswith("numpy."):
-            raise NoGradientError(
-                f"a function of NumPy was to read {self._described()} as a number, {user_place()}, which would drop "
-                "its gradient silently; give its other arguments as Tensors, or t.item() if no gradient is wanted."
-            )
-        return float(self.item())
+        if self._node is not None and self._node.requires_grad:
+            note_number(self._node, "float()")
+        return float(self._number())
 
     def __int__(self) -> int:
-        return int(self.item())
+        if self._node is not None and self._node.requires_grad:
+            note_number(self._node, "int()")
+        return int(self._number())
 
     def __index__(self) -> int:
         if self._data.dtype.kind not in "iu":
-            raise DTypeError(f"{self._described()} is no integer, and can't be an index, {user_place()}.")
-        return int(self.item())
+            raise DTypeError(f"{self._described()} is not an integer, and can't be an index, {user_place()}.")
+        return int(self._number())
 
     def __bool__(self) -> bool:
         if self._data.size != 1:
@@ -248,24 +271,24 @@ class Tensor(Recorded, Operators):
         return (self[index] for index in range(len(self)))
 
     def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self._data == (value._data if isinstance(value, Tensor) else value)))
+        return bool(np.any(self._data == getattr(value, "_data", value)))
 
     def __repr__(self) -> str:
         values = np.array2string(np.asanyarray(self._data), separator=", ", prefix="Tensor(")
-        dtype = "" if self._data.dtype in (_float64, np.int64, np.bool) else f", dtype={self._data.dtype}"
+        dtype = "" if self._data.dtype in (np.float64, np.int64, np.bool) else f", dtype={self._data.dtype}"
         name = f", name={self.name!r}" if self.name else ""
         return f"Tensor({values}{dtype}{', requires_grad=True' if self.requires_grad else ''}{name})"
 
     def __reduce__(self) -> Any:
-        if self.requires_grad and self._noted().grad is NOT_KEPT:
+        if self.requires_grad and (not self.is_leaf or self._noted().grad is NOT_KEPT):
             raise NoGradientError(
                 f"{self._described()} can't be copied or pickled, {user_place()}: what it was computed from would be "
                 f"lost; {instead_of_copy()}"
             )
-        return _restored, (self._data, self.requires_grad, self.name)
+        return _restored, (self._data, self.requires_grad, self.name, self.grad)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec else str(self)
+        return format(self._number(), spec) if spec else str(self)
 
     # Gradients.
 
@@ -285,12 +308,15 @@ class Tensor(Recorded, Operators):
         arrived = [
             (leaf, upstream)
             for leaf, upstream, _ in backward_steps(node, seed, release=not retain_graph)
-            if leaf.grad is not NOT_KEPT
+            if leaf.grad is not NOT_KEPT and leaf.requires_grad
         ]
         shared = {id(seed)}
-        for leaf, upstream in arrived:
-            leaf.awaited = retain_graph
-            leaf.grad = own_gradient(upstream, shared) if leaf.grad is None else leaf.grad + upstream
+        with arrival:
+            for leaf, upstream in arrived:
+                leaf.awaited = retain_graph
+                leaf.grad = own_gradient(upstream, shared) if leaf.grad is None else leaf.grad + upstream
+        if not state.in_call:
+            state.reads.clear()
 
     def _seed(self, gradient: Any) -> Any:
         """The gradient that a backward pass from here starts with."""
@@ -314,8 +340,9 @@ class Tensor(Recorded, Operators):
     def _recorded(self, what: str) -> Node:
         if self._node is None or not self._node.requires_grad:
             raise NotRecordedError(
-                f"{what} of {self._described()}, {user_place()}: nothing that requires a gradient leads to it; "
-                "make the parameters with requires_grad=True, and compute outside of no_grad()."
+                f"{what} of {self._described()}, {user_place()}: nothing that requires a gradient leads to it; make "
+                "the parameters with requires_grad=True, and compute outside of no_grad(); `W = W - ...` inside "
+                f"no_grad() makes a constant of W, `W -= ...` does not.{where_it_was_lost()}"
             )
         return self._node
 
@@ -363,5 +390,10 @@ class Tensor(Recorded, Operators):
         return describe(self.shape, self.dtype, self.name)
 
 
-def _restored(data: Any, requires_grad: bool, name: str | None) -> Tensor:
-    return Tensor(data, requires_grad=requires_grad, name=name)
+def _restored(data: Any, requires_grad: bool, name: str | None, grad: Any = None) -> Tensor:
+    tensor = Tensor(data, requires_grad=requires_grad, name=name)
+    tensor.grad = grad
+    return tensor
+
+
+learn_temporaries(Tensor(np.ones(SMALL), requires_grad=True))

@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from .call import Call, fitting, floating_outputs, gradients_of, owned, scalar, together, unshared
-from .graph import enable_grad
+from .call import Call, fitting, floating_outputs, gradients_of, owned, scalar, together
+from .graph import enable_grad, state
 from .record import leaf_of
 from .tensor import Tensor
-from .tree import flatten, map_tree
+from .tree import map_tree
 
 Function = Callable[..., Any]
 
@@ -35,8 +35,10 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """The gradient of a scalar function with respect to one argument, or a tuple of gradients for several.
 
     The arguments are arrays, Tensors, Python floats or trees of them (dict, list, tuple, dataclass); a gradient has the
-    shape, the dtype and the tree of its argument; what the result does not depend on has a gradient of zeros.
-    Raises NonScalarError if f returns more than one element, DTypeError if its result or the argument is not floating.
+    shape, the dtype and the tree of its argument; what the result does not depend on has a gradient of zeros. Text,
+    integers, truths and functions in a tree are left alone: they stand in the tree of gradients as they are.
+    Raises NonScalarError if f returns more than one element, DTypeError if its result or an array of the argument is
+    not floating. Warns (LostGradientWarning) of a gradient that is 0 because a value was read off on the way.
 
     >>> import tinygrad_np as tg
     >>> float(tg.grad(tg.grad(lambda x: x**3))(2.0))
@@ -67,6 +69,9 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bo
         call = Call(f, arguments, keywords, argnums)
         result, aux = call.result if has_aux else (call.result, None)
         output = scalar(result)
+        if state.observer is not None:
+            state.observer.returned(f, output)
+        call.warn_of_lost([output])
         gradient = call.in_trees(call.gradients([output], [np.ones(output.shape, output.dtype)]))
         value = call.handed_out(output)
         call.close()
@@ -95,14 +100,14 @@ def vjp(f: Function, *inputs: Any) -> tuple[Any, Function]:
     >>> pullback(np.array([1.0, 0.0]))
     (array([1., 0.]),)
     """
-    # The pullback may be called much later, when the arrays that were given have changed.
-    call = Call(f, tuple(map_tree(unshared, one) for one in inputs), {}, range(len(inputs)))
+    call = Call(f, inputs, {}, range(len(inputs)))
     outputs, rebuild = floating_outputs(call.result)
     paths = call.paths(outputs)
+    call.warn_of_lost(outputs)
     call.close()
 
     def pullback(g: Any) -> Any:
-        seeds = fitting(flatten(g)[0], outputs, "the pullback", "result")
+        seeds = fitting(g, outputs, "the pullback", "result")
         return call.in_trees(call.gradients(outputs, seeds, paths=paths))
 
     return rebuild([call.handed_out(output) for output in outputs]), pullback
@@ -120,7 +125,8 @@ def jvp(f: Function, inputs: Sequence[Any], tangents: Sequence[Any]) -> tuple[An
     """
     call = Call(f, together(inputs, "inputs"), {}, range(len(inputs)))
     outputs, rebuild = floating_outputs(call.result)
-    directions = fitting(flatten(together(tangents, "tangents"))[0], call.variables, "jvp", "input")
+    call.warn_of_lost(outputs)
+    directions = fitting(together(tangents, "tangents"), call.variables, "jvp", "input")
     with enable_grad():
         seeds = [leaf_of(np.zeros(output.shape, output.dtype), requires_grad=True) for output in outputs]
         pulled = call.gradients(outputs, seeds, recorded=True)
@@ -141,7 +147,8 @@ def hvp(f: Function, inputs: Sequence[Any], tangents: Sequence[Any]) -> tuple[An
     """
     call = Call(f, together(inputs, "inputs"), {}, range(len(inputs)))
     output = scalar(call.result)
-    directions = fitting(flatten(together(tangents, "tangents"))[0], call.variables, "hvp", "input")
+    call.warn_of_lost([output])
+    directions = fitting(together(tangents, "tangents"), call.variables, "hvp", "input")
     with enable_grad():
         gradients = call.gradients([output], [np.ones(output.shape, output.dtype)], recorded=True)
     recorded = call.is_recorded([output, *directions])
@@ -166,6 +173,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     def derivative(*arguments: Any, **keywords: Any) -> Any:
         call = Call(f, arguments, keywords, argnums)
         outputs, rebuild = floating_outputs(call.result)
+        call.warn_of_lost(outputs)
         rows = [_jacobian_rows(call, output) for output in outputs]
         call.close()
         return rebuild([call.in_trees(blocks) for blocks in rows])

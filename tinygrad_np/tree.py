@@ -13,6 +13,8 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 Rebuild = Callable[[Iterable[Any]], Any]
 
 
@@ -31,6 +33,55 @@ def map_tree(function: Callable[[Any], Any], tree: Any) -> Any:
     """The same tree with `function` of each leaf in its place."""
     leaves, rebuild = flatten(tree)
     return rebuild([function(leaf) for leaf in leaves])
+
+
+def flatten_numbers(tree: Any) -> tuple[list[Any], Rebuild, list[int]]:
+    """As `flatten`, of what can be differentiated: text, integers, booleans and functions stay in their places.
+
+    Also says which of all leaves those are. A tree that is a single leaf is that leaf, whatever it is.
+
+    >>> leaves, rebuild, places = flatten_numbers({"W": 1.0, "activation": "tanh", "depth": 2})
+    >>> leaves, places
+    ([1.0], [0])
+    >>> rebuild([10.0])
+    {'W': 10.0, 'activation': 'tanh', 'depth': 2}
+    """
+    leaves, build = flatten(tree)
+    places = [place for place, leaf in enumerate(leaves) if len(leaves) == 1 or not _is_left_alone(leaf)]
+
+    def rebuild(others: Iterable[Any]) -> Any:
+        mixed = list(leaves)
+        for place, other in zip(places, others, strict=True):
+            mixed[place] = other
+        return build(mixed)
+
+    return [leaves[place] for place in places], rebuild, places
+
+
+def _is_left_alone(leaf: Any) -> bool:
+    is_function = callable(leaf) and not hasattr(leaf, "dtype")
+    return is_function or isinstance(leaf, str | bytes | int | np.integer | np.bool)
+
+
+def leaf_paths(tree: Any, name: str) -> list[str]:
+    """Where each leaf of the tree called `name` is, in the order of `flatten`.
+
+    >>> leaf_paths({"W": 1.0, "layers": [2.0, 3.0]}, "params")
+    ["params['W']", "params['layers'][0]", "params['layers'][1]"]
+    """
+    if isinstance(tree, dict):
+        parts = [(f"{name}[{key!r}]", part) for key, part in tree.items()]
+    elif isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        parts = [(f"{name}.{field}", part) for field, part in zip(tree._fields, tree, strict=True)]
+    elif isinstance(tree, list | tuple):
+        parts = [(f"{name}[{place}]", part) for place, part in enumerate(tree)]
+    elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        parts = [
+            (f"{name}.{field.name}", getattr(tree, field.name)) for field in dataclasses.fields(tree) if field.init
+        ]
+    else:
+        return [] if tree is None else [name]
+    return [path for where, part in parts for path in leaf_paths(part, where)]
 
 
 def _take_apart(tree: Any, leaves: list[Any]) -> Callable[[Any], Any]:

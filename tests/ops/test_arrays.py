@@ -201,7 +201,6 @@ REFUSED: list[Callable[[Any], Any]] = [
     lambda t: np.cross(t[:, :2], t[:, :2]),
     lambda t: sliding_window_view(t, 2, 0, writeable=True),
     lambda t: np.ix_(t[0], t[1]),
-    lambda t: np.identity(3, like=t),
     lambda t: np.isposinf(t, t),
     lambda t: np.all(t, 0, out=t[0]),
     lambda t: np.piecewise(t, [[True, False, True]], [1.0, 2.0]),

@@ -118,6 +118,53 @@ def test_repeated_values_in_one_matrix_of_a_stack_are_found() -> None:
     tg.grad(lambda a: np.sum(linalg.eigh(a[0]).eigenvectors) + np.sum(linalg.eigh(a).eigenvalues))(stack)
 
 
+RANK_ONE = np.outer([1.0, 2.0, -1.0], [0.5, 1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("f", "a"),
+    [
+        (lambda a: (linalg.eigh(a).eigenvectors[:, 2] @ W[0]) ** 2, np.diag([1.0, 1.0, 4.0])),
+        (lambda a: (linalg.eigh(a).eigenvectors.T[2] @ W[0]) ** 2, np.diag([1.0, 1.0, 4.0])),
+        (
+            lambda a: np.prod(linalg.eigh(a).eigenvectors[:2, 0]) * linalg.eigh(a).eigenvalues[0],
+            np.diag([2.0, 3.0, 3.0]),
+        ),
+        (lambda a: (linalg.eigh(a)[1][..., -1] @ W[0]) ** 2, np.eye(3) + np.ones((3, 3))),
+        (lambda a: (linalg.svd(a).U[:, 0] @ W[0]) ** 2, RANK_ONE),
+        (lambda a: (linalg.svd(a).Vh[0] @ W[0]) ** 2, RANK_ONE),
+        (lambda a: np.sum((lambda f: f.U[:, :1] * f.S[:1] @ f.Vh[:1])(linalg.svd(a)) * W), RANK_ONE),
+        (lambda a: (linalg.svd(a, full_matrices=False).U[:, 0] @ W[0]) ** 2, np.eye(3)[:, :2] * [3.0, 0.0]),
+        (lambda a: (lambda f: linalg.norm(f.U * f.S @ f.Vh))(linalg.svd(a)), np.diag([1.0, 1.0, 2.0])),
+    ],
+)
+def test_a_vector_of_a_simple_value_has_a_gradient_beside_repeated_ones(f: Any, a: Any) -> None:
+    np.testing.assert_allclose(tg.grad(f)(a), slope(f, [a], 0), atol=1e-7)
+    program = tg.compile(tg.grad(f))
+    for _ in range(3):
+        np.testing.assert_allclose(program(a), tg.grad(f)(a), atol=1e-12)
+
+
+def test_so_it_has_in_a_matrix_that_is_not_symmetric() -> None:
+    # The vector of 2 is (1, t / (2 - 3), 0), but for its length, if t stands below the 2.
+    gradient = tg.grad(lambda a: np.prod(linalg.eig(a).eigenvectors[:2, 0]))(np.diag([2.0, 3.0, 3.0]))
+    np.testing.assert_allclose(gradient, [[0, 0, 0], [-1, 0, 0], [0, 0, 0]], atol=1e-15)
+
+
+@pytest.mark.parametrize("a", [np.zeros((3, 3)), np.diag([1.0, 0.0, 0.0]), np.eye(3), np.diag([2.0, 2.0, 1.0])])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda f: (f.U * f.S @ f.Vh)[1, 0] + (f.U * f.S @ f.Vh)[1, 2],
+        lambda f: np.sum(f.U) + np.sum(f.S) + np.sum(f.Vh),
+        lambda f: f.U[0, 0] + f.U[0, 1] + f.U[0, 2],
+    ],
+)
+def test_what_could_be_the_slope_of_two_functions_is_refused(f: Any, a: Any) -> None:
+    with pytest.raises(tg.TinygradError, match="coincide"):
+        tg.grad(lambda a: f(linalg.svd(a)))(a)
+
+
 # Missing ranks.
 
 

@@ -22,6 +22,7 @@ from ..errors import DTypeError, listed
 from ..formula import formula
 from ..frames import user_place
 from ..graph import Node
+from ..hints import refuse
 from ..primitive import Primitive
 from ..tensor import Tensor
 from ..tree import flatten
@@ -36,7 +37,7 @@ LARGE = 1000
 """Operations on arrays of more elements are not checked by themselves."""
 
 
-def gradcheck(f: Callable[..., Any], *inputs: Any) -> Report:
+def gradcheck(f: Callable[..., Any], *inputs: Any, **foreign: Any) -> Report:
     """Compare the gradients of f with numeric ones; the report is true if all are right.
 
     Args:
@@ -44,6 +45,7 @@ def gradcheck(f: Callable[..., Any], *inputs: Any) -> Report:
             check it is to check second derivatives.
         inputs: arrays, Tensors, numbers, or trees of them (dict, list, tuple). Every floating one is checked; integers
             and everything else are handed to f as they are.
+        foreign: what other libraries' gradcheck takes, such as eps=; refused, with a hint.
 
     An element is right if half of its digits agree, or if the noise of the differences or of the gradient itself
     explains what does not; at a kink every slope between those of both sides is right. Where f is not finite nearby or
@@ -63,6 +65,8 @@ def gradcheck(f: Callable[..., Any], *inputs: Any) -> Report:
     >>> tg.gradcheck(cube, np.array([0.5, -1.0])).wrong
     ['x']
     """
+    refuse("gradcheck", foreign)
+    _assert_one_by_one(f, inputs)
     leaves, rebuild = flatten(inputs)
     names = _names(f, inputs)
     places = [place for place, leaf in enumerate(leaves) if _is_floating(leaf)]
@@ -85,6 +89,25 @@ def gradcheck(f: Callable[..., Any], *inputs: Any) -> Report:
             rows = [Row(names[place], trial.arrays[place].shape, np.inf, np.inf, None, UNCHECKED) for place in places]
             notes = [random]
     return Report(f"Gradients of {_called(f)} against differences", rows, COLUMNS, ALIGNMENT, notes)
+
+
+def _assert_one_by_one(f: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
+    """DTypeError if all inputs were given as one tuple to a function that takes them one by one."""
+    if len(inputs) == 1 and isinstance(inputs[0], tuple) and not _takes(f, 1) and _takes(f, len(inputs[0])):
+        raise DTypeError(
+            f"gradcheck of {_called(f)} was given a tuple of {len(inputs[0])} inputs, {user_place()}; write them one "
+            "by one, as gradcheck(f, a, b)."
+        )
+
+
+def _takes(f: Callable[..., Any], count: int) -> bool:
+    try:
+        inspect.signature(f).bind(*[None] * count)
+    except TypeError:
+        return False
+    except ValueError:  # A function in C may not tell.
+        pass
+    return True
 
 
 def _is_floating(leaf: Any) -> bool:
@@ -264,7 +287,7 @@ def _whose_rule(trial: Trial) -> str:
         if any(value is None or np.size(value) > LARGE for value in inputs):
             unseen += 1
             continue
-        values.setdefault(node, np.asarray(primitive.forward(*inputs, **parameters)))
+        values.setdefault(node, np.asarray(primitive.run(*inputs, **parameters)))
         places = [index for index, _ in node.plan.rules]
         one = Trial(_applied(primitive, parameters), inputs, places)
         for place in places:

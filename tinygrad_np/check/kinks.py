@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine import pull, unbroadcast
+from ..engine import pull
 from ..errors import listed
 from ..graph import Node
 from ..ops.elementwise import activation, arithmetic, selection
 from ..ops.reductions import norm, ordering, reduction
 from ..ops.reductions.reduction import as_rows
 from ..primitive import Primitive
+from ..unbroadcast import unbroadcast
 
 PAIRS = 20_000
 """Ties of sorted elements are looked at up to this many pairs of an element and a place."""
@@ -80,7 +81,7 @@ class Kink:
         return all((np.abs(np.bincount(groups, choice) - totals) <= tolerance).all() for groups, totals in self.sums)
 
     def revised(self, upstream: Any, contributions: Sequence[tuple[int, Any]], choice: Any) -> list[tuple[int, Any]]:
-        """The contributions with this choice in the place of autograd's."""
+        """The contributions with this choice in place of autograd's."""
         sent = dict(contributions)
         upstream = np.asarray(upstream).ravel()
         for flow in self.flows:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..frames import is_of_the_user
+from ..frames import is_users_file
 
 MOST_ENTRIES = 200
 """Of a longer dict or list the entries are not followed."""
@@ -107,7 +107,7 @@ class _Tracer:
             others = self.other(frame, event, argument)
             if sys.gettrace() != self.enter:
                 sys.settrace(self.enter)  # Coverage puts itself in the place of whoever calls it.
-        if not is_of_the_user(frame.f_code) or frame.f_code.co_name.startswith("<"):
+        if not is_users_file(frame.f_code.co_filename) or frame.f_code.co_name.startswith("<"):
             return others
         if frame.f_code not in self.recording.codes:
             self.recording.codes.append(frame.f_code)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..primitive import NUMPY, Primitive
-from . import arrays, elementwise, linalg, reductions, signal
+from . import arrays, elementwise, linalg, networks, reductions, signal
 
-CHAPTERS = (elementwise, reductions, arrays, linalg, signal)
+CHAPTERS = (elementwise, reductions, arrays, linalg, signal, networks)
 
 PRIMITIVES: dict[str, Primitive] = {
     member.name: member

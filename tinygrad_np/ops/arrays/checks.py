@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from ...primitive import primitive
@@ -20,6 +22,13 @@ def _(g, y, x, wrong, sentence: str, error: type[Exception] = ValueError):
     return g
 
 
+def warn_if(condition, sentence: str) -> None:
+    """Warn, as NumPy does, if the condition holds anywhere; that of a lazy array is not looked at."""
+    values = getattr(condition, "_data", condition)
+    if isinstance(values, np.ndarray | np.bool) and values.any():
+        warnings.warn(sentence, RuntimeWarning, stacklevel=3)
+
+
 def is_known(condition) -> bool:
-    """Whether a truth can be checked: that of a lazy array is not looked at."""
+    """Whether a condition can be checked: that of a lazy array is not looked at."""
     return isinstance(condition, np.bool) or hasattr(condition, "__primitive__")

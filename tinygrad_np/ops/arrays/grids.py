@@ -26,7 +26,8 @@ def linspace(
     num = operator.index(num)
     if num < 0:
         raise ValueError(f"there are no {num} numbers")
-    start, stop = _inexact(start), _inexact(stop)
+    inexact = np.linspace(_sample(start), _sample(stop), 1).dtype
+    start, stop = array_of(start).astype(inexact), array_of(stop).astype(inexact)
     distance = np.subtract(stop, start)
     steps = num - 1 if endpoint else num
     step = distance / steps if steps > 0 else np.nan
@@ -41,9 +42,9 @@ def linspace(
     return (numbers, step) if retstep else numbers
 
 
-def _inexact(value):
-    """The value as floating numbers; a single number of Python's sets no dtype."""
-    return float(value) if isinstance(value, int | float) else np.multiply(value, 1.0)
+def _sample(value):
+    """A number of the value's dtype, by which NumPy chooses that of the result; Python's own set none."""
+    return value if type(value) in (int, float) else np.zeros((), array_of(value).dtype)
 
 
 @implements(np.logspace)

@@ -71,6 +71,11 @@ def _(g, y, x, index):
     return scatter(g, index=index, shape=x.shape)
 
 
+@getitem.selects(0, on_request=True)
+def _(x, index):
+    return scatter(np.ones(()), index=index, shape=x.shape) != 0
+
+
 @primitive
 def scatter(x, /, index, shape: tuple[int, ...]):
     """Zeros of this shape, to which x is added at the index; what is picked twice is added twice."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ...primitive import implements, primitive
-from .shape import array_of, atleast_1d, atleast_2d, atleast_3d
+from .shape import array_of, atleast_1d, atleast_2d, atleast_3d, common_dtype
 
 
 @primitive(name="concatenate")
@@ -27,9 +27,11 @@ def _(index: int, g, y, *arrays, axis: int, ends: tuple[int, ...]):
 @implements(np.concatenate)
 def concatenate(arrays: Sequence[Any], axis: int | None = 0, *, dtype=None, casting="same_kind"):
     """The arrays one after the other along an axis that they have; flattened first if the axis is None."""
-    arrays = _converted(arrays, dtype, casting)
     if axis is None:
-        arrays, axis = [array.reshape(-1) for array in arrays], 0
+        dtype = common_dtype(arrays) if dtype is None and len(arrays) else dtype
+        arrays, axis = [array.reshape(-1) for array in _converted(arrays, dtype, casting)], 0
+    else:
+        arrays = _converted(arrays, dtype, casting)
     if any(array.ndim == 0 for array in arrays):
         raise ValueError("single numbers have no axis to be joined along; use np.stack or np.hstack")
     axis = normalize_axis_index(axis, arrays[0].ndim)
@@ -47,7 +49,7 @@ def _converted(arrays: Sequence[Any], dtype, casting) -> list[Any]:
     for array in converted:
         if not np.can_cast(array.dtype, dtype, casting):
             raise TypeError(f"{array.dtype} can't become {np.dtype(dtype)} with casting={casting!r}")
-    return [array.astype(np.dtype(dtype)) for array in converted]
+    return [array if array.dtype == dtype else array.astype(np.dtype(dtype)) for array in converted]
 
 
 @primitive(name="stack")
@@ -83,7 +85,7 @@ def hstack(tup: Sequence[Any], *, dtype=None, casting="same_kind"):
 
 @implements(np.dstack)
 def dstack(tup: Sequence[Any], *, dtype=None, casting="same_kind"):
-    """One behind the other, along the third axis."""
+    """One after the other, along the third axis."""
     return concatenate([atleast_3d(array) for array in tup], 2, dtype=dtype, casting=casting)
 
 
@@ -96,8 +98,8 @@ def column_stack(tup: Sequence[Any]):
 
 @implements(np.append)
 def append(arr, values, axis: int | None = None):
-    """The values behind the array, along an axis or all elements along one."""
-    return concatenate([arr, values], axis)
+    """The values after the array, along an axis or all elements along one."""
+    return concatenate([array_of(arr), array_of(values)], axis)
 
 
 @implements(np.block)

@@ -60,7 +60,7 @@ def _(g, y, x, shift, axis=None):
 @implements(np.roll)
 def roll(a, shift, axis=None):
     """Each element `shift` places further, along an axis, several, or among all elements."""
-    return rolled(a, shift=np.array(shift), axis=axis)
+    return rolled(a, shift=np.array(shift).astype(np.intp), axis=axis)
 
 
 @implements(np.repeat)

@@ -24,6 +24,33 @@ def constant(value, name: str):
     return value
 
 
+def precise(x, like):
+    """x in the dtype of the result that it went into: an int8 or a half has no logarithm of its own that would do."""
+    dtype = getattr(x, "dtype", None)
+    return x.astype(like.dtype) if isinstance(dtype, np.dtype) and dtype != like.dtype else x
+
+
+def common_dtype(values):
+    """The dtype that NumPy gives what is made of all these; single numbers of Python's have none of their own."""
+    return np.result_type(*(one if type(one) in (int, float, bool) else array_of(one).dtype for one in values))
+
+
+HALF = np.dtype(np.float16)
+
+
+def wide(x):
+    """Halves in single precision, in which sums of them, means and what comes between are found; all else as it is.
+
+    A half ends at 65,504 and counts by ones to 2,048: fewer than many an axis has elements.
+    """
+    return x.astype(np.float32) if x.dtype is HALF else x
+
+
+def narrow(y, like):
+    """What was made in single precision of halves as halves again."""
+    return y.astype(HALF) if like.dtype is HALF else y
+
+
 @primitive(elementwise=True)
 def identity(x):
     """x itself: where the Tensors of a transform are joined to those that it was given."""

@@ -38,7 +38,7 @@ def _(g, y, x, slope: float = 0.01):
     return np.where(x > 0, g, slope * g)
 
 
-@primitive(elementwise=True)
+@primitive(elementwise=True, saves="inputs")
 @np.errstate(over="ignore")
 def sigmoid(x):
     """1 / (1 + exp(-x)); the exponential may overflow to infinity, and 1 / infinity is the right 0."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...primitive import implements, primitive
-from ..arrays.shape import astype
+from ..arrays.shape import astype, precise
 
 
 @primitive(elementwise=True)
@@ -118,6 +118,7 @@ def power(a, b):
 def _(g, y, a, b):
     if isinstance(b, int | float):
         return g if b == 1 else g * (b * a ** (b - 1)) if b else np.zeros_like(g)
+    a, b = precise(a, like=y), precise(b, like=y)
     # a**0 is flat at a = 0 too, where b a**(b - 1) is 0 times infinity; what `where` does not take is not looked at.
     with np.errstate(divide="ignore", invalid="ignore"):
         return g * np.where((a == 0) & (b == 0), 0, b * a ** (b - 1))
@@ -127,7 +128,7 @@ def _(g, y, a, b):
 def _(g, y, a, b):
     if isinstance(a, int | float) and a > 0:
         return g * (y * math.log(a))
-    return g * power_log(a, b, 1)
+    return g * power_log(precise(a, like=y), precise(b, like=y), 1)
 
 
 @primitive(elementwise=True)
@@ -173,7 +174,7 @@ def fabs(x):
 @absolute.vjp
 @fabs.vjp
 def _(g, y, x):
-    return g * np.sign(x)
+    return curved(g * np.sign(x), x, bend(g, y, is_kink=True))
 
 
 @primitive(elementwise=True)
@@ -195,7 +196,7 @@ def copysign(a, b):
 
 @copysign.vjp(0)
 def _(g, y, a, b):
-    return g * (np.sign(a) * np.sign(y))
+    return curved(g * (np.sign(a) * np.sign(y)), a, bend(g, y, is_kink=True))
 
 
 @copysign.vjp(1)
@@ -244,12 +245,12 @@ def hypot(a, b):
 
 @hypot.vjp(0)
 def _(g, y, a, b):
-    return g * ratio(a, y)
+    return curved(g * ratio(a, y), a, bend(g, y))
 
 
 @hypot.vjp(1)
 def _(g, y, a, b):
-    return g * ratio(b, y)
+    return curved(g * ratio(b, y), b, bend(g, y))
 
 
 @primitive(elementwise=True)
@@ -267,6 +268,39 @@ def _(g, y, a, b):
 @ratio.vjp(1)
 def _(g, y, a, b):
     return ratio(-g * y, b)
+
+
+# The derivative of a slope that is 0 by convention.
+
+
+def bend(g, y, **options):
+    """dg/dy at the origin, if the slope g x/y of a norm has a derivative there, else NaN; of arrays None: curvature.py.
+
+    It is asked for by rules whose slope at y = 0 is 0 by convention, and for second derivatives alone.
+    """
+    return g.__bend__(y, **options) if hasattr(g, "__bend__") else None
+
+
+def curved(slope, x, bend, axis=()):
+    """The slope, whose derivative in x is this bend besides its own: where y is 0 it goes as `bend` x."""
+    return slope if bend is None else slope + bent(x, bend, axis=axis)
+
+
+def none(g, where):
+    """The bend of what has no second derivative there, whatever g is made of: NaN, unless g is 0."""
+    return np.where(np.logical_and(where, g != 0), np.nan, 0) if hasattr(g, "__bend__") else None
+
+
+@primitive(elementwise=True)
+def bent(x, bend, /, axis=()):
+    """0, whose slope in x is `bend`: what the gradient of a norm along `axis` does at the origin."""
+    return np.zeros_like(x)
+
+
+@bent.vjp(0)
+def _(g, y, x, bend, axis=()):
+    # A row that does not move has no second derivative to be missed.
+    return np.where(np.any(g != 0, axis=axis, keepdims=True), g * bend, 0)
 
 
 @primitive(elementwise=True)

@@ -11,7 +11,7 @@ import numpy as np
 from ...primitive import implements
 from ..arrays.checks import checked
 from ..arrays.indexing import getitem, plain_index, scatter
-from ..arrays.shape import array_of, astype
+from ..arrays.shape import array_of, astype, common_dtype
 from .selection import clip, where
 
 
@@ -22,11 +22,12 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default=0):
         raise ValueError(
             f"{len(condlist)} conditions for {len(choicelist)} choices: as many are needed, and one at least"
         )
-    result = default
+    dtype = common_dtype([*choicelist, default])
+    result = array_of(default).astype(dtype)
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
         if array_of(condition).dtype != bool:
             raise TypeError("a condition must be of booleans")
-        result = where(condition, choice, result)
+        result = where(condition, array_of(choice).astype(dtype), result)
     return result
 
 
@@ -44,9 +45,10 @@ def choose(a, choices: Sequence[Any], mode: str = "raise"):
         a = checked(a, (a < 0) | (a >= count), f"what chooses among {count} must be in 0 ... {count - 1}")
     else:
         raise ValueError(f'mode must be "raise", "wrap" or "clip", not {mode!r}')
-    result = choices[count - 1]
+    dtype = common_dtype(choices)
+    result = array_of(choices[count - 1]).astype(dtype)
     for number in reversed(range(count)):
-        result = where(a == number, choices[number], result)
+        result = where(a == number, array_of(choices[number]).astype(dtype), result)
     return result
 
 
@@ -61,7 +63,7 @@ def piecewise(x, condlist, funclist: Sequence[Any], *args):
         conditions = [conditions]
     conditions = [array_of(plain_index(condition)).astype(bool) for condition in conditions]
     if any(condition.shape not in ((), x.shape) for condition in conditions):
-        raise ValueError(f"a condition of an array of shape {x.shape} has its shape, or is one truth for all elements")
+        raise ValueError(f"each condition must have the shape {x.shape} of x, or be a single boolean")
     if len(funclist) == len(conditions) + 1:
         conditions.append(~reduce(np.logical_or, conditions))
     elif len(funclist) != len(conditions):

@@ -9,7 +9,7 @@ from ..arrays.shape import array_of
 from .selection import where
 
 
-@primitive
+@primitive(data=True)
 def one_hot(labels, /, classes: int, dtype=np.float64):
     """Along a new last axis of length `classes`, 1 at the place that the label names and 0 elsewhere.
 
@@ -27,7 +27,7 @@ def one_hot(labels, /, classes: int, dtype=np.float64):
     return (labels[..., None] == np.arange(classes)).astype(dtype)
 
 
-@primitive
+@primitive(data=True)
 def keep_mask(x, /, p: float, random=None):
     """For each element whether dropout keeps it, which it does with the probability 1 - p."""
     if not 0 <= p <= 1:
@@ -36,9 +36,11 @@ def keep_mask(x, /, p: float, random=None):
 
 
 @operation
-def dropout(x, p: float = 0.5, random=None):
+def dropout(x, p: float = 0.5, training: bool = True, *, random=None):
     """x with each element made 0 with the probability p, the others multiplied by 1 / (1 - p): the mean stays.
 
-    `random` is a NumPy Generator or a seed. What is dropped gets the gradient 0.
+    `random` is a NumPy Generator or a seed. What is dropped gets the gradient 0. Out of training x stays as it is.
     """
+    if not training:
+        return x
     return where(keep_mask(x, p=p, random=random), x * (1 / (1 - p) if p < 1 else 1), 0)

@@ -129,7 +129,7 @@ def _(g, y, x, exponent):
     return np.ldexp(g, exponent)
 
 
-@primitive(elementwise=True)
+@primitive(elementwise=True, data=True)
 def binary_exponent(x):
     """The integer e for which |x| 2**-e is in [1/2, 1); 0 for 0."""
     return np.frexp(x)[1]

@@ -47,7 +47,7 @@ def where_or_nonzero(condition, *choices):
     return where(condition, *choices) if choices else np.nonzero(condition)
 
 
-@primitive(elementwise=True)
+@primitive(elementwise=True, data=True)
 def share(a, b, /, nan_is_largest: bool = True):
     """1 where a > b, 1/2 where they tie, 0 elsewhere: the part of max(a, b)'s gradient that is a's.
 

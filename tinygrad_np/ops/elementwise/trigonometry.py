@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...primitive import implements, primitive
-from .arithmetic import ratio
+from .arithmetic import curved, none, ratio
 
 
 @primitive(elementwise=True)
@@ -87,13 +87,13 @@ def arctan2(a, b):
 def _(g, y, a, b):
     # b / (a**2 + b**2), without the overflow of squares.
     distance = np.hypot(a, b)
-    return ratio(g * ratio(b, distance), distance)
+    return curved(ratio(g * ratio(b, distance), distance), a, none(g, distance == 0))
 
 
 @arctan2.vjp(1)
 def _(g, y, a, b):
     distance = np.hypot(a, b)
-    return ratio(-g * ratio(a, distance), distance)
+    return curved(ratio(-g * ratio(a, distance), distance), b, none(g, distance == 0))
 
 
 @implements(np.radians)

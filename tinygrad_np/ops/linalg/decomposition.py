@@ -7,8 +7,9 @@ Three conventions, the same for all of them:
   the diagonal moves two elements of the matrix at once, and it is 0 in the other. Where the matrix was computed from X
   (`A = X.T @ X`, `A = X + X.T`), X gets the same as from a gradient that is spread evenly over both triangles.
 - **Repeated values.** Where eigenvalues or singular values coincide, their vectors are free to turn and have no
-  derivative. The gradient of the values alone is right there. One that arrives at the vectors is refused: what depends
-  on their directions has no slope, and the slope of what does not would be 0/0.
+  derivative. The gradient of the values is right there, and that of the vectors of all other values, if they are taken
+  by indexing. One that arrives at vectors of repeated values is refused: what depends on their directions has no slope,
+  and the slope of what does not would be 0/0.
 - **Vectors beyond.** What only completes a basis, as the last columns of a tall matrix's U with full_matrices do, could
   be any, and has no gradient either.
 
@@ -87,12 +88,16 @@ def quotient(numerator, gap, tolerance, wanted, what: str):
     return np.where(closed, 0, numerator / np.where(closed, 1, gap))
 
 
-def pairs(n: int):
-    """Which elements of a matrix stand for two different vectors."""
-    return ~np.eye(n, dtype=bool)
+def pairs(used):
+    """Which elements of a matrix stand for two different vectors, one of which at least is used."""
+    return (used[..., :, None] | used[..., None, :]) & ~np.eye(used.shape[-1], dtype=bool)
 
 
-_REPEATED = "{} that coincide leave their vectors free to turn, and a gradient arrived at the vectors"
+_REPEATED = (
+    "{} that coincide leave their vectors free to turn, and a gradient arrived at these vectors: what depends on their "
+    "directions has no slope, and from their gradients that of what does not can't be told. Take vectors of simple "
+    "values alone, as v[:, 0]"
+)
 _FREE = "a gradient arrived at a factor in which vectors only complete a basis, and could be any; take {}"
 
 
@@ -141,7 +146,7 @@ def _(g, y, a, UPLO="L"):
     _, to_vectors = arrived(g, (n,), (n, n))
     gaps = w[..., None, :] - w[..., :, None]
     turning = antisymmetric(transposed(v) @ gv) / 2
-    wanted = to_vectors[..., None, None] & pairs(n)
+    wanted = pairs(np.any(to_vectors, axis=-2))
     inner = quotient(turning, gaps, rounding(w, n)[..., None], wanted, _REPEATED.format("eigenvalues"))
     inner = inner + gw[..., None] * np.eye(n, dtype=g.dtype)
     return folded(v @ inner @ transposed(v), UPLO)
@@ -176,7 +181,7 @@ def _(g, y, a):
     gaps = w[..., None, :] - w[..., :, None]
     across = gv - v * np.sum(v * gv, axis=-2, keepdims=True)
     turning = (transposed(v) @ across) * (1 - diagonal)
-    wanted = to_vectors[..., None, None] & pairs(n)
+    wanted = pairs(np.any(to_vectors, axis=-2))
     inner = quotient(turning, gaps, rounding(w, n)[..., None], wanted, _REPEATED.format("eigenvalues"))
     return np.linalg.solve(transposed(v), (inner + gw[..., None] * diagonal) @ transposed(v))
 
@@ -222,28 +227,43 @@ def _(g, y, a, full_matrices: bool = True):
     shapes = _svd_shapes(a.shape, full_matrices)
     u, s, vh, *_ = unpacked(y, *shapes)
     gu, gs, gvh, *_ = unpacked(g, *shapes)
-    to_u, _, to_vh, *to_free = (to_part[..., None, None] for to_part in arrived(g, *shapes))
+    to_u, _, to_vh, *to_free = arrived(g, *shapes)
+    to_u, to_v = np.any(to_u, axis=-2), np.any(to_vh, axis=-1)
     for to_part in to_free:
-        gs = checked(gs, to_part, _FREE.format("full_matrices=False"), error=np.linalg.LinAlgError)
+        gs = checked(gs, np.any(to_part), _FREE.format("full_matrices=False"), error=np.linalg.LinAlgError)
     (m, n), k = a.shape[-2:], s.shape[-1]
     tolerance = rounding(s, max(m, n))[..., None]
     repeated = _REPEATED.format("singular values")
     vanishing = "a gradient arrived at the vectors of a singular value that is 0"
     # With P = U^T dU - dU^T U and Q alike of V: U ((P S + S Q) / (s_j^2 - s_i^2) + diag(ds)) V^T, in partial fractions.
-    turning_u = antisymmetric(transposed(u) @ gu)
-    turning_v = antisymmetric(vh @ transposed(gvh))
+    turned_u, turned_v = transposed(u) @ gu, vh @ transposed(gvh)
+    turning_u, turning_v = antisymmetric(turned_u), antisymmetric(turned_v)
     column, row = s[..., :, None], s[..., None, :]
-    wanted = (to_u | to_vh) & pairs(k)
+    wanted = pairs(to_u | to_v) & ~_is_of_product(turned_u, turned_v, s * gs, tolerance)
     inner = quotient(turning_u + turning_v, row - column, tolerance, wanted, repeated)
     inner = inner + quotient(turning_u - turning_v, row + column, tolerance, wanted, repeated)
     result = u @ (inner / 2 + gs[..., None] * np.eye(k, dtype=g.dtype)) @ vh
     if m > k:
         beyond = gu - u @ (transposed(u) @ gu)
-        result = result + quotient(beyond, row, tolerance, to_u, vanishing) @ vh
+        result = result + quotient(beyond, row, tolerance, to_u[..., None, :], vanishing) @ vh
     if n > k:
         beyond = gvh - (gvh @ transposed(vh)) @ vh
-        result = result + u @ quotient(beyond, column, tolerance, to_vh, vanishing)
+        result = result + u @ quotient(beyond, column, tolerance, to_v[..., :, None], vanishing)
     return result
+
+
+def _is_of_product(turned_u, turned_v, stretched, tolerance):
+    """For which pairs the gradient is one of U diag(s) V^T, of which it turns neither: then the quotient is 0.
+
+    That of U is M S then and that of V its transpose, in the basis of the vectors, with M diagonal.
+    """
+    rounded = tolerance * np.max(np.abs(turned_u), axis=(-2, -1), keepdims=True, initial=0)
+    n = stretched.shape[-1]
+    diagonal = stretched[..., None] * np.eye(n, dtype=stretched.dtype)
+    same = (np.abs(turned_u - diagonal) <= rounded) & (np.abs(turned_v - diagonal) <= rounded)
+    same = same & transposed(same)
+    stretches = np.any(np.abs(diagonal) > rounded, axis=-1) & np.any(same & np.eye(n, dtype=bool), axis=-1)
+    return same & stretches[..., :, None] & stretches[..., None, :]
 
 
 def _svd_shapes(shape: tuple[int, ...], full_matrices: bool) -> tuple[tuple[int, ...], ...]:
@@ -299,7 +319,7 @@ def _(g, y, a, mode="reduced"):
     shapes = _qr_shapes(a.shape, mode)
     q, r, _ = unpacked(y, *shapes)
     gq, gr, _ = unpacked(g, *shapes)
-    gq = checked(gq, arrived(g, *shapes)[-1], _FREE.format("mode='reduced'"), error=np.linalg.LinAlgError)
+    gq = checked(gq, np.any(arrived(g, *shapes)[-1]), _FREE.format("mode='reduced'"), error=np.linalg.LinAlgError)
     # A = [X Y] and R = [T W] with square T: X = Q T determines Q, and W = Q^T Y.
     k = q.shape[-1]
     square, g_square, g_rest = r[..., :k], gr[..., :k], gr[..., k:]

@@ -61,9 +61,12 @@ def _(g, y, a, rcond=1e-15):
     if _cuts(a, rcond):
         return _truncated(g, a, rcond)
     # dY = -Y dA Y + Y Y^T dA^T (I - A Y) + (I - Y A) dA^T Y^T Y, where I - A Y and I - Y A project.
-    y_t, g_t = transposed(y), transposed(g)
-    beyond_columns = (g_t - a @ (y @ g_t)) @ y @ y_t
-    beyond_rows = y_t @ y @ (g_t - (g_t @ y) @ a)
+    y_t, g_t, a_t = transposed(y), transposed(g), transposed(a)
+    # Of a full rank nothing lies beyond, and what rounding leaves there would be multiplied by Y twice.
+    s = np.linalg.svdvals(a)
+    rank = np.sum(s > np.maximum(rcond, 0)[..., None] * s[..., :1], axis=-1)[..., None, None]
+    beyond_columns = np.where(rank < a.shape[-2], _without(_without(g_t, a, y), a, y) @ y @ y_t, 0)
+    beyond_rows = np.where(rank < a.shape[-1], y_t @ y @ transposed(_without(_without(g, a_t, y_t), a_t, y_t)), 0)
     return -y_t @ g @ y_t + beyond_columns + beyond_rows
 
 
@@ -76,7 +79,7 @@ def pinv(a, rcond=None, hermitian: bool = False, *, rtol: Any | EllipsisType | N
     if rcond is not None and rtol is not ...:
         raise ValueError("rcond and rtol are the same, and both were given")
     if a.ndim < 2:
-        raise np.linalg.LinAlgError(f"an array of shape {a.shape} is no matrix")
+        raise np.linalg.LinAlgError(f"an array of shape {a.shape} is not a matrix")
     if hermitian:
         a = np.tril(a) + transposed(np.tril(a, -1))
     if rcond is None:
@@ -88,6 +91,11 @@ def _rounding(a) -> float:
     """The part of the largest singular value below which rounding alone accounts for others."""
     eps = float(np.finfo(a.dtype if a.dtype.kind == "f" else float).eps)
     return eps * int(max(a.shape[-2:]))
+
+
+def _without(x, a, y):
+    """x without what is in the range of A. Once is not enough: rounding leaves some, and Y makes it large."""
+    return x - a @ (y @ x)
 
 
 def _cuts(a, rcond) -> bool:
@@ -180,7 +188,7 @@ def tensorinv(a, ind: int = 2):
 
 @implements(np.linalg.tensorsolve)
 def tensorsolve(a, b, axes: Sequence[int] | None = None):
-    """The x with tensordot(A, x, x.ndim) = b; `axes` of A are moved behind the others first."""
+    """The x with tensordot(A, x, x.ndim) = b; `axes` of A are moved after the others first."""
     a, b = array_of(a), array_of(b)
     if axes is not None:
         a = np.moveaxis(a, tuple(axes), tuple(range(a.ndim - len(axes), a.ndim)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from ...primitive import implements
@@ -19,6 +21,7 @@ def _diagonal_slice(rows: int, columns: int, offset: int) -> slice:
 @implements(np.diagonal)
 def diagonal(a, offset: int = 0, axis1: int = 0, axis2: int = 1):
     """The elements whose index along the second of two axes is that along the first plus the offset."""
+    offset = operator.index(offset)
     if a.ndim < 2:
         raise ValueError(f"a diagonal needs two axes, and this has {a.ndim}")
     matrices = np.moveaxis(a, (axis1, axis2), (-2, -1))
@@ -48,6 +51,7 @@ def matrix_trace(x, /, *, offset: int = 0, dtype=None):
 @implements(np.diag)
 def diag(v, k: int = 0):
     """The k-th diagonal of a matrix; of a vector, the matrix that has it there and zeros elsewhere."""
+    k = operator.index(k)
     if v.ndim == 2:
         return diagonal(v, k)
     if v.ndim != 1:
@@ -71,13 +75,14 @@ def tril(m, k: int = 0):
 @implements(np.triu)
 def triu(m, k: int = 0):
     """Zeros below the k-th diagonal; a vector is repeated as rows."""
-    return np.where(_below(m, k - 1), np.zeros((), m.dtype), m)
+    return np.where(_below(m, operator.index(k) - 1), np.zeros((), m.dtype), m)
 
 
 def _below(m, k: int):
     """Whether an element is on or below the k-th diagonal."""
     if m.ndim == 0:
         raise ValueError("a triangle needs axes, and this is a single number")
+    k = operator.index(k)
     return np.tri(m.shape[-2] if m.ndim > 1 else m.shape[-1], m.shape[-1], k, bool)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ...primitive import implements, primitive
+from ..arrays.checks import warn_if
 from . import cumulative, reduction_options, statistics
 from .reduction import Axis, with_axes
-from .reduction_options import count
+from .reduction_options import count, or_nan
 
 
 def is_number(x):
@@ -16,7 +17,7 @@ def is_number(x):
 
 
 def without_nan(x, otherwise: float):
-    """The elements, and in the place of each NaN what changes nothing."""
+    """The elements, and in place of each NaN what changes nothing."""
     return np.where(np.isnan(x), otherwise, x) if x.dtype.kind == "f" else x
 
 
@@ -71,7 +72,9 @@ def nanmin(x, axis: Axis = None, keepdims: bool = False, initial=None, where=Tru
 def _nan_if_all_are(x, result, axis: Axis, keepdims: bool, initial):
     if initial is not None or x.dtype.kind != "f":
         return result
-    return np.where(np.all(np.isnan(x), axis=axis, keepdims=keepdims), np.nan, result)
+    is_nan = np.all(np.isnan(x), axis=axis, keepdims=keepdims)
+    warn_if(is_nan, "All-NaN slice encountered")
+    return np.where(is_nan, np.nan, result)
 
 
 @implements(np.nanmean)
@@ -93,10 +96,7 @@ def nanvar(
     correction: float | None = None,
 ):
     """The variance of what is not NaN; NaN if that is `ddof` elements or fewer."""
-    where = np.logical_and(is_number(x), where)
-    variance = statistics.var(x, axis, dtype, ddof, keepdims, where=where, mean=mean, correction=correction)
-    enough = count(x, axis, keepdims, where) > (ddof if correction is None else correction)
-    return np.where(enough, variance, np.nan)
+    return _of_numbers(statistics.variance_about, x, axis, dtype, ddof, keepdims, where, mean, correction)
 
 
 @implements(np.nanstd)
@@ -112,7 +112,15 @@ def nanstd(
     correction: float | None = None,
 ):
     """The standard deviation of what is not NaN; where it is 0 its slope is 0."""
-    return statistics.root(nanvar(x, axis, dtype, ddof, keepdims, where=where, mean=mean, correction=correction))
+    return _of_numbers(statistics.deviation_about, x, axis, dtype, ddof, keepdims, where, mean, correction)
+
+
+def _of_numbers(spread, x, axis: Axis, dtype, ddof: float, keepdims: bool, where, mean, correction: float | None):
+    x, ddof = statistics.spreading(x, dtype), statistics.one_of(ddof, correction)
+    where = np.logical_and(is_number(x), where)
+    number = count(x, axis, keepdims, where) - ddof
+    warn_if(number <= 0, "Degrees of freedom <= 0 for slice.")
+    return spread(x, axis, dtype, keepdims, where, mean, or_nan(number))
 
 
 @implements(np.nancumsum)

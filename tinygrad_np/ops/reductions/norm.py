@@ -10,7 +10,8 @@ import numpy as np
 
 from ...primitive import implements, primitive
 from ..arrays.shape import constant
-from .reduction import Axis, with_axes
+from ..elementwise.arithmetic import curved, none
+from .reduction import Axis, bend_of_rows, with_axes
 
 
 @primitive
@@ -21,8 +22,9 @@ def euclidean_norm(x, /, axis: Axis = None, keepdims: bool = False):
 
 @euclidean_norm.vjp
 def _(g, y, x, axis: Axis = None, keepdims: bool = False):
+    curvature = bend_of_rows(g, y, x, axis)
     g, y = with_axes(g, x.shape, axis), with_axes(y, x.shape, axis)
-    return np.where(y == 0, 0, g * x / np.where(y == 0, 1, y))
+    return curved(np.where(y == 0, 0, g * x / np.where(y == 0, 1, y)), x, curvature, axis)
 
 
 @primitive
@@ -35,13 +37,18 @@ def power_norm(x, /, order: float, axis: Axis = None, keepdims: bool = False):
 
 @power_norm.vjp
 def _(g, y, x, order: float, axis: Axis = None, keepdims: bool = False):
+    curvature = bend_of_rows(g, y, x, axis)
+    if curvature is not None:
+        # Only the squares make of any direction at the origin the same curve.
+        curvature = np.where(curvature == 0, 0, np.nan)
     g, y = with_axes(g, x.shape, axis), with_axes(y, x.shape, axis)
     ratio = x / np.where(y == 0, 1, y)
     if order % 2 == 0 and order > 0:
-        return np.where(y == 0, 0, g * ratio ** (order - 1))
+        return curved(np.where(y == 0, 0, g * ratio ** (order - 1)), x, curvature, axis)
     # |x / y| ** (p - 1) is infinite at x = 0 for p < 1.
     flat = (x == 0) | (y == 0)
-    return np.where(flat, 0, g * np.sign(x) * np.abs(np.where(flat, 1, ratio)) ** (order - 1))
+    slope = np.where(flat, 0, g * np.sign(x) * np.abs(np.where(flat, 1, ratio)) ** (order - 1))
+    return curved(curved(slope, x, curvature, axis), x, none(g, flat) if order < 2 else None)
 
 
 @primitive(elementwise=True)
@@ -74,7 +81,7 @@ def vector_norm(x, /, *, axis: Axis = None, keepdims: bool = False, ord=2):
     """
     x, ord = _floating(x), constant(ord, "ord")
     if isinstance(ord, str):
-        raise ValueError(f"{ord!r} is no order of a vector's norm")
+        raise ValueError(f"{ord!r} is not an order of a vector's norm")
     if ord == 2:
         return euclidean_norm(x, axis=axis, keepdims=keepdims)
     if ord == 0:
@@ -104,7 +111,7 @@ def _matrix_norm(x, row: int, column: int, keepdims: bool, ord):
     if ord in (np.inf, -np.inf):
         return _matrix_norm(x, column, row, keepdims, 1 if ord == np.inf else -1)
     if ord not in (2, -2, "nuc"):
-        raise ValueError(f"{ord!r} is no order of a matrix's norm")
+        raise ValueError(f"{ord!r} is not an order of a matrix's norm")
     s = np.linalg.svdvals(np.moveaxis(x, both, (-2, -1)))
     y = np.sum(s, axis=-1) if ord == "nuc" else _largest(s, -1, False) if ord == 2 else np.min(s, axis=-1)
     return with_axes(y, x.shape, both) if keepdims else y

@@ -169,6 +169,8 @@ def quantile(x, q, axis=None, overwrite_input: bool = False, method="linear", ke
 @implements(np.nanquantile)
 def nanquantile(x, q, axis=None, overwrite_input: bool = False, method="linear", keepdims: bool = False):
     """NumPy's quantile of what is not NaN, differentiable in x and not in q."""
+    if np.ndim(q) > 1 and np.ndim(axis) and np.size(axis) > 1:
+        raise ValueError("NumPy mixes up several axes of q with several of x: give a q of one axis, q.ravel()")
     return nanbelow(x, q=_plain(q), axis=_hashable(axis), method=method, keepdims=keepdims)
 
 

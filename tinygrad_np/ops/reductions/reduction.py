@@ -10,7 +10,8 @@ import math
 import numpy as np
 
 from ...primitive import primitive
-from ..arrays.shape import expand
+from ..arrays.shape import expand, wide
+from ..elementwise.arithmetic import bend
 from .cumulative import products_after, products_before
 
 Axis = int | tuple[int, ...] | None
@@ -26,6 +27,12 @@ def with_axes(g, shape: tuple[int, ...], axis: Axis):
     return g.reshape(lengths)
 
 
+def bend_of_rows(g, y, x, axis: Axis, differs=None):
+    """The bend of a norm along an axis, see elementwise.arithmetic.bend, in a shape that goes with x."""
+    curvature = bend(g, y, differs=differs)
+    return None if curvature is None else with_axes(curvature, x.shape, axis)
+
+
 def reduced_count(x, axis: Axis):
     """The number of elements that a reduction makes one of."""
     if axis is None or x.ndim == 0:
@@ -34,7 +41,7 @@ def reduced_count(x, axis: Axis):
 
 
 def reduced_last(ndim: int, axis: Axis) -> tuple[int, ...]:
-    """All axes, those that a reduction takes away behind the others."""
+    """All axes, those that a reduction takes away after the others."""
     if axis is None or ndim == 0:
         return tuple(range(ndim))
     gone = [one % ndim for one in (axis if isinstance(axis, tuple) else (axis,))]
@@ -75,7 +82,7 @@ def mean(x, /, axis: Axis = None, keepdims: bool = False):
 
 @mean.vjp
 def _(g, y, x, axis: Axis = None, keepdims: bool = False):
-    return expand(with_axes(g / reduced_count(x, axis), x.shape, axis), like=x)
+    return expand(with_axes(wide(g) / reduced_count(x, axis), x.shape, axis), like=x)
 
 
 @primitive

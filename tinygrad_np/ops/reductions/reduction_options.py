@@ -1,6 +1,6 @@
 """The further keywords of NumPy's reductions, each a step before the reduction or one after it.
 
-`dtype=` converts the elements before, `where=` puts what changes nothing in the place of those left out, `initial=` is
+`dtype=` converts the elements before, `where=` puts what changes nothing in place of those left out, `initial=` is
 one more element, taken in after.
 """
 
@@ -11,7 +11,8 @@ from functools import partial
 import numpy as np
 
 from ...primitive import implements
-from ..arrays.shape import array_of
+from ..arrays.checks import warn_if
+from ..arrays.shape import array_of, narrow, wide
 from . import reduction
 from .reduction import Axis
 from .softmax import logsumexp
@@ -69,7 +70,14 @@ def mean(x, axis: Axis = None, dtype=None, keepdims: bool = False, *, where=True
     x = converted(x, dtype)
     if where is True:
         return converted(reduction.mean(x, axis=axis, keepdims=keepdims), dtype)
-    return converted(divided(sum(x, axis, keepdims=keepdims, where=where), count(x, axis, keepdims, where)), dtype)
+    warn_if(count(x, axis, keepdims, where) == 0, "Mean of empty slice")
+    return converted(mean_where(x, axis, keepdims, where), dtype)
+
+
+def mean_where(x, axis: Axis, keepdims: bool, where):
+    """The mean of the elements where the condition holds; NaN where that is none."""
+    number = or_nan(count(x, axis, keepdims, where))
+    return narrow(divided(sum(wide(x), axis, keepdims=keepdims, where=where), number), like=x)
 
 
 for _ufunc, _reduction in (
@@ -86,7 +94,7 @@ for _ufunc, _reduction in (
 
 
 def selected(x, where, otherwise):
-    """The elements where the condition holds, and in the place of the others what changes nothing."""
+    """The elements where the condition holds, and in place of the others what changes nothing."""
     return x if where is True else np.where(np.broadcast_to(where, x.shape), x, otherwise)
 
 
@@ -101,6 +109,11 @@ def one_number(initial, dtype):
 def count(x, axis: Axis, keepdims: bool, where):
     """How many elements a reduction with where= makes one of."""
     return np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=keepdims)
+
+
+def or_nan(number):
+    """What to divide by, with NaN in place of what is 0 or less: the quotient is NaN, and nothing warns of it."""
+    return np.where(number > 0, number, np.nan)
 
 
 def divided(total, number):

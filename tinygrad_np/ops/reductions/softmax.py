@@ -8,31 +8,32 @@ from __future__ import annotations
 import numpy as np
 
 from ...primitive import primitive
+from ..arrays.shape import narrow, wide
 from .reduction import Axis, with_axes
 
 
-@primitive
+@primitive(saves="inputs")
 def softmax(x, /, axis: Axis = -1):
     """exp(x) / sum(exp(x)), without overflow: positive weights that add up to 1."""
-    weights = np.exp(x - largest(x, axis))
-    return weights / total(weights, axis)
+    weights = np.exp(wide(x - largest(x, axis)))
+    return narrow(weights / total(weights, axis), like=x)
 
 
 @softmax.vjp
 def _(g, y, x, axis: Axis = -1):
-    return y * (g - (g * y).sum(axis=axis, keepdims=True))
+    return y * (g - wide(g * y).sum(axis=axis, keepdims=True))
 
 
-@primitive
+@primitive(saves="inputs")
 def log_softmax(x, /, axis: Axis = -1):
     """log(softmax(x)) = x - logsumexp(x), precise where the softmax is small."""
-    logarithms = x - largest(x, axis)
-    return logarithms - np.log(total(np.exp(logarithms), axis))
+    logarithms = wide(x - largest(x, axis))
+    return narrow(logarithms - np.log(total(np.exp(logarithms), axis)), like=x)
 
 
 @log_softmax.vjp
 def _(g, y, x, axis: Axis = -1):
-    return g - np.exp(y) * g.sum(axis=axis, keepdims=True)
+    return g - np.exp(y) * wide(g).sum(axis=axis, keepdims=True)
 
 
 @primitive
@@ -41,8 +42,8 @@ def logsumexp(x, /, axis: Axis = None, keepdims: bool = False):
     top = largest(x, axis)
     # Beside +inf the others overflow to what the sum is anyhow; the logarithm of no weight at all is the right -inf.
     with np.errstate(over="ignore", divide="ignore"):
-        weight = np.exp(x - top).sum(axis=axis, keepdims=keepdims)
-        return np.log(weight) + top.reshape(weight.shape)
+        weight = np.exp(wide(x - top)).sum(axis=axis, keepdims=keepdims)
+        return narrow(np.log(weight) + top.reshape(weight.shape), like=x)
 
 
 @logsumexp.vjp

@@ -6,12 +6,13 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ...primitive import implements, primitive
-from ..arrays.checks import checked, is_known
+from ..arrays.checks import checked, is_known, warn_if
 from ..arrays.indexing import scatter
-from ..arrays.shape import array_of, constant
-from . import reduction_options
-from .reduction import Axis, reduced_count, with_axes
-from .reduction_options import converted, count, divided
+from ..arrays.shape import array_of, constant, narrow, wide
+from ..elementwise.arithmetic import curved
+from .norm import euclidean_norm
+from .reduction import Axis, bend_of_rows, reduced_count, with_axes
+from .reduction_options import converted, count, divided, mean_where, selected
 
 
 @primitive(name="var")
@@ -23,7 +24,7 @@ def variance(x, /, axis: Axis = None, ddof: float = 0, keepdims: bool = False):
 @variance.vjp
 def _(g, y, x, axis: Axis = None, ddof: float = 0, keepdims: bool = False):
     # 2 (x - mean) / (n - ddof): that the mean moves along has no effect, as the deviations from it sum to 0.
-    return with_axes(g, x.shape, axis) * 2 * deviations(x, axis) / degrees_of_freedom(x, axis, ddof)
+    return with_axes(wide(g), x.shape, axis) * 2 * deviations(x, axis) / degrees_of_freedom(x, axis, ddof)
 
 
 @primitive(name="std")
@@ -35,13 +36,17 @@ def deviation(x, /, axis: Axis = None, ddof: float = 0, keepdims: bool = False):
 @deviation.vjp
 def _(g, y, x, axis: Axis = None, ddof: float = 0, keepdims: bool = False):
     # (x - mean) / ((n - ddof) y). Of equal elements y is 0, or 1e-17 by rounding: divided by infinity, all is 0.
-    y = with_axes(y, x.shape, axis)
-    spread = np.where(np.logical_and(y != 0, differ(x, axis)), y, np.inf)
-    return with_axes(g, x.shape, axis) * deviations(x, axis) / (degrees_of_freedom(x, axis, ddof) * spread)
+    size = with_axes(y, x.shape, axis)
+    spreads = np.logical_and(size != 0, differ(x, axis))
+    apart = deviations(x, axis) / degrees_of_freedom(x, axis, ddof)
+    slope = with_axes(wide(g), x.shape, axis) * apart / np.where(spreads, wide(size), np.inf)
+    # A single element never spreads.
+    return curved(slope, apart, bend_of_rows(g, y, x, axis, spreads) if reduced_count(x, axis) > 1 else None, axis)
 
 
 def deviations(x, axis: Axis):
     """x - mean(x)."""
+    x = wide(x)
     return x - x.mean(axis=axis, keepdims=True)
 
 
@@ -68,14 +73,12 @@ def var(
     correction: float | None = None,
 ):
     """The variance, with NumPy's keywords; a gradient flows to a `mean` that is given, too."""
-    x = _spreading(x, dtype)
-    ddof = _one_of(ddof, correction)
+    x = spreading(x, dtype)
+    ddof = one_of(ddof, correction)
     if where is True and mean is None:
         return variance(x, axis=axis, ddof=ddof, keepdims=keepdims)
-    if mean is None:
-        mean = reduction_options.mean(x, axis, keepdims=True, where=where)
-    squares = reduction_options.sum(np.square(x - mean), axis, dtype, keepdims, where=where)
-    return divided(squares, np.maximum(count(x, axis, keepdims, where) - ddof, 0))
+    number = np.maximum(count(x, axis, keepdims, where) - ddof, 0)
+    return variance_about(x, axis, dtype, keepdims, where, mean, number)
 
 
 @implements(np.std)
@@ -91,24 +94,43 @@ def std(
     correction: float | None = None,
 ):
     """The standard deviation, with NumPy's keywords; where it is 0 its slope is 0."""
+    x = spreading(x, dtype)
+    ddof = one_of(ddof, correction)
     if where is True and mean is None:
-        return deviation(_spreading(x, dtype), axis=axis, ddof=_one_of(ddof, correction), keepdims=keepdims)
-    return root(var(x, axis, dtype, ddof, keepdims, where=where, mean=mean, correction=correction))
+        return deviation(x, axis=axis, ddof=ddof, keepdims=keepdims)
+    number = np.maximum(count(x, axis, keepdims, where) - ddof, 0)
+    return deviation_about(x, axis, dtype, keepdims, where, mean, number)
 
 
-def _spreading(x, dtype):
+def variance_about(x, axis: Axis, dtype, keepdims: bool, where, mean, number):
+    """The sum of the squared distances from the mean, divided by this number."""
+    squares = np.sum(np.square(apart(x, axis, where, mean)), axis=axis, keepdims=keepdims)
+    return converted(narrow(divided(squares, number), like=x), dtype)
+
+
+def deviation_about(x, axis: Axis, dtype, keepdims: bool, where, mean, number):
+    """The root of that: a norm, as smooth at 0 as one."""
+    length = euclidean_norm(apart(x, axis, where, mean), axis=axis, keepdims=keepdims)
+    return converted(narrow(divided(length, np.sqrt(number)), like=x), dtype)
+
+
+def spreading(x, dtype):
     """The elements in the dtype in which squares are added up."""
     if dtype is not None and np.dtype(dtype).kind != "f":
         raise TypeError(f"dtype={dtype!r}: squares are added up in a floating dtype")
     return converted(array_of(x), dtype)
 
 
-def root(variance):
-    """The square root, with the slope 0 at 0."""
-    return np.where(variance == 0, 0, np.sqrt(variance))
+def apart(x, axis: Axis, where, mean):
+    """How far the elements are from their mean; 0 for those that are left out."""
+    x = wide(x)
+    if mean is None:
+        mean = mean_where(x, axis, True, where)
+    return selected(x - mean, where, 0)
 
 
-def _one_of(ddof: float, correction: float | None):
+def one_of(ddof: float, correction: float | None):
+    """How many elements do not count, by the one of its two names that is given."""
     if correction is not None and ddof != 0:
         raise ValueError("ddof= and correction= are two names of one number: give one of them")
     return constant(ddof, "ddof") if correction is None else constant(correction, "correction")
@@ -120,9 +142,11 @@ def average(x, axis: Axis = None, weights=None, returned: bool = False, *, keepd
     x = array_of(x)
     if weights is None:
         result = np.mean(x, axis=axis, keepdims=keepdims)
-        total = np.asarray(reduced_count(x, axis), result.dtype)
+        total = np.asarray(reduced_count(x, axis))
     else:
         weights = _along(array_of(weights), x, axis)
+        dtype = np.result_type(x.dtype, weights.dtype, *([] if x.dtype.kind == "f" else [np.float64]))
+        x, weights = converted(x, dtype), converted(weights, dtype)
         total = np.sum(weights, axis=axis, keepdims=keepdims)
         if is_known(zero := np.any(total == 0)):
             total = checked(total, zero, "the weights sum to zero, and nothing can be divided by that")
@@ -168,24 +192,27 @@ def cov(
     if y is not None:
         # NumPy takes a y that is one row for one variable, whatever rowvar says.
         x = np.concatenate([x, _variables(y, rowvar or np.shape(y)[:1] == (1,))])
-    x = _spreading(x, dtype)
+    x = spreading(x, dtype)
     if x.shape[0] == 0:
         return x @ x.T
     ddof = (0 if bias else 1) if ddof is None else ddof
     weights = _observation_weights(fweights, aweights, x.shape[1])
     x = x - average(x, 1, weights, keepdims=True)
     if weights is None:
-        return np.squeeze(x @ x.T / max(x.shape[1] - ddof, 0))
-    total = np.sum(weights)
-    lost = ddof if aweights is None else ddof * np.sum(weights * array_of(aweights)) / total
-    return np.squeeze(x @ (x * weights).T / np.maximum(total - lost, 0))
+        number = np.float64(x.shape[1] - ddof)
+    else:
+        total = np.sum(weights)
+        number = total - (ddof if aweights is None else ddof * np.sum(weights * array_of(aweights)) / total)
+    warn_if(number <= 0, "Degrees of freedom <= 0 for slice")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.squeeze(divided(x @ (x if weights is None else x * weights).T, np.maximum(number, 0)))
 
 
 def _variables(x, rowvar: bool):
     """A matrix with a row for each variable; a vector is one variable."""
     x = array_of(x)
     if x.ndim > 2:
-        raise ValueError(f"an array of shape {x.shape} is no matrix of variables and observations")
+        raise ValueError(f"an array of shape {x.shape} is not a matrix of variables and observations")
     if x.ndim == 2:
         return x if rowvar else x.T
     return x.reshape(1, x.size)

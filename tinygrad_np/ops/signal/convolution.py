@@ -244,10 +244,10 @@ def _convolved_back(
 
 def _check_axes(axes: int, x, weight) -> None:
     if x.ndim != axes + 2 or weight.ndim != axes + 2:
+        lengths = ("length", "height, width")[axes - 1]
         raise ShapeError(
-            f"a {axes}-d convolution of {described(x)} with the weight {described(weight)}, {user_place()}: both have "
-            f"{axes + 2} axes, two of the batch and channels or of both channels, and behind them the places or the "
-            "window."
+            f"a {axes}-d convolution of {described(x)} with the weight {described(weight)}, {user_place()}: x "
+            f"must be (batch, channels, {lengths}) and the weight (output channels, channels / groups, {lengths})."
         )
 
 
@@ -271,6 +271,12 @@ def _moves(axes: int, size: Lengths, stride: Each, padding: Each | str, dilation
         "dilation": dilation,
         "groups": groups,
     }
+
+
+def ends_of(padding: Each | str, size: Lengths, stride: Each, dilation: Each) -> Pairs:
+    """How much stands before and after, for each axis, given what a convolution is given."""
+    axes = len(size)
+    return _pairs(padding, size, for_each_axis(stride, axes, "stride", 1), for_each_axis(dilation, axes, "dilation", 1))
 
 
 def _pairs(padding: Each | str, size: Lengths, stride: Lengths, dilation: Lengths) -> Pairs:

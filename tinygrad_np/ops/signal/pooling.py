@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import ShapeError, described
 from ...frames import user_place
 from ...primitive import operation
-from ..arrays.shape import array_of
+from ..arrays.shape import array_of, narrow, wide
 from .patches import Each, for_each_axis, patches
 
 
@@ -61,6 +61,42 @@ def avg_pool2d(x, kernel_size: Each, stride: Each | None = None, padding: Each =
     return _avg_pool(2, x, kernel_size, stride, padding, count_include_pad)
 
 
+@operation
+def adaptive_avg_pool1d(x, output_size: int | None):
+    """The means of as many even parts of signals (..., length) as asked for, see `adaptive_avg_pool2d`."""
+    return _adaptive_avg_pool(1, x, output_size)
+
+
+@operation
+def adaptive_avg_pool2d(x, output_size: int | tuple[int | None, ...] | None):
+    """The means of images (..., height, width) over windows that make the result's last axes as long as asked for.
+
+    Window i of n sees the elements from floor(i length / n) to ceil((i + 1) length / n), which may overlap by one.
+    `output_size` is one length or one for each axis; None keeps an axis as it is.
+
+    >>> import numpy as np, tinygrad_np as tg
+    >>> tg.adaptive_avg_pool2d(np.arange(16.0).reshape(1, 4, 4), (1, 2))
+    array([[[6.5, 8.5]]])
+    """
+    return _adaptive_avg_pool(2, x, output_size)
+
+
+def _adaptive_avg_pool(axes: int, x, output_size):
+    x = array_of(x)
+    asked = output_size if isinstance(output_size, list | tuple) else (output_size,) * axes
+    kept = [length if one is None else one for one, length in zip(asked, x.shape[-axes:], strict=False)]
+    if x.ndim < axes or len(asked) != axes:
+        raise ShapeError(f"pooling of {described(x)} to {output_size!r}, {user_place()}: over its last {axes} axes.")
+    for axis, windows in zip(range(-axes, 0), for_each_axis(kept, axes, "output_size", 1), strict=True):
+        # Each mean is a product with a row of weights that add up to 1.
+        places, length = np.arange(windows)[:, None], x.shape[axis]
+        starts, stops = places * length // windows, -((places + 1) * -length // windows)
+        seen = (starts <= np.arange(length)) & (np.arange(length) < stops)
+        weights = (seen / (stops - starts)).astype(x.dtype)
+        x = np.swapaxes(np.swapaxes(x, axis, -1) @ weights.T, axis, -1)
+    return x
+
+
 def _max_pool(axes: int, x, kernel_size: Each, stride: Each | None, padding: Each, dilation: Each):
     x = array_of(x)
     least = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
@@ -72,8 +108,9 @@ def _avg_pool(axes: int, x, kernel_size: Each, stride: Each | None, padding: Eac
     seen = _seen(axes, x, kernel_size, stride, padding, 1, 0)
     if count_include_pad:
         return np.mean(seen, axis=0)
-    counted = _seen(axes, np.ones(x.shape[-axes:], x.dtype), kernel_size, stride, padding, 1, 0)
-    return np.sum(seen, axis=0) / np.sum(counted, axis=0)
+    seen = wide(seen)
+    counted = _seen(axes, np.ones(x.shape[-axes:], seen.dtype), kernel_size, stride, padding, 1, 0)
+    return narrow(np.sum(seen, axis=0) / np.sum(counted, axis=0), like=x)
 
 
 def _seen(axes: int, x, kernel_size: Each, stride: Each | None, padding: Each, dilation: Each, beyond: float):

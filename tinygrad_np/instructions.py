@@ -1,0 +1,233 @@
+"""What a line of the user's code does with a value, seen in its bytecode.
+
+    reader = reader_at(frame.f_code, frame.f_lasti)   what has just asked a Tensor for its number
+    reader.on_purpose                                 whether that is written out, as in float(t)
+    reader.name                                       what to call it: "math.exp", "an assignment to an element"
+    is_only_looked_at(code, instruction)              whether the value read there ends in a comparison or in a print
+    is_computed_with(code, instruction)               whether the value read there goes straight into arithmetic
+
+A call's callee, and the instruction that takes a value, are found by the depth of the stack before each instruction.
+Only how depths differ within one expression matters, so that where a block starts is of no account.
+"""
+
+from __future__ import annotations
+
+import dis
+from bisect import bisect_right
+from itertools import pairwise
+from types import CodeType
+from typing import NamedTuple
+
+READERS = ("float", "int", "bool")
+"""What reads a number on purpose, where it is called by this name."""
+
+TRUTHS = ("isnan", "isinf", "isfinite", "isclose")
+"""Functions, of `math` say, that give no more than a truth."""
+
+_ORDERING = ("sorted", "sort", "max", "min")
+"""What takes `key=float`: it hands the tensors on, in the order of their values."""
+
+_HANDING_ON = ("abs", "round", "len", "str", "repr", "format", *READERS)
+_SHUFFLING = ("SWAP", "COPY", "DUP_TOP", "ROT_TWO", "ROT_THREE")
+_LOOKING = ("COMPARE_OP", "IS_OP", "CONTAINS_OP", "TO_BOOL", "UNARY_NOT", "BUILD_STRING")
+_SILENT = ("NOP", "CACHE", "EXTENDED_ARG", "PUSH_NULL", "PRECALL", "KW_NAMES", "NOT_TAKEN")
+
+
+class Reader(NamedTuple):
+    """What asks a Tensor for its number: whether it is written out to do so, and what to call it."""
+
+    on_purpose: bool
+    name: str
+
+
+class _Instructions:
+    """The instructions of a code, with the depth of the stack before and after each."""
+
+    def __init__(self, code: CodeType) -> None:
+        self.all = list(dis.get_instructions(code))
+        self.offsets = [instruction.offset for instruction in self.all]
+        self.readers: dict[int, Reader] = {}
+        self.computed_with: dict[int, bool] = {}
+        self.before: list[int] = []
+        self.after: list[int] = []
+        at_target: dict[int, int] = {}
+        depth = 0
+        for instruction in self.all:
+            depth = at_target.get(instruction.offset, depth)
+            self.before.append(depth)
+            if instruction.opcode in dis.hasjrel or instruction.opcode in dis.hasjabs:
+                at_target.setdefault(instruction.argval, depth + _effect(instruction, jump=True))
+            depth += _effect(instruction, jump=False)
+            self.after.append(depth)
+
+    def at(self, offset: int) -> int:
+        """The index of the instruction at an offset, which may be that of its last cache."""
+        return bisect_right(self.offsets, offset) - 1
+
+    def call_at(self, index: int) -> int | None:
+        """The instruction that starts the call here (Python 3.11 has two for each), or None if there is none."""
+        if self.all[index].opname == "CALL" and self.all[index - 1].opname == "PRECALL":
+            return index - 1
+        return index if self.all[index].opname.startswith(("CALL", "PRECALL")) else None
+
+    def callee(self, call: int) -> int | None:
+        """The instruction that loads what is called."""
+        operation = self.all[call]
+        if "_EX" in operation.opname or operation.arg is None or "INTRINSIC" in operation.opname:
+            return None
+        level = self.before[call] - operation.arg - ("_KW" in operation.opname)
+        return next(
+            (
+                index
+                for index in range(call - 1, -1, -1)
+                if (self.before[index] < level or self.after[index] == level)
+                and self.all[index].opname not in _SILENT
+                and "JUMP" not in self.all[index].opname
+            ),
+            None,
+        )
+
+    def loaded(self, index: int | None) -> str:
+        """The name that is loaded here, with the object of which it is an attribute: "float", "math.exp"."""
+        if index is None or not self.all[index].opname.startswith("LOAD_"):
+            return ""
+        operation = self.all[index]
+        names = operation.argval if isinstance(operation.argval, tuple) else (operation.argval,)
+        if operation.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            return f"{self.loaded(index - 1) if index else ''}.{names[-1]}"
+        return names[-1] if isinstance(names[-1], str) else ""
+
+    def reader(self, index: int) -> Reader:
+        operation = self.all[index]
+        call = self.call_at(index)
+        if operation.opname == "STORE_SUBSCR":
+            return Reader(False, "an assignment to an element of an array")
+        if self._formats(index):
+            return Reader(True, "formatting")
+        if call is None:
+            return Reader(self._maps_to_numbers(0, index), "")
+        start = self.callee(call)
+        name = self.loaded(start)
+        last = name.rpartition(".")[2]
+        arguments = [self.loaded(place) for place in range(start or 0, call)]
+        by_order = last in _ORDERING and any(argument in READERS for argument in arguments)
+        on_purpose = name in READERS or last in TRUTHS or by_order or self._maps_to_numbers(start or 0, call)
+        return Reader(on_purpose, name)
+
+    def _formats(self, index: int) -> bool:
+        """Whether this may be `"%.3f" % value`."""
+        operation = self.all[index]
+        return operation.opname in ("BINARY_MODULO", "INPLACE_MODULO") or operation.argrepr in ("%", "%=")
+
+    def _maps_to_numbers(self, start: int, stop: int) -> bool:
+        """Whether the last `map` between two instructions is one of float, int or bool."""
+        loads = [name for place in range(start, stop) if (name := self.loaded(place))]
+        return next((second in READERS for first, second in reversed([*pairwise(loads)]) if first == "map"), False)
+
+    def taker(self, index: int, depth: int) -> int | None:
+        """The instruction that takes the value which, after the one at `index`, is on the stack at this depth."""
+        for place in range(index + 1, len(self.all)):
+            if self.before[place] == depth:
+                name = self.all[place].opname
+                if name not in _SILENT and (not name.startswith("LOAD_") or name in ("LOAD_ATTR", "LOAD_METHOD")):
+                    return place
+            elif self.after[place] <= depth:
+                return place
+        return None
+
+    def is_only_looked_at(self, index: int, depth: int, seen: set[int]) -> bool:
+        """Whether a value ends in a comparison, a print or nothing, however it is computed with on the way."""
+        place = self.taker(index, depth)
+        if place is None or place in seen:
+            return place is not None
+        seen.add(place)
+        operation = self.all[place]
+        name = operation.opname
+        if name in _SHUFFLING:
+            return any(following.opname == "COMPARE_OP" for following in self.all[place : place + 4])
+        if name in _LOOKING or name.startswith(("POP_JUMP", "JUMP_IF", "FORMAT")) or name == "POP_TOP":
+            return True
+        if name.startswith("STORE_FAST"):
+            stored = operation.argval[0] if isinstance(operation.argval, tuple) else operation.argval
+            in_an_assertion = stored.startswith("@py_")  # As pytest rewrites it.
+            return in_an_assertion or all(self.is_only_looked_at(load, at, seen) for load, at in self._loads_of(stored))
+        call = self.call_at(place)
+        if call is not None:
+            callee = self.callee(call)
+            last = self.loaded(callee).rpartition(".")[2]
+            if last in ("print", "range", *TRUTHS):
+                return True
+            if last not in _HANDING_ON and callee != index:
+                return False
+            place += self.all[place].opname == "PRECALL"
+        elif not name.startswith(("BINARY_", "INPLACE_", "UNARY_", "LOAD_ATTR", "LOAD_METHOD")):
+            return False
+        return self.is_only_looked_at(place, self.after[place], seen)
+
+    def _loads_of(self, name: str) -> list[tuple[int, int]]:
+        """The instructions that load a local variable, each with the depth of the stack once it is there."""
+        loads = []
+        for index, operation in enumerate(self.all):
+            if operation.opname.startswith("LOAD_FAST"):
+                names = operation.argval if isinstance(operation.argval, tuple) else (operation.argval,)
+                loads += [
+                    (index, self.after[index] - len(names) + 1 + at) for at, one in enumerate(names) if one == name
+                ]
+            elif operation.opname == "STORE_FAST_LOAD_FAST" and operation.argval[1] == name:
+                loads.append((index, self.after[index]))
+        return loads
+
+    def is_computed_with(self, index: int) -> bool:
+        """Whether an attribute that is read here goes straight into an operator, an index or an attribute."""
+        place = self.taker(index, self.after[index]) if self.all[index].opname == "LOAD_ATTR" else None
+        name = "" if place is None or self._formats(place) else self.all[place].opname
+        return name.startswith(("BINARY_", "INPLACE_", "UNARY_NEG", "LOAD_ATTR", "LOAD_METHOD"))
+
+
+_analysed: dict[int, tuple[CodeType, _Instructions]] = {}
+"""By the identity of a code (its hash takes as long as it is): at most so many that a session's cells are let go."""
+
+_MOST = 1000
+
+
+def _instructions(code: CodeType) -> _Instructions:
+    found = _analysed.get(id(code))
+    if found is None:
+        if len(_analysed) >= _MOST:
+            _analysed.clear()
+        found = _analysed[id(code)] = (code, _Instructions(code))
+    return found[1]
+
+
+def reader_at(code: CodeType, instruction: int) -> Reader:
+    """What asks a Tensor for its number, at this instruction of a code."""
+    instructions = _instructions(code)
+    reader = instructions.readers.get(instruction)
+    if reader is None:
+        reader = instructions.readers[instruction] = instructions.reader(instructions.at(instruction))
+    return reader
+
+
+def is_only_looked_at(code: CodeType, instruction: int) -> bool:
+    """Whether the value that this instruction gives ends in a comparison, in text or in nothing at all."""
+    instructions = _instructions(code)
+    index = instructions.at(instruction)
+    index += instructions.all[index].opname == "PRECALL"
+    return instructions.is_only_looked_at(index, instructions.after[index], set())
+
+
+def is_computed_with(code: CodeType, instruction: int) -> bool:
+    """Whether the attribute that this instruction reads goes straight into an operator, an index or an attribute."""
+    instructions = _instructions(code)
+    known = instructions.computed_with
+    if instruction not in known:
+        known[instruction] = instructions.is_computed_with(instructions.at(instruction))
+    return known[instruction]
+
+
+def _effect(instruction: dis.Instruction, jump: bool) -> int:
+    argument = instruction.arg if instruction.opcode >= dis.HAVE_ARGUMENT else None
+    try:
+        return dis.stack_effect(instruction.opcode, argument, jump=jump)
+    except ValueError:
+        return 0

@@ -1,0 +1,183 @@
+"""Operands: what a graph keeps of the plain arrays that an operation was given, which their owner may change later.
+
+    y = (A * x).sum(); A[:] = 7; y.backward()        x.grad is what A was when it was read
+
+A gradient rule that reads an operand gets the values of then. What that costs depends on the array:
+
+- nothing, if nobody else can reach it: a temporary as in `np.cos(a) * x`, or an array that owns its memory and is
+  read-only, as after `X.setflags(write=False)`; numbers and constant Tensors cost nothing either;
+- a copy, if it is at most LARGE bytes; operations that read the same array share one;
+- two checksums, if it is larger: the array itself is kept, and a backward pass that would read it after it was changed
+  raises ChangedValueError.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .exposure import Exposure, same_values
+from .frames import user_frame
+from .graph import Node
+
+SMALL = 1 << 15
+"""Up to so many bytes a copy costs no more than to find out whether it is needed."""
+
+LARGE = 1 << 22
+"""An array of more bytes is not copied."""
+
+WIDTH = 1024
+"""The length of the rows in which a large array is added up."""
+
+MOST_COPIES = 1000
+"""So many copies are remembered, to be shared."""
+
+_FIXED = frozenset({int, float, bool, str, type(None), type})
+_copies: dict[int, weakref.ref[Any]] = {}
+_held: dict[tuple[str, int], int] = {}
+_counted: dict[tuple[str, int], int] = {}
+
+
+class Lent(Exposure):
+    """What the user can reach of a large array that a graph reads in place: all of it."""
+
+    __slots__ = ("_checksum", "_lent")
+
+    what = "an array"
+
+    def __init__(self, array: Any) -> None:
+        super().__init__()
+        self._lent = array
+        self._checksum = checksum(array)
+
+    def is_stale(self, number: int) -> bool:
+        """Whether the array has been changed since."""
+        return checksum(self._lent) != self._checksum
+
+
+def keep(arrays: list[Any], nodes: list[Any], places: int) -> None:
+    """Put what a graph may keep in the places of the operands that are plain arrays, the bits of `places`.
+
+    `nodes`, which say whose values they were, keep the arrays themselves; one that is lent gets a node.
+    """
+    for index, array in enumerate(arrays):
+        if places >> index & 1 and isinstance(array, np.ndarray):
+            if array.nbytes <= SMALL:
+                arrays[index] = array.copy("K")
+            elif not _is_temporary(sys.getrefcount(array), array.base):
+                if array.nbytes <= LARGE or _is_fixed(array):
+                    arrays[index] = _own(array)
+                else:
+                    nodes[index] = _lent(array)
+
+
+def fixed(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of an operation, with arrays and lists of their own in place of those that may be changed."""
+    for value in parameters.values():
+        if type(value) not in _FIXED:
+            return {name: _fixed(value) for name, value in parameters.items()}
+    return parameters
+
+
+def _fixed(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return _own(value)
+    if type(value) in (list, tuple):
+        return type(value)([_fixed(part) for part in value])
+    if type(value) is slice:
+        return slice(_fixed(value.start), _fixed(value.stop), _fixed(value.step))
+    return {key: _fixed(part) for key, part in value.items()} if type(value) is dict else value
+
+
+def _own(array: Any) -> Any:
+    """An array of these values that never changes: a copy, which all graphs share that read the same array."""
+    if _is_fixed(array):
+        return array
+    made = _copies.get(id(array))
+    own = made() if made is not None else None
+    if own is None or not same_values(own, array):
+        own = np.array(array, order="K")
+        own.setflags(write=False)
+        if len(_copies) >= MOST_COPIES:
+            _copies.clear()
+        _copies[id(array)] = weakref.ref(own)
+    return own
+
+
+def _lent(array: Any) -> Node:
+    """A constant leaf that is this array itself; a backward pass notices when it was changed."""
+    node = Node(None, (), {}, array.shape, array.dtype, user_frame(3), False, None)
+    node.exposure = Lent(array)
+    return node
+
+
+def _is_fixed(array: Any) -> bool:
+    """Whether an array can't be written to, neither by itself nor through the one whose memory it shows."""
+    return array.base is None and not array.flags.writeable
+
+
+def _is_temporary(count: int, base: Any) -> bool:
+    """Whether so many references to an operand are those of a temporary, whose memory nobody else holds either."""
+    way = sys._getframe(3)
+    user = way.f_back
+    if user is None:
+        return False
+    key = way.f_code.co_filename, user.f_code.co_code[user.f_lasti]
+    _counted[key] = count
+    return count <= _held.get(key, 0) and (
+        base is None or (type(base) is np.ndarray and base.base is None and sys.getrefcount(base) <= _BASE_ALONE)
+    )
+
+
+def _references_to_a_base() -> int:
+    view = np.zeros(2)[:1]
+    return _references(sys.getrefcount(view), view.base)
+
+
+def _references(_: int, base: Any) -> int:
+    return sys.getrefcount(base)
+
+
+_BASE_ALONE = _references_to_a_base()
+
+
+def learn_temporaries(t: Any) -> None:
+    """Learn by trial how many references there are to a temporary on its way here, from each kind of instruction.
+
+    An operand of `f(*operands)` looks the same, but it comes from another instruction. Where the interpreter borrows
+    references, so that an array with a name has no more of them, nothing is learned: what might be a temporary is then
+    copied. `t` is a Tensor that requires a gradient, of more than SMALL bytes.
+    """
+    n = t.size
+    trials: tuple[tuple[Callable[[], Any], Callable[[], Any]], ...] = (
+        (lambda: t * np.zeros(n), lambda: (a := np.zeros(n), t * a)),
+        (lambda: t @ np.zeros(n), lambda: (a := np.zeros(n), t @ a)),
+        (lambda: t / np.ones(n), lambda: (a := np.ones(n), t / a)),
+        (lambda: np.zeros(n) * t, lambda: (a := np.zeros(n), a * t)),
+        (lambda: np.zeros(n) @ t, lambda: (a := np.zeros(n), a @ t)),
+        (lambda: np.zeros(n) / t, lambda: (a := np.zeros(n), a / t)),
+        (lambda: np.multiply(t, np.zeros(n)), lambda: (a := np.zeros(n), np.multiply(t, a))),
+        (lambda: np.dot(t, np.zeros(n)), lambda: (a := np.zeros(n), np.dot(t, a))),
+    )
+    for temporary, named in trials:
+        _counted.clear()
+        temporary()
+        counts = dict(_counted)
+        named()
+        _held.update({key: count for key, count in counts.items() if count < _counted[key]})
+
+
+def checksum(array: Any) -> bytes:
+    """What tells whether an array was changed: the sums of its bits, taken as whole numbers, by rows and by columns.
+
+    One element that changes changes two sums, two that change places at least two; it is read at memory's speed.
+    """
+    flat = array.ravel("K")
+    words = flat.view(f"u{flat.itemsize}") if flat.itemsize in (1, 2, 4, 8) else flat.view(np.uint8)
+    rows = words[: len(words) // WIDTH * WIDTH].reshape(-1, WIDTH)
+    rest = words[rows.size :]
+    return b"".join(np.ascontiguousarray(part).tobytes() for part in (rows.sum(axis=0), rows.sum(axis=1), rest))

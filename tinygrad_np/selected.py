@@ -1,0 +1,126 @@
+"""What `where` did not select has the gradient 0: exactly, even where a rule makes 0 times infinity of it.
+
+    selection = selection_at(node, masks)
+    contributions = pull(node, upstream, ..., selection.only)
+    selection.hand_on(contributions, reached)
+
+The gradient that `where` sends to what it did not select is 0 already. But behind it `log` may divide that 0 by 0, and
+the NaN would spread. So beside the gradients flow masks, of what was selected, and a rule's answer is taken where its
+mask holds alone. An operation that works element by element hands its mask on as it is. Through the others a gradient
+is sent that is NaN where the mask holds: a rule is linear in the upstream gradient, so that whatever such a NaN
+reaches, and nothing else, is NaN. The masks ask what was selected, never which gradient happens to be 0: that may have
+a derivative of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .graph import Node
+from .primitive import Plan, Primitive, Rule
+from .unbroadcast import unbroadcast
+
+Masks = dict[Node, Any]
+"""For a node, which elements of its gradient `where` selected anywhere; those of all others are exactly 0."""
+
+
+class Selection:
+    """What is selected of one node's gradient, on the way from its result to its inputs."""
+
+    def __init__(self, node: Node, plan: Plan, saved: tuple[Any, ...], mask: Any, masks: Masks) -> None:
+        self.node = node
+        self.primitive = plan.primitive
+        self.saved = saved
+        self.mask = mask
+        self.masks = masks
+        self.found: dict[int, Any] = {}
+
+    def only(self, index: int, rule: Rule, contribution: Any) -> Any:
+        """The contribution to an input, with exactly 0 where nothing selected reaches it."""
+        parent, mask = self.node.inputs[index], self.mask
+        selects = _choices(self.node, self.primitive).get(index)
+        if selects is None and (mask is None or (parent.plan is None and _is_finite(contribution))):
+            return contribution
+        if mask is not None and not self.primitive.elementwise:
+            marks = np.where(mask, np.nan, 0).astype(self.node.dtype)
+            mask = np.isnan(rule(marks, *map(_bounded, self.saved), **self.node.parameters))
+        if selects is not None:
+            chosen = selects(*self.saved[1:], **self.node.parameters)
+            mask = chosen if mask is None else np.logical_and(mask, chosen)
+            mask = np.broadcast_to(mask, contribution.shape)
+        if not self.primitive.asks:
+            self.found[index] = _fitted(mask, parent.shape, self.node)
+        if self.mask is None:
+            return contribution
+        return np.where(_fitted(mask, contribution.shape, self.node), contribution, 0)
+
+    def hand_on(self, contributions: Iterable[tuple[int, Any]], reached: Iterable[Node]) -> None:
+        """Give each input its mask, joined with what was selected of the gradients that have `reached` it before."""
+        reached = set(reached)
+        for index, _ in contributions:
+            parent, mask = self.node.inputs[index], self.found.get(index)
+            before = self.masks.pop(parent, None)
+            if parent in reached:
+                mask = None if before is None or mask is None else np.logical_or(before, mask)
+            if mask is not None and not _is_all(mask):
+                self.masks[parent] = mask
+            reached.add(parent)
+
+
+def selection_at(node: Node, masks: Masks) -> Selection | None:
+    """What is selected at a node whose gradient has arrived; None if nothing is left out, as nearly everywhere."""
+    mask, plan, saved = masks.pop(node, None), node.plan, node.saved
+    if plan is None or saved is None:
+        return None
+    choices = _choices(node, plan.primitive).values()
+    if not masks and mask is None and all(_is_all(chosen(*saved[1:], **node.parameters)) for chosen in choices):
+        return None
+    return Selection(node, plan, saved, mask, masks)
+
+
+def _choices(node: Node, primitive: Primitive) -> dict[int, Rule]:
+    """What the primitive tells of the choices it makes, without what was not requested."""
+    selections = primitive.selections
+    if primitive.on_request and not _is_asked(node):
+        return {index: rule for index, rule in selections.items() if index not in primitive.on_request}
+    return selections
+
+
+def _is_asked(node: Node) -> bool:
+    """Whether what a node took elements of is, but for its shape and order, the result of a primitive that asks."""
+    while type(node) is Node and node.plan is not None:
+        if node.plan.primitive.asks:
+            return True
+        if node.operation not in _VIEWS:
+            return False
+        node = node.inputs[0]
+    return False
+
+
+_VIEWS = frozenset({"getitem", "transpose", "swapaxes", "reshape"})
+
+
+def _fitted(mask: Any, shape: tuple[int, ...], node: Node) -> Any:
+    """The mask of what was broadcast, for an array of this shape: what reaches one copy of an element reaches it."""
+    return mask if mask.shape == shape else unbroadcast(mask.astype(np.float64), shape, node) != 0
+
+
+def _bounded(array: Any) -> Any:
+    """The array with the largest number in place of infinity, which keeps its order, and 0 times it is 0."""
+    is_floating = isinstance(array, np.ndarray | np.generic) and array.dtype.kind == "f"
+    return np.nan_to_num(array, nan=np.nan) if is_floating else array
+
+
+def _is_finite(array: Any) -> bool:
+    """Whether all is finite, of NumPy's arrays; others are lazy and not looked at."""
+    return isinstance(array, np.ndarray | np.generic) and bool(np.isfinite(array).all())
+
+
+def _is_all(mask: Any) -> bool:
+    """Whether a mask leaves nothing out, of NumPy's arrays; others are lazy, and may say that it can be assumed."""
+    if isinstance(mask, np.ndarray | np.bool):
+        return bool(mask.all())
+    return hasattr(mask, "assumed_all") and mask.assumed_all()
