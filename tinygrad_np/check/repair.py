@@ -158,8 +158,12 @@ def _distinct(rerun: Rerun, spot: Spot, synthesise: bool = True) -> Iterator[tup
 
 
 def _size(before: str, after: str) -> float:
-    """How many words an edit changes."""
-    first, second = (re.findall(r"\w+|\*\*|[^\w\s()]", _IDIOMS.sub("slope", text)) for text in (before, after))
+    """How many words an edit changes; the derivative of an activation that is new counts as one."""
+    return min(_words(before, after), _words(_IDIOMS.sub("slope", before), _IDIOMS.sub("slope", after)))
+
+
+def _words(before: str, after: str) -> float:
+    first, second = (re.findall(r"\w+|\*\*|[^\w\s()]", text) for text in (before, after))
     codes = difflib.SequenceMatcher(None, first, second, autojunk=False).get_opcodes()
     # What is there and should not be is likelier than what is missing.
     return sum(max(b - a, d - c) + (0.1 if d - c > b - a else 0) for kind, a, b, c, d in codes if kind != "equal")
