@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import warnings
@@ -254,3 +255,19 @@ def test_variables_are_compared_by_their_names() -> None:
     assert tg.compare_gradients(loss, names=locals()).wrong == ["W1"]
     with pytest.raises(tg.TinygradError, match="no variable is named after"):
         tg.compare_gradients(loss, names={"Z1": Z1, "other": dZ1})
+
+
+def test_a_report_is_plain_data_and_a_table_in_a_notebook() -> None:
+    def slipped(Y: Any, A1: Any, Z2: Any) -> Any:
+        dZ2 = 3 * (Z2 - Y) / Z2.size
+        dW2 = A1.T @ dZ2
+        return {"W2": dW2}
+
+    report = tg.check_backward(forward, slipped, inputs())
+    found = json.loads(json.dumps(report.to_dict()))
+    assert found["right"] is False
+    assert found["wrong_lines"][0]["proposal"] == "dZ2 = 2 * (Z2 - Y) / Z2.size"
+    assert {row["name"] for row in found["gradients"]} >= {"W2"}
+    html = report._repr_html_()
+    assert "<td>W2</td>" in html
+    assert "should be: dZ2 = 2 * (Z2 - Y) / Z2.size" in html
