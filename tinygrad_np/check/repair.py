@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import difflib
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -164,9 +164,12 @@ def _size(before: str, after: str) -> float:
 
 def _words(before: str, after: str) -> float:
     first, second = (re.findall(r"\w+|\*\*|[^\w\s()]", text) for text in (before, after))
-    codes = difflib.SequenceMatcher(None, first, second, autojunk=False).get_opcodes()
+    for _ in range(2):
+        alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))
+        same = sum(1 for _ in alike)
+        first, second = first[same:][::-1], second[same:][::-1]
     # What is there and should not be is likelier than what is missing.
-    return sum(max(b - a, d - c) + (0.1 if d - c > b - a else 0) for kind, a, b, c, d in codes if kind != "equal")
+    return max(len(first), len(second)) + (0.1 if len(second) > len(first) else 0)
 
 
 def _without_parentheses(source: Source, statement: ast.stmt, edit: Edit) -> Edit:
