@@ -17,7 +17,8 @@ from . import optim as optim
 from . import warned as warned
 from .batches import batches
 from .check import check_backward, compare_gradients, gradcheck
-from .draw import draw_graph
+from .check.steps import backward_steps
+from .draw import compare_graphs, draw_graph
 from .errors import LostGradientWarning, TinygradError
 from .graph import no_grad
 from .hints import unknown_name as _unknown_name
@@ -92,6 +93,7 @@ __all__ = [
     "adaptive_avg_pool2d",
     "avg_pool1d",
     "avg_pool2d",
+    "backward_steps",
     "batch_norm",
     "batches",
     "bilinear",
@@ -100,6 +102,7 @@ __all__ = [
     "celu",
     "check_backward",
     "compare_gradients",
+    "compare_graphs",
     "compile",
     "conv1d",
     "conv2d",

@@ -78,7 +78,7 @@ class ChangedValueError(TinygradError, RuntimeError):
 
 
 class MissingAttributeError(TinygradError, AttributeError):
-    """An attribute or a method that a Tensor does not have, as Python's AttributeError."""
+    """A name that this package, or a Tensor, does not have, as Python's AttributeError."""
 
 
 class AssignmentError(TinygradError, TypeError):
@@ -108,10 +108,6 @@ class StateError(TinygradError, ValueError):
     """A saved state that does not fit what it is loaded into, or a file that can't be read or written as one."""
 
 
-class UnknownNameError(TinygradError, AttributeError):
-    """A name that this package, or a Tensor, does not have, as Python's AttributeError."""
-
-
 class LostGradientWarning(UserWarning):
     """A gradient is 0 because a value was read off as a plain number or array on the way."""
 
@@ -138,6 +134,10 @@ class DivergedError(TinygradError, ArithmeticError):
 
 class TrainingWarning(UserWarning):
     """What a training step does is allowed, but rarely what was meant."""
+
+
+class DrawingError(TinygradError, RuntimeError):
+    """A picture that Graphviz could not draw."""
 
 
 class MissingDependencyError(TinygradError, ImportError):
@@ -190,6 +190,7 @@ FOREIGN_KEYWORDS = {
     "dim": "axis=",
     "dims": "axis=",
     "keepdim": "keepdims=",
+    "create_graph": "tg.grad(tg.grad(f)), or tg.hessian, for a second derivative",
     "eps": _ITSELF,
     "atol": _ITSELF,
     "rtol": _ITSELF,

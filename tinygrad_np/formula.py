@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,7 @@ def formula(primitive: Primitive, index: int = 0, ndim: int = 2) -> str | None:
 
     `ndim` is the number of axes that the symbols are said to have: rules for vectors and matrices may differ.
     """
-    rule = primitive.rule(index)
-    if rule is None or primitive.inputs is None:
+    if primitive.inputs is None:
         return None
     names = list(primitive.signature.parameters)
     inputs = [Symbol(name, ndim=ndim) for name in names[: primitive.inputs]]
@@ -35,8 +35,17 @@ def formula(primitive: Primitive, index: int = 0, ndim: int = 2) -> str | None:
         name: Symbol(name) if parameter.default is inspect.Parameter.empty else parameter.default
         for name, parameter in list(primitive.signature.parameters.items())[primitive.inputs :]
     }
+    return applied(primitive.rule(index), Symbol("g", ndim=ndim), Symbol("y", ndim=ndim), *inputs, **parameters)
+
+
+def applied(rule: Callable[..., Any] | None, *symbols: Any, **parameters: Any) -> str | None:
+    """What a rule does to these symbols, as text; None where it can't be read.
+
+    >>> applied(np.hypot, Symbol("a"), Symbol("b - c", SUM))
+    'np.hypot(a, b - c)'
+    """
     try:
-        return text(rule(Symbol("g", ndim=ndim), Symbol("y", ndim=ndim), *inputs, **parameters))
+        return None if rule is None else text(rule(*symbols, **parameters))
     except Exception:
         return None
 

@@ -11,6 +11,7 @@ import os
 import site
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -119,3 +120,15 @@ def installed_package(file: str) -> tuple[str, ...]:
             package, separator, _ = file.removeprefix(folder).partition(os.sep)
             return (f"{folder}{package}{separator}",)
     return ()
+
+
+def user_variables() -> Iterator[tuple[str, Any]]:
+    """Names and values of the variables of the user's running code: the innermost function's first, globals last."""
+    innermost: FrameType | None = user_frame()
+    frame = innermost
+    while frame is not None:
+        if not passed_over[frame.f_code.co_filename]:
+            yield from list(frame.f_locals.items())
+        frame = frame.f_back
+    if innermost is not None:
+        yield from list(innermost.f_globals.items())

@@ -27,7 +27,8 @@ from operator import itemgetter
 from types import CodeType, EllipsisType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast, overload
 
-from .errors import CaptureError, RuleError
+from .errors import CaptureError, DTypeError, RuleError
+from .frames import user_place
 from .guarded import assert_takes, guarded_forward, guarded_vjp, no_rule, unguarded
 
 Rule = Callable[..., Any]
@@ -152,7 +153,10 @@ class Primitive(Operation):
         if len(arguments) > count and len(arguments) - count <= len(self.parameters):
             named = dict(zip(self.parameters, arguments[count:], strict=False))
             return arguments[:count], {**named, **parameters}
-        bound = self.signature.bind(*arguments, **parameters)
+        try:
+            bound = self.signature.bind(*arguments, **parameters)
+        except TypeError as error:
+            raise DTypeError(f"{self.name} takes {self.signature}, {user_place()}: {error}.") from None
         names = list(bound.arguments)
         arrays = tuple(bound.arguments[name] for name in names[:count])
         return arrays, {name: bound.arguments[name] for name in names[count:]}

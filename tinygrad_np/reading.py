@@ -65,7 +65,7 @@ def note_number(node: Node, how: str) -> None:
     frame = sys._getframe(2)
     if (id(frame.f_code), frame.f_lasti) not in state.reads:
         file = frame.f_code.co_filename
-        reader = reader_at(frame.f_code, frame.f_lasti)
+        reader = reader_at(frame)
         loses_nothing = reader.name.rpartition(".")[2] in (*TRUTHS, "formatting")
         if not reader.on_purpose or (is_library(file) and not loses_nothing):
             raise _refused(node, reader, frame)

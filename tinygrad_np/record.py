@@ -214,10 +214,12 @@ def own_array(data: Any, dtype: Any) -> Any:
         except (ValueError, TypeError) as error:
             if isinstance(error, NoGradientError):
                 raise
-            raise DTypeError(f"a Tensor can't be made of {type(data).__name__}, {user_place()}: {error}.") from None
+            reason = str(error).rstrip(".")
+            raise DTypeError(f"a Tensor can't be made of a {type(data).__name__}, {user_place()}: {reason}.") from None
     if array.dtype.kind not in "fbiu":
+        what = f"{array.dtype}{f', made of a {type(data).__name__}' if array.dtype.kind == 'O' else ''}"
         raise DTypeError(
-            f"a Tensor can't hold {array.dtype}, {user_place()}: its elements are floating, integer or boolean numbers."
+            f"a Tensor can't hold {what}, {user_place()}: its elements are floating, integer or boolean numbers."
         )
     return array
 
