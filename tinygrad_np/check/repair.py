@@ -87,24 +87,31 @@ class _Search:
     def best_of(self, spots: Sequence[Spot]) -> Repair | None:
         """The repair that changes the fewest words and leaves the most explained."""
         full: list[Repair] = []
-        for strictly in (True, False):
-            for spot in spots:
-                most = min((one.size for one in full), default=MOST_WORDS)
-                # That of a helper variable may be another word alone.
-                if full and not strictly:
-                    most = min(most - 0.05, SMALL if most <= 3 else LARGER)
-                repair = self._smallest(spot, strictly, most)
-                full += [] if repair is None else [repair]
+        for spot in spots:
+            most = min((one.size for one in full), default=MOST_WORDS)
+            repair = self._smallest([spot], True, most)
+            full += [] if repair is None else [repair]
+        most = min((one.size for one in full), default=MOST_WORDS)
+        # That of a helper variable may be another word alone.
+        limit = min(most - 0.05, SMALL if most <= 3 else LARGER) if full else MOST_WORDS
+        repair = self._smallest(spots, False, limit)
+        full += [] if repair is None else [repair]
         most = max((one.credit for one in full), default=0)
         named = {one.spot: bool(self.rerun.expected.nodes(one.spot.name)) for one in full}
         return min(full, key=lambda one: (one.size + 2 * (most - one.credit), not named[one.spot]), default=None)
 
-    def _smallest(self, spot: Spot, strictly: bool, size_of_others: float) -> Repair | None:
-        rerun, key = self.rerun, (spot.statement, size_of_others > 3)
+    def _options(self, spot: Spot, synthesise: bool) -> list[tuple[float, Edit]]:
+        key = spot.statement, synthesise
         if key not in self.options:
-            self.options[key] = sorted(_distinct(rerun, spot, synthesise=key[1]), key=lambda one: one[0])
-        for size, edit in self.options[key]:
-            if rerun.is_tired or size > size_of_others:
+            self.options[key] = list(_distinct(self.rerun, spot, synthesise))
+        return self.options[key]
+
+    def _smallest(self, spots: Sequence[Spot], strictly: bool, limit: float) -> Repair | None:
+        """The smallest edit of these statements that makes everything right, and changes no more words than this."""
+        rerun = self.rerun
+        options = [(size, spot, edit) for spot in spots for size, edit in self._options(spot, limit > 3)]
+        for size, spot, edit in sorted(options, key=lambda one: one[0]):
+            if rerun.is_tired or size > limit:
                 break
             if (spot.statement, edit) in self.tried or not _may_be_right(rerun, spot, edit, strictly):
                 continue
