@@ -57,7 +57,7 @@ def save_data(path: Path, X: Array, y: Array, title: str) -> None:
     _scatter(axes, X, y)
     _plane(axes, title)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), markerscale=2)
-    _save(figure, path)
+    save(figure, path)
 
 
 def save_losses(
@@ -112,7 +112,7 @@ def save_losses(
         )
     if published is not None or others:
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    _save(figure, path)
+    save(figure, path)
 
 
 def save_boundary(
@@ -153,7 +153,7 @@ def save_boundary(
     ring.set_label(f"on the wrong side:\n{int(missed.sum())} of {len(X):,}")
     classes, _ = axes.get_legend_handles_labels()
     axes.legend(handles=[*classes, boundary, ring], loc="upper left", bbox_to_anchor=(1.0, 1.0), markerscale=1.4)
-    _save(figure, path)
+    save(figure, path)
 
 
 def save_graph(path: Path, output: Tensor) -> None:
@@ -161,6 +161,13 @@ def save_graph(path: Path, output: Tensor) -> None:
     drawing = draw_graph(output)
     for suffix in (".svg", ".png"):
         drawing.save(path.with_suffix(suffix))
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture, make its folder if it is not there, and close it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    plt.close(figure)
 
 
 def _scatter(axes: Axes, X: Array, y: Array) -> None:
@@ -181,9 +188,3 @@ def _scatter(axes: Axes, X: Array, y: Array) -> None:
 def _plane(axes: Axes, title: str, xlabel: str = "x1", ylabel: str = "x2") -> None:
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
     axes.set_aspect("equal")
-
-
-def _save(figure: Figure, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
-    plt.close(figure)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .frames import is_ours, user_frame
 from .instructions import called_at
 
 WRITING: set[Any] = {np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask}
@@ -111,24 +112,23 @@ def function_named(name: str) -> str | None:
     return None
 
 
-_VALUES = "take it of the values, t.numpy().{}"
+_OF_VALUES = """
+    base ctypes device flags strides tobytes tofile dumps dump byteswap getfield newbyteorder tostring
+    __array_namespace__ __dlpack__ __dlpack_device__
+"""
 
 ATTRIBUTES: dict[str, str] = {
-    **{
-        name: _VALUES.format(name)
-        for name in ("base", "ctypes", "device", "flags", "strides", "tobytes", "tofile", "dumps", "dump", "byteswap")
-    },
-    **{name: _VALUES.format(name) for name in ("getfield", "newbyteorder", "tostring", "__array_namespace__")},
-    **{name: _VALUES.format(name) for name in ("__dlpack__", "__dlpack_device__")},
+    **{name: f"take it of the values, t.numpy().{name}" for name in _OF_VALUES.split()},
+    **dict.fromkeys(
+        ("put", "itemset", "setfield"),
+        "write tg.index_update(t, index, value), or change a parameter's values with t.data[index] = value",
+    ),
     "flat": "write t.ravel(), or t.reshape(-1)[i] for one element",
     "view": "write t.reshape(shape) for another shape, t.astype(dtype) for another dtype",
     "resize": "write t.reshape(shape), or np.resize(t, shape)",
     "sort": "write np.sort(t), which returns the sorted elements",
     "partition": "write np.partition(t, kth), which returns the elements in another order",
     "fill": "write np.full_like(t, value), or change a parameter's values with t.data[...] = value",
-    "put": "write tg.index_update(t, index, value), or change a parameter's values with t.data[index] = value",
-    "itemset": "write tg.index_update(t, index, value), or change a parameter's values with t.data[index] = value",
-    "setfield": "write tg.index_update(t, index, value), or change a parameter's values with t.data[index] = value",
     "setflags": "a Tensor can't be written to; of its array, t.data, flags can be set",
     "to_device": "its array stays where it is",
 }
@@ -145,9 +145,6 @@ _LIBRARIES = {
     "jax": "give it t.numpy()",
 }
 """Libraries that make plain arrays of what they are given, with what to give them."""
-
-_BETWEEN = {__name__.split(".")[0], "numpy", "functools", "contextlib", "copy", "threading", "joblib"}
-"""What may stand between such a library's frames and those of the user: this package itself, too."""
 
 _CALLED = {
     "dot": "write a @ t or np.dot(a, t): an array's own method knows no Tensor.",
@@ -192,12 +189,12 @@ def instead_of_writing() -> str:
 _ON_ARRAYS = "write np.{}(a, ...): an array's own method knows no Tensor."
 
 
-def _called(frame: FrameType | None) -> tuple[str, bool]:
+def _called(frame: FrameType) -> tuple[str, bool]:
     """The last name of what the running instruction of a frame calls, and whether that is a method of a value."""
-    path = "" if frame is None else called_at(frame)
+    path = called_at(frame)
     owner, _, name = path.rpartition(".")
     first = owner.partition(".")[0]
-    found = None if frame is None else frame.f_locals.get(first, frame.f_globals.get(first))
+    found = frame.f_locals.get(first, frame.f_globals.get(first))
     return name, name != path and not isinstance(found, ModuleType)
 
 
@@ -219,17 +216,14 @@ def instead_in_library(library: str, names: list[str]) -> str:
     return f"write {counterpart}, or {_ALONE}" if counterpart else f"{_LIBRARIES[library]}."
 
 
-def _asked_by() -> tuple[FrameType | None, str, list[str]]:
+def _asked_by() -> tuple[FrameType, str, list[str]]:
     """The user's frame, the library that it called ("" if none) and the functions that were called on the way."""
-    frame: FrameType | None = sys._getframe(1)
+    frame, user = sys._getframe(1), user_frame(1)
     library, names = "", list[str]()
-    while frame is not None:
+    while frame is not user and frame.f_back is not None:
         module = frame.f_globals.get("__name__", "")
-        inside = next((name for name in _LIBRARIES if f"{module}.".startswith(f"{name}.")), "")
-        if not inside and module.split(".")[0] not in _BETWEEN:
-            break
-        library = inside or library
-        if not module.startswith(__package__):
+        library = next((name for name in _LIBRARIES if f"{module}.".startswith(f"{name}.")), library)
+        if not is_ours(frame.f_code.co_filename):
             names.insert(0, frame.f_code.co_name)
         frame = frame.f_back
-    return frame, library, names
+    return user, library, names

@@ -40,3 +40,52 @@ def trained(name: str, compiled: bool) -> list[Any]:
 def test_a_compiled_step_trains_as_the_eager_one(name: str) -> None:
     for compiled, eager in zip(trained(name, True), trained(name, False), strict=True):
         assert np.allclose(compiled, eager, rtol=1e-10, atol=1e-12)
+
+
+def test_a_step_without_a_state_compiles_at_once() -> None:
+    def losses(compiled: bool) -> list[float]:
+        model = nn.Linear(3, 1, rng=0)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+        def step() -> Any:
+            optimizer.zero_grad()
+            loss = (model(np.ones((4, 3))) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        repeat = tg.compile(step) if compiled else step
+        return [repeat().item() for _ in range(4)]
+
+    assert np.allclose(losses(compiled=True), losses(compiled=False), rtol=1e-12)
+
+
+def test_a_schedule_between_compiled_steps_is_noticed() -> None:
+    def losses(compiled: bool) -> list[float]:
+        model = nn.Linear(3, 1, rng=0)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        schedule = optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=4)
+
+        def step() -> Any:
+            optimizer.zero_grad()
+            loss = (model(np.ones((4, 3))) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        repeat, seen = tg.compile(step) if compiled else step, []
+        for _ in range(5):
+            seen.append(repeat().item())
+            schedule.step()
+        return seen
+
+    assert np.allclose(losses(compiled=True), losses(compiled=False), rtol=1e-12)
+
+
+def test_what_a_module_is_set_to_between_calls_is_noticed() -> None:
+    model = nn.Sequential(nn.BatchNorm1d(2), nn.Flatten()).eval()
+    x = np.arange(6.0).reshape(3, 2)
+    predict = tg.compile(lambda x: model(x))
+    predict(x)
+    model[0].eps = 3.0
+    assert np.allclose(predict(x).numpy(), x / 2)

@@ -23,6 +23,7 @@ import numpy as np
 from ..errors import ParameterError, StateError, TrainingWarning, describe, listed
 from ..frames import user_place
 from ..graph import enable_grad
+from ..program.capture.watch import is_capturing
 from ..record import make_tensor
 from ..tensor import Tensor
 
@@ -130,7 +131,8 @@ class Optimizer:
             for p in group["params"]:
                 g = p.grad
                 if g is not None:
-                    p._noted().spent = g
+                    if not is_capturing():
+                        p._noted().spent = g
                     state = self.state.setdefault(p, {})
                     values = {name: kept._data for name, kept in state.items()}
                     p.data -= self.change(p.data, -g if group["maximize"] else g, values, **hyperparameters)
@@ -273,6 +275,8 @@ class Optimizer:
             )
 
     def _notice_leftovers(self) -> None:
+        if is_capturing():
+            return  # The program holds for gradients of any value, and what a capture notes must not outlive it.
         for index, p in enumerate(self._parameters()):
             spent = p._noted().spent
             if spent is None or spent is p.grad:

@@ -193,11 +193,19 @@ class _Walk:
             self._later(part, path)
         self._names_any = self._names_any or isinstance(value, attrgetter | methodcaller)
         module = type(value).__module__
+        if _is_of_a_network(type(value)):
+            self._settings(met)
         if self._is_users(module) or not (is_inside or is_our_module(module)):
             self._class(type(value), _ASIDE | _CONSTRUCTION)
             self._objects.append(met)
         elif isinstance(value, Tensor):
             self._objects.append(met)
+
+    def _settings(self, met: _Met) -> None:
+        """What a module or an optimiser of ours is set to, such as `training` or the `lr` of its groups."""
+        for name, kept in list(vars(met.value).items()):
+            if not (name.startswith("_") or name == "state" or isinstance(kept, (Tensor, np.ndarray, *_RANDOM))):
+                self._later(self.found.attribute(met.value, name, f"{met.path}.{name}"), f"{met.path}.{name}")
 
     def _class(self, kind: type, skipped: set[str]) -> None:
         """The methods of a class that Python's syntax calls; those that are called by name are found with the names."""
@@ -273,6 +281,11 @@ class _Walk:
                 self._later(scope[name], f"{path}.{name}")
             elif not callable(scope[name]) and module not in (np, sys.modules.get("math")):
                 self._later(self.found.item(scope, scope, name, f"{path}.{name}"), f"{path}.{name}")
+
+
+def _is_of_a_network(kind: type) -> bool:
+    """Whether objects of this class are modules or optimisers, which may be set to something else between calls."""
+    return any(is_our_module(one.__module__) and one.__name__ in ("Module", "Optimizer") for one in kind.__mro__)
 
 
 def _given_to(value: Any) -> tuple[Any, ...]:
