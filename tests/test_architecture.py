@@ -37,7 +37,7 @@ FLOORS = [
 CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal", "networks"]
 """The chapters of ops/: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 7350, "nn": 2200, "program": 6400, "check": 3300, "draw": 900}
+BUDGETS = {"ops": 7600, "nn": 2200, "program": 6400, "check": 3300, "draw": 900}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
 CORE_BUDGET = 5080

@@ -117,7 +117,7 @@ def text(value: Any) -> str:
         return f"({', '.join(map(text, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, float) and not np.isfinite(value):
         return f"{'-' if value < 0 else ''}np.{'nan' if value != value else 'inf'}"
-    return str(value)
+    return repr(value) if isinstance(value, str) else str(value)
 
 
 def listed(arguments: Any, keywords: dict[str, Any]) -> str:

@@ -53,7 +53,7 @@ def _(index: int, g, y, *operands, subscripts: str, optimize=False):
             factors.append((letter, np.ones(length, g.dtype)))
         result += letter
     terms_of_all = ",".join(term for term, _ in factors)
-    return np.einsum(f"{terms_of_all}->{result}", *(factor for _, factor in factors), optimize=bool(optimize))
+    return np.einsum(f"{terms_of_all}->{result}", *(factor for _, factor in factors), optimize=True)
 
 
 def _as_text(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:

@@ -67,6 +67,18 @@ def _(g, y, x, axis: int = -1):
     return flipped(np.cumsum(flipped(g, axis), axis), axis)
 
 
+def may_be_divided_by(x, y) -> bool:
+    """Whether the product of all but one is y / x, of NumPy's arrays: no factor is 0, and no product lost its digits.
+
+    Others are lazy, and not looked at.
+    """
+    if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
+        return False
+    limits = np.finfo(x.dtype)
+    size = np.absolute(y)
+    return bool(np.all(x)) and bool(np.all((size >= limits.tiny) & (size <= limits.max)))
+
+
 @primitive(name="cumprod")
 def products(x, /, axis: int = -1):
     """y[k] = x[0] ... x[k] along an axis."""
@@ -75,6 +87,9 @@ def products(x, /, axis: int = -1):
 
 @products.vjp
 def _(g, y, x, axis: int = -1):
+    if may_be_divided_by(x, y):
+        # x[k] is a factor of y[k] and all after it.
+        return flipped(np.cumsum(flipped(g * y, axis), axis), axis) / x
     # y[k] = x[k] y[k-1] is a recurrence; written as one, its gradient divides by nothing, and x may be 0.
     x, g = x.reshape(g.shape).swapaxes(axis, -1), g.swapaxes(axis, -1)
     return (products_before(x) * backward_recurrence(x, g)).swapaxes(axis, -1)
