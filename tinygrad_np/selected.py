@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Node
-from .ops.elementwise.selection import only
+from .ops.elementwise.selection import is_all, only
 from .primitive import Plan, Primitive, Rule
 from .unbroadcast import unbroadcast
 
@@ -75,7 +75,7 @@ class Selection:
             before = self.masks.pop(parent, None)
             if parent in reached:
                 mask = None if before is None or mask is None else np.logical_or(before, mask)
-            if mask is not None and not _is_all(mask):
+            if mask is not None and not is_all(mask):
                 self.masks[parent] = mask
             reached.add(parent)
 
@@ -86,7 +86,7 @@ def selection_at(node: Node, masks: Masks) -> Selection | None:
     if plan is None or saved is None:
         return None
     choices = _choices(node, plan.primitive).values()
-    if not masks and mask is None and all(_is_all(chosen(*saved[1:], **node.parameters)) for chosen in choices):
+    if not masks and mask is None and all(is_all(chosen(*saved[1:], **node.parameters)) for chosen in choices):
         return None
     return Selection(node, plan, saved, mask, masks)
 
@@ -127,10 +127,3 @@ def _bounded(array: Any) -> Any:
 def _is_finite(array: Any) -> bool:
     """Whether all is finite, of NumPy's arrays; others are lazy and not looked at."""
     return isinstance(array, np.ndarray | np.generic) and bool(np.isfinite(array).all())
-
-
-def _is_all(mask: Any) -> bool:
-    """Whether a mask leaves nothing out, of NumPy's arrays; others are lazy, and may say that it can be assumed."""
-    if isinstance(mask, np.ndarray | np.bool):
-        return bool(mask.all())
-    return hasattr(mask, "assumed_all") and mask.assumed_all()

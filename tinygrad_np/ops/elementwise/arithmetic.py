@@ -111,24 +111,13 @@ def _(g, y, x):
 @primitive(elementwise=True)
 def power(a, b):
     """a ** b. The slope of a**0 is 0 everywhere, and so is that of 0**b in b for b > 0."""
-    return raised(a, b)
-
-
-def raised(a, b):
-    """a ** b; to a small whole number by products, for NumPy's pow takes fifty times as long where a is negative."""
-    if isinstance(b, int | float) and b in PRODUCTS and isinstance(a, np.ndarray) and a.dtype.char in "fd":
-        square = a * a
-        return square * a if b == 3 else square * square if b == 4 else square * square * a
     return a**b
-
-
-PRODUCTS = (3, 4, 5)
 
 
 @power.vjp(0)
 def _(g, y, a, b):
     if isinstance(b, int | float):
-        return g if b == 1 else g * (b * raised(a, b - 1)) if b else np.zeros_like(g)
+        return g if b == 1 else g * (b * a ** (b - 1)) if b else np.zeros_like(g)
     a, b = precise(a, like=y), precise(b, like=y)
     # a**0 is flat at a = 0 too, where b a**(b - 1) is 0 times infinity; what `where` does not take is not looked at.
     with np.errstate(divide="ignore", invalid="ignore"):

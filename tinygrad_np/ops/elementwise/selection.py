@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...primitive import implements, primitive
@@ -32,6 +34,13 @@ def _is_mixed(condition, x) -> bool:
         and condition.dtype == bool
         and condition.shape == x.shape
     )
+
+
+def is_all(mask: Any) -> bool:
+    """Whether a mask leaves nothing out, of NumPy's arrays; others are lazy, and may say that it can be assumed."""
+    if isinstance(mask, np.ndarray | np.bool):
+        return bool(mask.all())
+    return hasattr(mask, "assumed_all") and mask.assumed_all()
 
 
 @primitive(elementwise=True)

@@ -27,7 +27,8 @@ def einsum(*operands, optimize=False):
 @primitive(name="einsum")
 def contracted(*operands, subscripts: str, optimize=False):
     """The product of the operands, axes of the same letter together, summed over the letters not behind "->"."""
-    return np.einsum(subscripts, *operands, optimize=optimize)
+    # Of three operands or more, products of pairs: all at once would be a product for each tuple of indices.
+    return np.einsum(subscripts, *operands, optimize=optimize or len(operands) > 2)
 
 
 @contracted.vjp(...)

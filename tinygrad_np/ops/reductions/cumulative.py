@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from ...primitive import implements, primitive
+from ..elementwise.selection import is_all
 
 
 def flipped(x, axis: int = -1):
@@ -68,15 +69,10 @@ def _(g, y, x, axis: int = -1):
 
 
 def may_be_divided_by(x, y) -> bool:
-    """Whether the product of all but one is y / x, of NumPy's arrays: no factor is 0, and no product lost its digits.
-
-    Others are lazy, and not looked at.
-    """
-    if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
-        return False
-    limits = np.finfo(x.dtype)
+    """Whether the product of all but one is y / x: no factor is 0, and no product lost its digits."""
+    limits = np.finfo(y.dtype)
     size = np.absolute(y)
-    return bool(np.all(x)) and bool(np.all((size >= limits.tiny) & (size <= limits.max)))
+    return is_all(np.logical_and(size >= limits.tiny, size <= limits.max))
 
 
 @primitive(name="cumprod")
