@@ -188,3 +188,21 @@ def test_an_integer_array_is_named_by_its_path(tree: Any, path: str) -> None:
 def test_a_tree_without_any_number_has_no_gradient() -> None:
     with pytest.raises(errors.DTypeError, match=r"no floating number"):
         tg.grad(lambda p: 1.0)({"a": "text", "n": 3})
+
+
+def test_what_is_called_with_the_wrong_arguments_says_what_it_takes() -> None:
+    W = Tensor([1.0, 2.0], requires_grad=True, name="W")
+    with pytest.raises(errors.DTypeError, match=r"relu takes \(x\), test_habits.py line \d+: missing a required"):
+        tg.relu()
+    with pytest.raises(errors.DTypeError, match=r"relu takes \(x\), test_habits.py line \d+: too many positional"):
+        tg.relu(W, 1, 2)
+    with pytest.raises(
+        errors.DTypeError, match=r"backward\(\) does not take create_graph=, .*; write tg\.grad\(tg\.grad"
+    ):
+        np.sum(W).backward(create_graph=True)
+    with pytest.raises(errors.DTypeError, match=r"a derivative of a float, test_habits.py line \d+: give the function"):
+        tg.grad(3.0)(2.0)
+    with pytest.raises(errors.DTypeError, match="a Tensor can't hold object, made of a generator"):
+        Tensor(number for number in range(3))
+    with pytest.raises(errors.NoGradientError, match=r"give the default as the last choice, np\.select"):
+        np.select([np.array([True, False])], [np.ones(2)], W)

@@ -45,6 +45,8 @@ LOSING: dict[str, Any] = {
     ".tolist()": lambda v: sum(v.tolist()),
     ".detach()": lambda v: np.sum(v.detach() ** 2),
     ".data": lambda v: np.sum(v.data**2),
+    "Tensor()": lambda v: np.sum(Tensor(v) ** 2),
+    "Tensor(), a leaf": lambda v: np.sum(Tensor(v * 2, requires_grad=True) ** 2),
     "stored": stored,
     "through a dict": through_a_dict,
     "in two steps": in_two_steps,
@@ -171,6 +173,9 @@ def test_a_backward_pass_that_finds_nothing_names_the_line_of_the_last_read() ->
     loss = np.sum(W.detach() ** 2)
     with pytest.raises(errors.NotRecordedError, match=r"what \.detach\(\) read off, test_lost_gradients.py line \d+"):
         loss.backward()
+    for reading in (lambda: (Tensor(W * 2) ** 2).sum().backward(), lambda: (W.detach() ** 2).mean().backward()):
+        with pytest.raises(errors.NotRecordedError, match=r"\(\) read off, test_lost_gradients.py line \d+"):
+            reading()
     np.sum(W).backward()
     print(W.sum().item())
     with pytest.raises(errors.NotRecordedError) as caught:

@@ -124,8 +124,8 @@ SLIPPING = {
     "x = math.erf(t)": "tg.erf",
     "x = math.gamma(t)": "no gradient",
     "x = cmath.exp(t)": "np.exp",
-    "x = list(map(math.exp, ts))": "np.stack",
-    "x = max(map(math.exp, ts))": "np.stack",
+    "x = list(map(math.exp, ts))": "np.exp",
+    "x = max(map(math.exp, ts))": "np.exp",
     "x = [math.exp(l) for l in ts]": "np.exp",
     "x = array.array('d', ts)": "np.stack",
     "x = np.random.default_rng(0).normal(t, 1)": "",
@@ -200,3 +200,19 @@ def test_code_that_a_debugger_or_a_tracer_watches_reads_as_before() -> None:
 def test_a_number_is_read_thousands_of_times_in_a_loop_of_one_line() -> None:
     t = Tensor(2.0, requires_grad=True)
     assert sum(float(t) for _ in range(5000)) == 10000.0
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("np.mean(ts)", r"join the tensors first: np\.mean\(np\.stack\(tensors\), \.\.\.\)"),
+        ("np.dot(ts, [1.0, 2.0, 3.0])", r"join the tensors first: np\.dot"),
+        ("out.dot(ts)", r"write a @ t or np\.dot\(a, t\)"),
+        ("sum(map(math.sqrt, ts))", r"math\.sqrt tried .* write np\.sqrt in the place of math\.sqrt"),
+        ("np.array(ts)", r"join tensors with np\.stack or np\.concatenate"),
+        ("np.add.at(out, [0, 1, 2], np.stack(ts))", r"write a = tg\.index_add\(a, index, t\)"),
+    ],
+)
+def test_the_advice_fits_what_was_called(code: str, advice: str) -> None:
+    with pytest.raises(errors.NoGradientError, match=advice):
+        run(code, "a function")

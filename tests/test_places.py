@@ -78,6 +78,11 @@ def test_a_cell_of_a_notebook_is_called_what_the_notebook_calls_it(monkeypatch: 
         run("\nW @ np.ones(3)", "/tmp/ipykernel_7/123.py", W=W)
     made = run("y = W * 2", "/tmp/ipykernel_7/123.py", W=W)
     assert made["y"]._node.place == "Cell In[3], line 1"
+    rule = "double = tg.primitive(lambda x: 2 * x)\n{}"
+    with pytest.raises(errors.RuleError, match=r"rule of <lambda> \(Cell In\[3\], line 2\) takes \(g\)"):
+        run(rule.format("double.vjp(lambda g: g)"), "/tmp/ipykernel_7/123.py", tg=tg)
+    with pytest.raises(errors.DTypeError, match=r"gradcheck of the lambda of Cell In\[3\], line 1 was given no"):
+        run("tg.gradcheck(lambda x: x, 1)", "/tmp/ipykernel_7/123.py", tg=tg)
     monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: None))  # type: ignore[arg-type]
     assert place_of("/tmp/ipykernel_7/123.py", 1) == "123.py line 1"
 
@@ -109,6 +114,12 @@ def test_numpys_warnings_name_the_users_line(f: Any, action: Any) -> None:
             (__file__, line) for line in range(f.__code__.co_firstlineno, f.__code__.co_firstlineno + 2)
         }
         assert all(issubclass(one.category, RuntimeWarning) for one in seen)
+
+
+def test_code_without_a_modules_name_is_warned_too() -> None:
+    with pytest.warns(RuntimeWarning, match="invalid value encountered in log") as seen:
+        exec(compile("np.log(t)", "nameless.py", "exec"), {"np": np, "t": Tensor([-1.0], requires_grad=True)})
+    assert seen[0].filename == "nameless.py"
 
 
 def test_a_warning_is_shown_once_for_each_line_of_the_users() -> None:

@@ -297,3 +297,17 @@ def test_rules_of_the_library_are_not_guarded() -> None:
     tanh = tg.ops.PRIMITIVES["tanh"]
     assert tanh.run is tanh.forward
     assert tanh.rule(0) is tanh.rules[0]
+
+
+@pytest.mark.parametrize(("result", "what"), [(None, "None"), ((np.ones(3), np.ones(3)), "a tuple")])
+def test_a_forward_rule_has_one_array_as_its_result(result: Any, what: str) -> None:
+    operation = tg.primitive(lambda x: result)
+    with pytest.raises(RuleError, match=f"the forward rule .* returned {what}; a primitive has one array"):
+        operation(Tensor(np.ones(3), requires_grad=True))
+
+
+def test_a_gradient_rule_that_makes_a_tensor_of_arrays_is_refused() -> None:
+    double = tg.primitive(lambda x: 2 * x)
+    double.vjp(lambda g, y, x: Tensor(2 * g))
+    with pytest.raises(RuleError, match="returned a Tensor, although it was given arrays"):
+        double(Tensor(np.ones(3), requires_grad=True)).sum().backward()

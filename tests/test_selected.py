@@ -39,6 +39,7 @@ MASKED: dict[str, Callable[[Any], Any]] = {
     "tensordot": lambda W: np.sum(np.where(MASK, np.tensordot(X, W, (2, 1)), 0) ** 2),
     "dot": lambda W: np.sum(np.where(MASK, np.dot(X, W.T), 0) ** 2),
     "broadcast": lambda W: np.sum(np.where(MASK, W[:, 0] * X[..., :1], 0) ** 2),
+    "sort": lambda W: np.sum(np.where([True, False, True, True], np.sort(W[:, 0]), 0) ** 2),
     "attention": attention,
 }
 
@@ -88,3 +89,48 @@ def test_a_gradient_that_happens_to_be_0_keeps_its_derivative() -> None:
     assert not np.any(tg.grad(f)(W))
     expected = 2 * np.einsum("bik,bij,bil->kj", MASK, X, X)
     np.testing.assert_allclose(tg.hvp(f, (W,), (np.ones(W.shape),))[0], expected)
+
+
+ROWS = np.arange(5) < LENGTHS[:, None]
+PADDED = np.where(ROWS[..., None], X, np.nan)
+PADDED[0, 4, 1] = np.inf
+
+OF_ROWS: dict[str, Callable[[Any, Any], Any]] = {
+    "matmul": lambda x, W: np.tanh(x @ W.T),
+    "einsum": lambda x, W: np.tanh(np.einsum("...j,kj->...k", x, W)),
+    "a vector": lambda x, W: (x @ W[0])[..., None] ** 2,
+    "softmax": lambda x, W: tg.softmax(x * W[0]),
+    "norm": lambda x, W: np.linalg.norm(x * W[0], axis=-1, keepdims=True),
+    "std": lambda x, W: np.std(x * W[0], axis=-1, keepdims=True),
+    "prod": lambda x, W: np.prod(x * W[0], axis=-1, keepdims=True),
+}
+
+
+@pytest.mark.parametrize("f", OF_ROWS.values(), ids=OF_ROWS)
+def test_rows_of_nan_that_were_not_selected_are_as_if_they_were_left_out(f: Any) -> None:
+    """Sequences may be padded with NaN: 0 times that is NaN, and would be added to the gradient of what all share."""
+    masked = lambda W: np.sum(np.where(ROWS[..., None], f(PADDED.astype(W.dtype), W), 0) ** 2)  # noqa: E731
+    left_out = lambda W: np.sum(f(X[ROWS].astype(W.dtype), W) ** 2)  # noqa: E731
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(tg.grad(masked)(W), tg.grad(left_out)(W), rtol=1e-12)
+        single = W.astype(np.float32)
+        np.testing.assert_allclose(tg.grad(masked)(single), tg.grad(left_out)(single), rtol=1e-4)
+        products = [tg.hvp(loss, (W,), (np.ones(W.shape),))[0] for loss in (masked, left_out)]
+        np.testing.assert_allclose(*products, rtol=1e-9)
+
+
+def test_a_nan_that_was_selected_stays() -> None:
+    chosen = ROWS.copy()
+    chosen[0, 3] = True
+    for f in (OF_ROWS["matmul"], OF_ROWS["prod"]):
+        with np.errstate(all="ignore"):
+            gradient = tg.grad(lambda W, f=f: np.sum(np.where(chosen[..., None], f(PADDED, W), 0)))(W)
+        assert np.isnan(gradient[0]).all()
+    column = np.array([[1.0], [2.0]])
+    products = tg.grad(lambda w: np.sum(np.where([True, True, False], np.cumprod(w), 0)))(np.array([1.0, 2.0, np.inf]))
+    np.testing.assert_array_equal(products, [3.0, 1.0, 0.0])
+    with np.errstate(all="ignore"):
+        infinite = tg.grad(lambda w: np.sum(np.where(column > 1, np.array([[np.nan], [np.inf]]) @ w, 0)))(
+            np.ones((1, 2))
+        )
+    np.testing.assert_array_equal(infinite, [[np.nan, np.nan]])

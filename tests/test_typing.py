@@ -74,7 +74,7 @@ reveal_type(list(W1)[0])
 '''
 
 
-OPERATIONS = [name for name in tg.__all__ if getattr(tg, name).__module__.startswith("tinygrad_np.ops")]
+OPERATIONS = [name for name in tg.__all__ if getattr(getattr(tg, name), "__module__", "").startswith("tinygrad_np.ops")]
 
 SCRIPTS = {
     "network": SCRIPT,

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 
 from . import nn as nn
 from . import ops as ops
+from . import optim as optim
 from . import warned as warned
-from .check import compare_gradients, gradcheck
-from .draw import draw_graph
+from .batches import batches
+from .check import check_backward, compare_gradients, gradcheck
+from .check.steps import backward_steps
+from .draw import compare_graphs, draw_graph
 from .errors import LostGradientWarning, TinygradError
 from .graph import no_grad
 from .hints import unknown_name as _unknown_name
@@ -77,7 +80,9 @@ from .ops.signal.convolution import conv1d, conv2d, conv_transpose1d, conv_trans
 from .ops.signal.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from .primitive import primitive
 from .program import compile
+from .saving import load, save
 from .tensor import Tensor
+from .training import fit
 from .transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
@@ -88,12 +93,16 @@ __all__ = [
     "adaptive_avg_pool2d",
     "avg_pool1d",
     "avg_pool2d",
+    "backward_steps",
     "batch_norm",
+    "batches",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "check_backward",
     "compare_gradients",
+    "compare_graphs",
     "compile",
     "conv1d",
     "conv2d",
@@ -108,6 +117,7 @@ __all__ = [
     "embedding",
     "erf",
     "erfc",
+    "fit",
     "gaussian_nll_loss",
     "gelu",
     "glu",
@@ -133,6 +143,7 @@ __all__ = [
     "layer_norm",
     "leaky_relu",
     "linear",
+    "load",
     "log_softmax",
     "logsigmoid",
     "logsumexp",
@@ -154,6 +165,7 @@ __all__ = [
     "relu6",
     "rms_norm",
     "rrelu",
+    "save",
     "scaled_dot_product_attention",
     "selu",
     "sigmoid",

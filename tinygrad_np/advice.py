@@ -8,12 +8,13 @@ whoever asked a Tensor to become a plain array: an array's method, or a library 
 
 from __future__ import annotations
 
-import dis
 import sys
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
+
+from .instructions import called_at
 
 WRITING: set[Any] = {np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask}
 """NumPy's functions that write into an array."""
@@ -150,6 +151,7 @@ _BETWEEN = {__name__.split(".")[0], "numpy", "functools", "contextlib", "copy", 
 
 _CALLED = {
     "dot": "write a @ t or np.dot(a, t): an array's own method knows no Tensor.",
+    "select": "give the default as the last choice, np.select([..., np.ones(shape, bool)], [..., t]).",
     "put": "make a new one with tg.index_update(a, index, t).",
     "full": "write t * np.ones(shape).",
     "arange": "write start + step * np.arange(n).",
@@ -169,24 +171,37 @@ def instead_of_array() -> str:
         return instead_in_library(library, names)
     if any(name.startswith("_vectorize_call") for name in names):
         return "np.vectorize collects plain numbers; give the function the whole array, or np.stack([f(x) for x in a])."
-    called = None if frame is None else called_method(frame)
-    if called in _CALLED:
+    called, is_method = _called(frame)
+    if called in _CALLED and (is_method or called != "dot"):
         return _CALLED[called]
-    if called is not None and _is_method(called):
-        return f"write np.{called}(a, ...): an array's own method knows no Tensor."
+    if _is_numpys(called):
+        return (
+            _ON_ARRAYS.format(called) if is_method else f"join the tensors first: np.{called}(np.stack(tensors), ...)."
+        )
     return "join tensors with np.stack or np.concatenate, or take t.numpy() where no gradient is wanted."
 
 
 def instead_of_writing() -> str:
     """What to write where a Tensor should have been written into an array, by an operator or a method of its own."""
-    frame, _, names = _asked_by()
-    called = called_method(frame) if frame is not None and names else None
-    if called is not None and _is_method(called):
-        return f"write np.{called}(a, ...): an array's own method knows no Tensor."
+    called, is_method = _called(_asked_by()[0])
+    if is_method and _is_numpys(called):
+        return _ON_ARRAYS.format(called)
     return "leave out= out, and write a = a + t instead of a += t."
 
 
-def _is_method(name: str) -> bool:
+_ON_ARRAYS = "write np.{}(a, ...): an array's own method knows no Tensor."
+
+
+def _called(frame: FrameType | None) -> tuple[str, bool]:
+    """The last name of what the running instruction of a frame calls, and whether that is a method of a value."""
+    path = "" if frame is None else called_at(frame)
+    owner, _, name = path.rpartition(".")
+    first = owner.partition(".")[0]
+    found = None if frame is None else frame.f_locals.get(first, frame.f_globals.get(first))
+    return name, name != path and not isinstance(found, ModuleType)
+
+
+def _is_numpys(name: str) -> bool:
     """Whether a method of arrays is one of NumPy's functions too."""
     return hasattr(np.ndarray, name) and function_named(name) is not None
 
@@ -218,26 +233,3 @@ def _asked_by() -> tuple[FrameType | None, str, list[str]]:
             names.insert(0, frame.f_code.co_name)
         frame = frame.f_back
     return frame, library, names
-
-
-def called_method(frame: FrameType) -> str | None:
-    """The name of the method that the running instruction of a frame calls; None if it calls none.
-
-    The instructions before the call are walked backward to the one that put the method below the arguments.
-    """
-    before = [step for step in dis.get_instructions(frame.f_code) if step.offset <= frame.f_lasti]
-    if not before or not before[-1].opname.startswith("CALL"):
-        return None
-    call = before.pop()
-    depth = 1 - dis.stack_effect(call.opcode, call.arg, jump=False)
-    # Below the arguments lies what is called: since Python 3.11 always with a place for the object beside it.
-    below = 2 if sys.version_info >= (3, 11) or call.opname == "CALL_METHOD" else 1
-    for step in reversed(before):
-        if step.opname in ("CACHE", "EXTENDED_ARG"):
-            continue
-        if depth <= below and step.opname in ("LOAD_METHOD", "LOAD_ATTR"):
-            return str(step.argval)
-        depth -= dis.stack_effect(step.opcode, step.arg, jump=False)
-        if depth <= 0:
-            return None
-    return None

@@ -33,6 +33,11 @@ class Call:
     """One call of the function on Tensors of its own, the variables, with what leads from them to its result."""
 
     def __init__(self, f: Function, arguments: tuple[Any, ...], keywords: Any, argnums: int | Sequence[int]) -> None:
+        if not callable(f):
+            raise DTypeError(
+                f"a derivative of a {type(f).__name__}, {user_place()}: give the function itself, as in tg.grad(f)(x), "
+                "and not what it returned."
+            )
         self.caller_records = state.recording
         self.is_single = not isinstance(argnums, Sequence)
         self.variables: list[Tensor] = []

@@ -68,7 +68,8 @@ def _unusual_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: d
     if ours is None:
         if method == "__call__" and not _need_gradients(inputs):
             return ufunc(*_untensored(inputs), **_untensored(keywords))
-        raise NoGradientError(f"{name} of {_named(inputs)} has no gradient rule, {user_place()}; {instead_of(ufunc)}")
+        advice = "write a = tg.index_add(a, index, t)." if name == "np.add.at" else instead_of(ufunc)
+        raise NoGradientError(f"{name} of {_named(inputs)} has no gradient rule, {user_place()}; {advice}")
     refused = keywords.keys() - {parameter.name for parameter in _parameters(ours)}
     if refused:
         raise NoGradientError(
@@ -139,7 +140,7 @@ def _on_arrays(function: Any, arguments: Any, keywords: Any) -> Any:
     if next(_tensors(keywords.get("out", named.get("out"))), None) is not None:
         raise NoGradientError(
             f"{full_name(function)} can't write into a Tensor (out=), {user_place()}, which the graph may still "
-            "read; leave out= out."
+            "read; drop out=."
         )
     try:
         return function(*_untensored(arguments), **_untensored(keywords))

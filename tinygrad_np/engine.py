@@ -19,7 +19,7 @@ import numpy as np
 from .errors import CaptureError, ChangedValueError, FreedGraphError, LinearAlgebraError, RuleError, describe
 from .graph import Node, ancestors, state
 from .guarded import unguarded
-from .primitive import Rule
+from .primitive import Rule, handed_over
 from .selected import Masks, selection_at
 from .unbroadcast import fitted
 
@@ -65,7 +65,7 @@ def backward_steps(
         node = heappop(newest)[1]
         upstream = gradients.pop(node)
         if observer is not None:
-            observer(node, upstream)
+            observer.arrived(node, upstream)
         if node.plan is None:
             masks.pop(node, None)
             yield node, upstream, ()
@@ -121,13 +121,13 @@ def pull(
     upstream: Any,
     lift: Lift | None = None,
     wanted: set[Node] | None = None,
-    only: Callable[[int, Rule, Any], Any] | None = None,
+    only: Callable[..., Any] | None = None,
 ) -> list[tuple[int, Any]]:
     """The contribution of one node to each wanted input: `(index, vjp(upstream))`, in the input's shape and dtype.
 
-    `only(index, rule, contribution)` may leave out parts of what a rule returned.
+    `only(index, rule, contribution, upstream, saved)` may leave out parts of what `rule(upstream, saved)` returned.
     """
-    plan, saved, inputs, parameters = node.plan, node.saved, node.inputs, node.parameters
+    plan, saved, inputs = node.plan, node.saved, node.inputs
     if plan is None or saved is None:
         raise _freed(node)
     if lift is not None:
@@ -137,16 +137,11 @@ def pull(
         parent = inputs[index]
         if wanted is not None and parent not in wanted:
             continue
-        try:
-            contribution = rule(upstream, *saved, **parameters) if parameters else rule(upstream, *saved)
-        except np.linalg.LinAlgError as error:
-            raise _no_slope(error, node) from None
-        except CaptureError as error:
-            contribution = error.apply_whole(unguarded(rule), (upstream, *saved), parameters, of=node.operation)
-        except RuleError as error:
-            raise RuleError(f"{error} It was met in the gradient of {node.operation}, {node.place}.") from None
+        contribution = _applied(rule, node, upstream, saved)
         if only is not None:
-            contribution = only(index, rule, contribution)
+            contribution = only(
+                index, lambda g, values, rule=rule: _applied(rule, node, g, values), contribution, upstream, saved
+            )
         try:
             if contribution.shape != parent.shape or contribution.dtype is not parent.dtype:
                 contribution = fitted(contribution, parent, node)
@@ -154,6 +149,19 @@ def pull(
             contribution = fitted(np.asarray(contribution), parent, node)
         contributions.append((index, contribution))
     return contributions
+
+
+def _applied(rule: Rule, node: Node, upstream: Any, saved: Sequence[Any]) -> Any:
+    """What a gradient rule of this node returns, given what its plan saves."""
+    parameters = node.parameters
+    try:
+        return rule(upstream, *saved, **parameters) if parameters else rule(upstream, *saved)
+    except np.linalg.LinAlgError as error:
+        raise _no_slope(error, node) from None
+    except CaptureError as error:
+        return handed_over(error, unguarded(rule), (upstream, *saved), parameters, of=node.operation)
+    except RuleError as error:
+        raise RuleError(f"{error} It was met in the gradient of {node.operation}, {node.place}.") from None
 
 
 def _lifted(node: Node, saved: tuple[Any, ...], lift: Lift) -> tuple[Any, ...]:
@@ -196,5 +204,5 @@ def _changed(value: Node, reader: Node) -> ChangedValueError:
     name = value.name or (value.exposure.what if value.exposure else None)
     return ChangedValueError(
         f"{describe(value.shape, value.dtype, name)} was changed after {reader.operation} ({reader.place}) had "
-        "read it, so that the gradient would be wrong; change values after backward(), or compute the loss anew."
+        "read it, so that the gradient could be wrong; change values after backward(), or compute the loss anew."
     )

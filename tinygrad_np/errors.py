@@ -78,7 +78,7 @@ class ChangedValueError(TinygradError, RuntimeError):
 
 
 class MissingAttributeError(TinygradError, AttributeError):
-    """An attribute or a method that a Tensor does not have, as Python's AttributeError."""
+    """A name that this package, or a Tensor, does not have, as Python's AttributeError."""
 
 
 class AssignmentError(TinygradError, TypeError):
@@ -99,26 +99,13 @@ class CaptureError(TinygradError, RuntimeError):
             self.args = (f"{function}: {self}",)
         return self
 
-    def apply_whole(
-        self, rule: Callable[..., Any], arguments: tuple[Any, ...], parameters: dict[str, Any], of: str = ""
-    ) -> Any:
-        """The result of a rule (a gradient rule `of` a primitive) as one equation of the program, or this error."""
-        error = self.within(f"the gradient of {of}") if of else self
-        if self.whole is None:
-            raise error
-        return self.whole(error, rule, arguments, parameters, of)
-
 
 class ModuleError(TinygradError, AttributeError):
     """A module that is not set up so that its parameters are found, or that lacks what it needs to run."""
 
 
 class StateError(TinygradError, ValueError):
-    """A saved state that does not fit the module it was to be loaded into."""
-
-
-class UnknownNameError(TinygradError, AttributeError):
-    """A name that this package, or a Tensor, does not have, as Python's AttributeError."""
+    """A saved state that does not fit what it is loaded into, or a file that can't be read or written as one."""
 
 
 class LostGradientWarning(UserWarning):
@@ -134,7 +121,23 @@ class UnknownTensorError(TinygradError, LookupError):
 
 
 class UnknownFormatError(TinygradError, ValueError):
-    """A file name whose ending is no format that a drawing can be saved in."""
+    """A file name whose ending does not say a format that this can be saved in."""
+
+
+class ParameterError(TinygradError, ValueError, TypeError):
+    """Parameters or hyperparameters that an optimiser, a schedule or a training run can't work with."""
+
+
+class DivergedError(TinygradError, ArithmeticError):
+    """A loss that is NaN or infinite, with which training can't go on."""
+
+
+class TrainingWarning(UserWarning):
+    """What a training step does is allowed, but rarely what was meant."""
+
+
+class DrawingError(TinygradError, RuntimeError):
+    """A picture that Graphviz could not draw."""
 
 
 class MissingDependencyError(TinygradError, ImportError):
@@ -187,6 +190,7 @@ FOREIGN_KEYWORDS = {
     "dim": "axis=",
     "dims": "axis=",
     "keepdim": "keepdims=",
+    "create_graph": "tg.grad(tg.grad(f)), or tg.hessian, for a second derivative",
     "eps": _ITSELF,
     "atol": _ITSELF,
     "rtol": _ITSELF,

@@ -11,21 +11,19 @@ import os
 import site
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
+from typing import Any
+
+import numpy as np
 
 _OUR_FILES = frozenset(map(str, Path(__file__).parent.rglob("*.py")))
-_LIBRARIES = (
-    "<frozen ",
-    *{
-        f"{folder}{os.sep}"
-        for folder in (
-            *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-            *site.getsitepackages(),
-            site.getusersitepackages(),
-        )
-    },
-)
+_NUMPY = str(Path(np.__file__).parent)
+_INSTALLED = {f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib")}
+_INSTALLED |= {f"{folder}{os.sep}" for folder in (*site.getsitepackages(), site.getusersitepackages())}
+_STANDARD = {f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib")}
+_LIBRARIES = ("<frozen ", f"{_NUMPY}{os.sep}", *_STANDARD, *_INSTALLED)
 
 
 def is_ours(file: str) -> bool:
@@ -92,3 +90,45 @@ def place_of(file: str, line: int | None) -> str:
     name_of = getattr(getattr(shell, "compile", None), "format_code_name", None)
     cell = name_of and name_of(file)
     return f"{' '.join(cell)}, line {line}" if cell else f"{os.path.basename(file)} line {line}"
+
+
+def is_others(code: CodeType) -> bool:
+    """Whether code is neither this package's nor NumPy's: a user's, or that of a library that the user calls."""
+    return code.co_filename not in _OUR_FILES and not code.co_filename.startswith(_NUMPY)
+
+
+def is_our_module(name: Any) -> bool:
+    """Whether the module of this name is one of this package; what classes made in C say of theirs may be no name."""
+    return str(name).partition(".")[0] == __name__.partition(".")[0]
+
+
+def is_users_file(file: str, home: tuple[str, ...] = ()) -> bool:
+    """Whether code in this file is the user's: not Python's own, an installed package's (but for `home`), or ours."""
+    return file not in _OUR_FILES and (file.startswith(home) or not file.startswith(_LIBRARIES))
+
+
+def is_users_module(name: str, home: tuple[str, ...] = ()) -> bool:
+    """Whether the module of this name is the user's: a file of theirs, or what they made without a file."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return name not in sys.stdlib_module_names if file is None else is_users_file(file, home)
+
+
+def installed_package(file: str) -> tuple[str, ...]:
+    """The folder of the installed package that a file is in, or nothing; NumPy and this package do not count."""
+    for folder in _INSTALLED:
+        if file.startswith(folder) and file not in _OUR_FILES and not file.startswith(_NUMPY):
+            package, separator, _ = file.removeprefix(folder).partition(os.sep)
+            return (f"{folder}{package}{separator}",)
+    return ()
+
+
+def user_variables() -> Iterator[tuple[str, Any]]:
+    """Names and values of the variables of the user's running code: the innermost function's first, globals last."""
+    innermost: FrameType | None = user_frame()
+    frame = innermost
+    while frame is not None:
+        if not passed_over[frame.f_code.co_filename]:
+            yield from list(frame.f_locals.items())
+        frame = frame.f_back
+    if innermost is not None:
+        yield from list(innermost.f_globals.items())

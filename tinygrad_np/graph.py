@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
 from contextlib import ContextDecorator
 from operator import attrgetter
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from .errors import DTypeError
 from .exposure import Exposure
@@ -39,8 +38,8 @@ class Node:
     Attributes: `plan` (which primitive, which rules; None for a leaf), `inputs` (a Node for each input that has one,
     else the constant itself), `saved` (what the rules read, freed by the backward pass: None), `parameters`, `shape`,
     `dtype`, `number`, `requires_grad`, `grad`, `name`, `exposure` (what the user may have changed),
-    `awaited` (whether an operation that used this value may still await its backward pass), `value` (of a single
-    number, for drawings).
+    `awaited` (whether an operation that used this value may still await its backward pass), `spent` (the gradient that
+    an optimiser has used, until another is set), `value` (of a single number, for drawings).
     """
 
     __slots__ = (
@@ -58,6 +57,7 @@ class Node:
         "requires_grad",
         "saved",
         "shape",
+        "spent",
         "value",
     )
 
@@ -81,6 +81,7 @@ class Node:
         self.number = next(clock)
         self.requires_grad = requires_grad
         self.grad = grad
+        self.spent: Any = None
         self.name: str | None = None
         self.exposure: Exposure | None = None
         self.awaited = False
@@ -133,12 +134,21 @@ class Node:
         return f"<node {self.number}: {self.operation} {self.shape}{f' {self.name}' if self.name else ''}>"
 
 
+class Observer(Protocol):
+    """Who is told what values are to the user: a capture, which names them."""
+
+    def arrived(self, node: Node, upstream: Any) -> None:
+        """The upstream gradient of a node has arrived there."""
+
+    def returned(self, function: Any, value: Any) -> None:
+        """A function that is being differentiated has returned this value."""
+
+
 class _State(threading.local):
     """What is on or off in this thread."""
 
     recording = True
-    observer: Callable[[Node, Any], None] | None = None
-    """Is told each upstream gradient that arrives at a node; a capture names gradients by it."""
+    observer: Observer | None = None
 
     def __init__(self) -> None:
         self.reads: dict[tuple[int, int], Any] = {}

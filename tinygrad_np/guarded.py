@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .errors import RuleError
+from .frames import place_of
 
 Rule = Callable[..., Any]
 
@@ -33,7 +33,13 @@ def guarded_forward(forward: Rule, name: str) -> Rule:
 
     @functools.wraps(forward, updated=())
     def run(*inputs: Any, **parameters: Any) -> Any:
-        return _called(forward, f"the forward rule of {name}", inputs, parameters)
+        who = f"the forward rule of {name}"
+        result = _called(forward, who, inputs, parameters)
+        if result is None or isinstance(result, tuple):
+            raise RuleError(
+                f"{who} ({_place(forward)}) returned {_what(result)}; a primitive has one array as its result."
+            )
+        return result
 
     return run
 
@@ -51,10 +57,12 @@ def guarded_vjp(rule: Rule, name: str) -> Rule:
             if result.dtype.kind == "f":
                 return result
             what = f"an array of {result.dtype}"
+        elif _is_tensor(result) and not any(map(_is_tensor, arguments)):
+            what = "a Tensor, although it was given arrays"
         elif hasattr(result, "dtype") or type(result) in (int, float) or not _is_plain(result):
             return result
         else:
-            what = "None" if result is None else f"a {type(result).__name__}"
+            what = _what(result)
         raise RuleError(
             f"{who} ({_place(rule)}) returned {what}; a rule returns the gradient of its input, an array of floating "
             "numbers: np.zeros_like(x) where it is 0 everywhere, .astype(g.dtype) of whole numbers."
@@ -168,6 +176,14 @@ def _writes_unseen(rule: Rule) -> bool:
     return "at" in getattr(getattr(rule, "__code__", None), "co_names", ())
 
 
+def _is_tensor(value: Any) -> bool:
+    return hasattr(type(value), "__primitive__")
+
+
+def _what(value: Any) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
 def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, list | tuple | dict | set | str | bytes | bool | complex)
 
@@ -182,4 +198,4 @@ def _place(rule: Any, error: Exception | None = None) -> str:
         if traceback.tb_frame.f_code is code:
             line = traceback.tb_lineno
         traceback = traceback.tb_next
-    return f"{os.path.basename(code.co_filename)} line {line}"
+    return place_of(code.co_filename, line)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import FOREIGN_KEYWORDS, DTypeError, UnknownNameError
+from .errors import FOREIGN_KEYWORDS, DTypeError, MissingAttributeError
 from .frames import user_place
 
 _OF_THE_PACKAGE = {
@@ -76,12 +76,12 @@ _OF_A_TENSOR = {
 }
 
 
-def unknown_name(name: str) -> UnknownNameError:
+def unknown_name(name: str) -> MissingAttributeError:
     """The error of asking the package for a name that it does not have."""
     hint = _OF_THE_PACKAGE.get(name)
     if hint is None and callable(getattr(np, name, None)):
         hint = f"np.{name}, which takes Tensors"
-    return UnknownNameError(f"tinygrad_np has no {name!r}, {user_place()}{_in_its_place(hint)}")
+    return MissingAttributeError(f"tinygrad_np has no {name!r}, {user_place()}{_in_its_place(hint)}")
 
 
 def of_attribute(name: str) -> str | None:

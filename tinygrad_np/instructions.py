@@ -1,10 +1,11 @@
 """What a line of the user's code does with a value, seen in its bytecode.
 
-    reader = reader_at(frame.f_code, frame.f_lasti)   what has just asked a Tensor for its number
-    reader.on_purpose                                 whether that is written out, as in float(t)
-    reader.name                                       what to call it: "math.exp", "an assignment to an element"
-    is_only_looked_at(code, instruction)              whether the value read there ends in a comparison or in a print
-    is_computed_with(code, instruction)               whether the value read there goes straight into arithmetic
+    reader = reader_at(frame)               what has just asked a Tensor for its number
+    reader.on_purpose                       whether that is written out, as in float(t)
+    reader.name                             what to call it: "math.exp", "an assignment to an element"
+    called_at(frame)                        what is being called: "np.mean", "a.dot"
+    is_computed_with(frame)                 whether the attribute read there goes straight into arithmetic
+    is_only_looked_at(code, instruction)    whether the value read there ends in a comparison or in a print
 
 A call's callee, and the instruction that takes a value, are found by the depth of the stack before each instruction.
 Only how depths differ within one expression matters, so that where a block starts is of no account.
@@ -14,8 +15,7 @@ from __future__ import annotations
 
 import dis
 from bisect import bisect_right
-from itertools import pairwise
-from types import CodeType
+from types import CodeType, FrameType
 from typing import NamedTuple
 
 READERS = ("float", "int", "bool")
@@ -105,24 +105,28 @@ class _Instructions:
         if self._formats(index):
             return Reader(True, "formatting")
         if call is None:
-            return Reader(self._maps_to_numbers(0, index), "")
+            mapped = self._mapped(0, index)
+            return Reader(mapped in READERS, mapped)
         start = self.callee(call)
         name = self.loaded(start)
         last = name.rpartition(".")[2]
         arguments = [self.loaded(place) for place in range(start or 0, call)]
         by_order = last in _ORDERING and any(argument in READERS for argument in arguments)
-        on_purpose = name in READERS or last in TRUTHS or by_order or self._maps_to_numbers(start or 0, call)
-        return Reader(on_purpose, name)
+        mapped = self._mapped(start or 0, call)
+        on_purpose = name in READERS or last in TRUTHS or by_order or mapped in READERS
+        return Reader(on_purpose, mapped or name)
 
     def _formats(self, index: int) -> bool:
         """Whether this may be `"%.3f" % value`."""
         operation = self.all[index]
         return operation.opname in ("BINARY_MODULO", "INPLACE_MODULO") or operation.argrepr in ("%", "%=")
 
-    def _maps_to_numbers(self, start: int, stop: int) -> bool:
-        """Whether the last `map` between two instructions is one of float, int or bool."""
+    def _mapped(self, start: int, stop: int) -> str:
+        """What the last `map` between two instructions calls, or nothing."""
         loads = [name for place in range(start, stop) if (name := self.loaded(place))]
-        return next((second in READERS for first, second in reversed([*pairwise(loads)]) if first == "map"), False)
+        mapped = loads[len(loads) - loads[::-1].index("map") :] if "map" in loads else []
+        attributes = [name for name in mapped if name.startswith(f"{mapped[0]}.")]
+        return [*mapped[:1], *attributes][-1] if mapped else ""
 
     def taker(self, index: int, depth: int) -> int | None:
         """The instruction that takes the value which, after the one at `index`, is on the stack at this depth."""
@@ -157,7 +161,7 @@ class _Instructions:
             last = self.loaded(callee).rpartition(".")[2]
             if last in ("print", "range", *TRUTHS):
                 return True
-            if last not in _HANDING_ON and callee != index:
+            if last == "backward" or (last not in _HANDING_ON and callee != index):
                 return False
             place += self.all[place].opname == "PRECALL"
         elif not name.startswith(("BINARY_", "INPLACE_", "UNARY_", "LOAD_ATTR", "LOAD_METHOD")):
@@ -199,13 +203,29 @@ def _instructions(code: CodeType) -> _Instructions:
     return found[1]
 
 
-def reader_at(code: CodeType, instruction: int) -> Reader:
-    """What asks a Tensor for its number, at this instruction of a code."""
-    instructions = _instructions(code)
+def reader_at(frame: FrameType) -> Reader:
+    """What asks a Tensor for its number, at the running instruction of a frame."""
+    instructions, instruction = _instructions(frame.f_code), frame.f_lasti
     reader = instructions.readers.get(instruction)
     if reader is None:
         reader = instructions.readers[instruction] = instructions.reader(instructions.at(instruction))
     return reader
+
+
+def called_at(frame: FrameType) -> str:
+    """What the running instruction of a frame calls, as it is written: "np.mean", ".dot"; nothing without a call."""
+    instructions = _instructions(frame.f_code)
+    call = instructions.call_at(instructions.at(frame.f_lasti))
+    return "" if call is None else instructions.loaded(instructions.callee(call))
+
+
+def is_computed_with(frame: FrameType) -> bool:
+    """Whether the attribute that is being read goes straight into an operator, an index or an attribute."""
+    instructions, instruction = _instructions(frame.f_code), frame.f_lasti
+    known = instructions.computed_with
+    if instruction not in known:
+        known[instruction] = instructions.is_computed_with(instructions.at(instruction))
+    return known[instruction]
 
 
 def is_only_looked_at(code: CodeType, instruction: int) -> bool:
@@ -214,15 +234,6 @@ def is_only_looked_at(code: CodeType, instruction: int) -> bool:
     index = instructions.at(instruction)
     index += instructions.all[index].opname == "PRECALL"
     return instructions.is_only_looked_at(index, instructions.after[index], set())
-
-
-def is_computed_with(code: CodeType, instruction: int) -> bool:
-    """Whether the attribute that this instruction reads goes straight into an operator, an index or an attribute."""
-    instructions = _instructions(code)
-    known = instructions.computed_with
-    if instruction not in known:
-        known[instruction] = instructions.is_computed_with(instructions.at(instruction))
-    return known[instruction]
 
 
 def _effect(instruction: dis.Instruction, jump: bool) -> int:

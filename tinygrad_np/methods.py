@@ -169,11 +169,11 @@ class Methods:
         return _np.cumprod(self, axis, *more, **known("cumprod", options))
 
     def any(self, axis: Axis = None, *more: Any, **options: Any) -> Any:
-        """Whether any element is true: an array, or a truth."""
+        """Whether any element is true: an array, or a single boolean."""
         return _np.any(self, axis, *more, **known("any", options))
 
     def all(self, axis: Axis = None, *more: Any, **options: Any) -> Any:
-        """Whether all elements are true: an array, or a truth."""
+        """Whether all elements are true: an array, or a single boolean."""
         return _np.all(self, axis, *more, **known("all", options))
 
     def argmax(self, axis: int | None = None, *more: Any, **options: Any) -> Any:

@@ -27,7 +27,8 @@ from operator import itemgetter
 from types import CodeType, EllipsisType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast, overload
 
-from .errors import CaptureError, RuleError
+from .errors import CaptureError, DTypeError, RuleError
+from .frames import user_place
 from .guarded import assert_takes, guarded_forward, guarded_vjp, no_rule, unguarded
 
 Rule = Callable[..., Any]
@@ -146,15 +147,7 @@ class Primitive(Operation):
             try:
                 return self.run(*arguments, **parameters)
             except (CaptureError, ValueError, TypeError) as error:
-                return self.as_a_whole(error, arguments, parameters)
-
-    def as_a_whole(self, error: Exception, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
-        """What the forward rule is in a program, if it failed as it asked an array that is captured for its values."""
-        # NumPy may have wrapped what the array refused.
-        refused = error if isinstance(error, CaptureError) else error.__cause__
-        if not isinstance(refused, CaptureError):
-            raise error
-        return refused.apply_whole(self.forward, arguments, parameters)
+                return handed_over(error, self.forward, arguments, parameters)
 
     def _bind(self, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional arguments beyond the array inputs are parameters; array inputs given by name are put in place."""
@@ -162,7 +155,10 @@ class Primitive(Operation):
         if len(arguments) > count and len(arguments) - count <= len(self.parameters):
             named = dict(zip(self.parameters, arguments[count:], strict=False))
             return arguments[:count], {**named, **parameters}
-        bound = self.signature.bind(*arguments, **parameters)
+        try:
+            bound = self.signature.bind(*arguments, **parameters)
+        except TypeError as error:
+            raise DTypeError(f"{self.name} takes {self.signature}, {user_place()}: {error}.") from None
         names = list(bound.arguments)
         arrays = tuple(bound.arguments[name] for name in names[:count])
         return arrays, {name: bound.arguments[name] for name in names[count:]}
@@ -216,18 +212,10 @@ class Primitive(Operation):
 
         The rule's answer broadcasts to the contribution; None if it can't tell. Without such a rule the vjp is asked.
         """
-
-        def keep(rule: Rule) -> Rule:
-            self.reached[index] = rule
-            return rule
-
-        return keep
+        return lambda rule: self.reached.setdefault(index, rule)
 
     def adds(self, rule: Rule) -> Rule:
-        """Say how the gradient of the only input is added to a sum, `rule(total, g, y, x)`, which it may write into.
-
-        For a vjp that gives nearly nothing but zeros: the sum then takes no longer than what is added.
-        """
+        """Say how the gradient of the only input, nearly all 0, is added to a sum: `rule(total, g, y, x)`."""
         self.added = rule
         return rule
 
@@ -265,6 +253,25 @@ class Primitive(Operation):
         amounts = [_amounts_read(rule, 1, count) for _, rule in rules]
         read = [max(column) for column in zip(*amounts, strict=True)]
         return [read[0], *[VALUE] * count] if self.saves == "inputs" else read
+
+
+def handed_over(
+    error: Exception, rule: Rule, arguments: tuple[Any, ...], parameters: dict[str, Any], of: str = ""
+) -> Any:
+    """What a rule (a gradient rule `of` a primitive) that failed gives, if a captured array refused it its values.
+
+    The refusal writes the rule down as one equation of the program that is being captured: this is the only place where
+    rules and captures meet. Any other error is raised again.
+    """
+    # NumPy may have wrapped what the array refused.
+    refusal = error if isinstance(error, CaptureError) else error.__cause__
+    if not isinstance(refusal, CaptureError):
+        raise error
+    if of:
+        refusal = refusal.within(f"the gradient of {of}")
+    if refusal.whole is None:
+        raise refusal
+    return refusal.whole(refusal, rule, arguments, parameters, of)
 
 
 @overload

@@ -65,7 +65,7 @@ def note_number(node: Node, how: str) -> None:
     frame = sys._getframe(2)
     if (id(frame.f_code), frame.f_lasti) not in state.reads:
         file = frame.f_code.co_filename
-        reader = reader_at(frame.f_code, frame.f_lasti)
+        reader = reader_at(frame)
         loses_nothing = reader.name.rpartition(".")[2] in (*TRUTHS, "formatting")
         if not reader.on_purpose or (is_library(file) and not loses_nothing):
             raise _refused(node, reader, frame)
@@ -94,9 +94,9 @@ def _refused(node: Node, reader: Reader, frame: FrameType) -> NoGradientError:
             "place of a[index] = t"
         )
     elif function == "fill":
-        remedy = "write t * np.ones(shape) in the place of a.fill(t)"
+        remedy = "write t * np.ones(shape) in place of a.fill(t)"
     elif module in ("", "math", "cmath") and hasattr(math, function):
-        remedy = _FOR_MATH.get(function, f"write np.{function} in the place of math.{function}")
+        remedy = _FOR_MATH.get(function, f"write np.{function} in place of math.{function}")
         if function not in _FOR_MATH and getattr(np, function, None) not in NUMPY:
             remedy = "it has no gradient; compose it of NumPy's functions"
         who = f"math.{function}"
@@ -107,12 +107,12 @@ def _refused(node: Node, reader: Reader, frame: FrameType) -> NoGradientError:
 
 
 _FOR_MATH = {
-    "fabs": "write np.abs in the place of math.fabs",
-    "pow": "write a**b or np.power in the place of math.pow",
-    "fsum": "write sum(tensors), or np.sum(np.stack(tensors)), in the place of math.fsum",
-    "dist": "write np.linalg.norm(a - b) in the place of math.dist",
-    "erf": "write tg.erf in the place of math.erf",
-    "erfc": "write tg.erfc in the place of math.erfc",
+    "fabs": "write np.abs in place of math.fabs",
+    "pow": "write a**b or np.power in place of math.pow",
+    "fsum": "write sum(tensors), or np.sum(np.stack(tensors)), in place of math.fsum",
+    "dist": "write np.linalg.norm(a - b) in place of math.dist",
+    "erf": "write tg.erf in place of math.erf",
+    "erfc": "write tg.erfc in place of math.erfc",
 }
 
 

@@ -24,7 +24,7 @@ from .errors import (
 from .frames import user_frame, user_place
 from .graph import NOT_KEPT, Node, clock, state
 from .operands import fixed, keep
-from .primitive import Primitive
+from .primitive import Primitive, handed_over
 
 NO_PARAMETERS: dict[str, Any] = {}
 _float64 = np.dtype(np.float64)
@@ -118,13 +118,12 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
     except RuleError as error:
         raise RuleError(f"{error} It was met at {user_place()}.") from None
     except (*FORWARD_FAILURES, CaptureError) as error:
-        # NumPy may have wrapped what a traced value refused.
-        refused = error if isinstance(error, CaptureError) else error.__cause__
-        if not isinstance(refused, CaptureError):
+        try:
+            result = handed_over(error, primitive.forward, tuple(arrays), parameters)
+        except FORWARD_FAILURES as failure:
             if any(isinstance(value, Recorded) for value in parameters.values()):
                 raise _tensor_as_option(primitive, parameters) from None
-            raise forward_failure(error, primitive.name, _descriptions(inputs), user_place()) from None
-        result = refused.apply_whole(primitive.forward, tuple(arrays), parameters)
+            raise forward_failure(failure, primitive.name, _descriptions(inputs), user_place()) from None
     if isinstance(result, Recorded):
         raise _tensor_as_option(primitive, parameters)
     try:
@@ -217,10 +216,12 @@ def own_array(data: Any, dtype: Any) -> Any:
         except (ValueError, TypeError) as error:
             if isinstance(error, NoGradientError):
                 raise
-            raise DTypeError(f"a Tensor can't be made of {type(data).__name__}, {user_place()}: {error}.") from None
+            reason = str(error).rstrip(".")
+            raise DTypeError(f"a Tensor can't be made of a {type(data).__name__}, {user_place()}: {reason}.") from None
     if array.dtype.kind not in "fbiu":
+        what = f"{array.dtype}{f', made of a {type(data).__name__}' if array.dtype.kind == 'O' else ''}"
         raise DTypeError(
-            f"a Tensor can't hold {array.dtype}, {user_place()}: its elements are floating, integer or boolean numbers."
+            f"a Tensor can't hold {what}, {user_place()}: its elements are floating, integer or boolean numbers."
         )
     return array
 

@@ -14,7 +14,7 @@ was selected, never which gradient happens to be 0: that may have a derivative o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,14 +39,15 @@ class Selection:
         self.masks = masks
         self.found: dict[int, Any] = {}
 
-    def only(self, index: int, rule: Rule, contribution: Any) -> Any:
-        """The contribution to an input, with exactly 0 where nothing selected reaches it."""
+    def only(self, index: int, rule: Rule, contribution: Any, upstream: Any, saved: Sequence[Any]) -> Any:
+        """The contribution `rule(upstream, saved)` to an input, with exactly 0 where nothing selected reaches it."""
         parent, mask = self.node.inputs[index], self.mask
         selects = _choices(self.node, self.primitive).get(index)
         if selects is None and (mask is None or (parent.plan is None and _is_finite(contribution))):
             return contribution
         if mask is not None and not self.primitive.elementwise:
             mask = self._reached(index, rule)
+            contribution = _without_infinity(contribution, mask, lambda way: rule(upstream, _bounded(saved, way)))
         if selects is not None:
             chosen = selects(*self.saved[1:], **self.node.parameters)
             mask = chosen if mask is None else np.logical_and(mask, chosen)
@@ -65,7 +66,7 @@ class Selection:
         if mask is not None:
             return np.broadcast_to(mask, np.broadcast_shapes(mask.shape, self.node.inputs[index].shape))
         marks = only(self.mask, np.full(self.mask.shape, np.nan, self.node.dtype))
-        return np.isnan(rule(marks, *map(_bounded, self.saved), **self.node.parameters))
+        return np.isnan(rule(marks, _bounded(self.saved, 1)))
 
     def hand_on(self, contributions: Iterable[tuple[int, Any]], reached: Iterable[Node]) -> None:
         """Give each input its mask, joined with what was selected of the gradients that have `reached` it before."""
@@ -118,10 +119,29 @@ def _fitted(mask: Any, shape: tuple[int, ...], node: Node) -> Any:
     return mask if mask.shape == shape else unbroadcast(mask.astype(np.float64), shape, node) != 0
 
 
-def _bounded(array: Any) -> Any:
-    """The array with the largest number in place of infinity, which keeps its order, and 0 times it is 0."""
-    is_floating = isinstance(array, np.ndarray | np.generic) and array.dtype.kind == "f"
-    return np.nan_to_num(array, nan=np.nan) if is_floating else array
+def _without_infinity(contribution: Any, mask: Any, again: Callable[[int], Any]) -> Any:
+    """A contribution, finite where only what was not selected made it NaN: 0 times infinity, added to the rest.
+
+    That is where it stays the same whichever of two finite numbers stands in the place of infinity, `again`.
+    """
+    values = getattr(contribution, "_data", contribution)
+    if not isinstance(values, np.ndarray) or not isinstance(mask, np.ndarray) or _is_finite(values):
+        return contribution
+    one, other = again(1), again(2)
+    return np.where(np.logical_or(np.isfinite(values), one != other), contribution, one)
+
+
+def _bounded(saved: Sequence[Any], times: int) -> list[Any]:
+    """What a rule reads, with a number beyond all others for infinity and NaN: it keeps the order, 0 times it is 0."""
+    values = [getattr(array, "_data", array) for array in saved]
+    floating = [one for one in values if isinstance(one, np.ndarray | np.generic) and one.dtype.kind == "f"]
+    bound = 4.0**times * max((np.abs(one).max(initial=1, where=np.isfinite(one)) for one in floating), default=1)
+    bounded = []
+    for array, one in zip(saved, values, strict=True):
+        if any(one is other for other in floating) and not _is_finite(one):
+            array = np.where(np.isfinite(one), array, np.where(one < 0, -bound, bound).astype(one.dtype))
+        bounded.append(array)
+    return bounded
 
 
 def _is_finite(array: Any) -> bool:

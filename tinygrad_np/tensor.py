@@ -27,20 +27,20 @@ from .errors import (
     GradientShapeError,
     NoGradientError,
     NonScalarError,
-    NotRecordedError,
     ShapeError,
     describe,
 )
 from .exposure import ALONE, ALONE_IN_SETTER, Exposure
 from .frames import user_place
 from .graph import NOT_KEPT, Node, arrival, clock, state
+from .hints import refuse
 from .instructions import is_computed_with
 from .operands import SMALL, learn_temporaries
 from .operators import Operators
 from .ops.arrays import indexing
 from .reading import note_number, note_read, where_it_was_lost
 from .record import Recorded, leaf_of, make_tensor, own_array, own_gradient, record, results_are
-from .updates import assert_may_require, no_gradient_yet, only_floating, updated
+from .updates import assert_may_require, no_gradient_yet, not_recorded, only_floating, updated
 
 
 @results_are
@@ -63,12 +63,13 @@ class Tensor(Recorded, Operators):
     """
 
     __slots__ = ()
-
     __primitive__ = staticmethod(record)
     __bend__ = bend
     __update__ = updated
 
     def __init__(self, data: Any, *, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
+        if isinstance(data, Tensor):
+            data._read_off("Tensor()")
         array = own_array(data, dtype)
         if requires_grad and array.dtype.kind != "f":
             raise only_floating(describe(array.shape, array.dtype, name))
@@ -130,8 +131,7 @@ class Tensor(Recorded, Operators):
         """The gradient that backward passes have added up here: an array, or None."""
         grad = None if self._node is None else self._node.grad
         if grad is None or grad is NOT_KEPT:
-            frame = sys._getframe(1)
-            if is_computed_with(frame.f_code, frame.f_lasti):
+            if is_computed_with(sys._getframe(1)):
                 raise no_gradient_yet(self)
             return None
         return grad
@@ -144,11 +144,11 @@ class Tensor(Recorded, Operators):
             if value.shape != self.shape:
                 raise GradientShapeError(
                     f"{self._described()} was given a gradient of shape {value.shape}, {user_place()}; "
-                    "a gradient has its tensor's shape."
+                    "a gradient has its tensor's shape, and zero_grad() forgets it."
                 )
         elif node.plan is not None and node.grad is NOT_KEPT:
             return
-        node.grad = value
+        node.grad, node.spent = value, None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -252,7 +252,7 @@ class Tensor(Recorded, Operators):
 
     def __index__(self) -> int:
         if self._data.dtype.kind not in "iu":
-            raise DTypeError(f"{self._described()} is no integer, and can't be an index, {user_place()}.")
+            raise DTypeError(f"{self._described()} is not an integer, and can't be an index, {user_place()}.")
         return int(self._number())
 
     def __bool__(self) -> bool:
@@ -293,17 +293,19 @@ class Tensor(Recorded, Operators):
 
     # Gradients.
 
-    def backward(self, gradient: Any = None, *, retain_graph: bool = False) -> None:
+    def backward(self, gradient: Any = None, *, retain_graph: bool = False, **foreign: Any) -> None:
         """Add dL/dt to `t.grad` of every leaf t that this tensor L was computed from and that requires a gradient.
 
         Args:
             gradient: dL/d(this tensor), of exactly its shape; may be left out for a one-element tensor, where it is 1.
             retain_graph: keep what the rules saved, so that another backward pass can go through the same graph.
+            foreign: refused, with what to write here in the place of what other libraries have.
 
         Raises NotRecordedError if nothing that requires a gradient leads here, NonScalarError if `gradient` is needed,
         GradientShapeError if its shape is another, FreedGraphError after an earlier backward pass, ChangedValueError if
         a value that the rules read was changed. After an error every `.grad` is as it was.
         """
+        refuse("backward", foreign)
         node = self._recorded("backward()")
         seed = self._seed(gradient)
         arrived = [
@@ -340,11 +342,7 @@ class Tensor(Recorded, Operators):
 
     def _recorded(self, what: str) -> Node:
         if self._node is None or not self._node.requires_grad:
-            raise NotRecordedError(
-                f"{what} of {self._described()}, {user_place()}: nothing that requires a gradient leads to it; make "
-                "the parameters with requires_grad=True, and compute outside of no_grad(); `W = W - ...` inside "
-                f"no_grad() makes a constant of W, `W -= ...` does not.{where_it_was_lost()}"
-            )
+            raise not_recorded(self, what, where_it_was_lost())
         return self._node
 
     def zero_grad(self) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from .call import Call, fitting, floating_outputs, gradients_of, owned, scalar, together
-from .graph import enable_grad
+from .graph import enable_grad, state
 from .record import leaf_of
 from .tensor import Tensor
 from .tree import map_tree
@@ -69,6 +69,8 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bo
         call = Call(f, arguments, keywords, argnums)
         result, aux = call.result if has_aux else (call.result, None)
         output = scalar(result)
+        if state.observer is not None:
+            state.observer.returned(f, output)
         call.warn_of_lost([output])
         gradient = call.in_trees(call.gradients([output], [np.ones(output.shape, output.dtype)]))
         value = call.handed_out(output)

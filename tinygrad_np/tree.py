@@ -36,7 +36,7 @@ def map_tree(function: Callable[[Any], Any], tree: Any) -> Any:
 
 
 def flatten_numbers(tree: Any) -> tuple[list[Any], Rebuild, list[int]]:
-    """As `flatten`, of what can be differentiated: text, integers, truths and functions stay in their places.
+    """As `flatten`, of what can be differentiated: text, integers, booleans and functions stay in their places.
 
     Also says which of all leaves those are. A tree that is a single leaf is that leaf, whatever it is.
 

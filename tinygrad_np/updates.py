@@ -75,6 +75,15 @@ def only_floating(described: str) -> DTypeError:
     )
 
 
+def not_recorded(tensor: Any, what: str, lost: str) -> NotRecordedError:
+    """The error of differentiating a constant; `lost` may tell where a value was read off."""
+    return NotRecordedError(
+        f"{what} of {_described(tensor)}, {user_place()}: nothing that requires a gradient leads to it; make the "
+        "parameters with requires_grad=True, and compute outside of no_grad(); `W = W - ...` inside no_grad() makes a "
+        f"constant of W, `W -= ...` does not.{lost}"
+    )
+
+
 def no_gradient_yet(tensor: Any) -> NoGradientError:
     """The error of computing with a `.grad` that is None, which says why it is."""
     name = tensor.name or "t"

@@ -25,7 +25,7 @@ def _show_at_the_users_line(message: Any) -> None:
     # What is shown once for each line is so for each line of the user's: ours is to be asked again.
     sys._getframe(1).f_globals.get("__warningregistry__", {}).clear()
     frame = user_frame(1)
-    place = frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__")
+    place = frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__", "__main__")
     if is_ours(place[0]):
         return _show(message)
     registry = frame.f_globals.setdefault("__warningregistry__", {})

@@ -458,3 +458,10 @@ class TestErrors:
             tg.compare_gradients(network.A3, {"W1": np.zeros((2, 5))})
         with pytest.raises(NotRecordedError, match="requires_grad=True"):
             tg.compare_gradients(Tensor(1.0), {"W1": np.zeros((2, 5))})
+
+
+def test_an_element_far_below_the_noise_of_the_others_tells_nothing_of_them() -> None:
+    b = Tensor([1e-20, 1.0], requires_grad=True, name="b")
+    report = tg.compare_gradients(np.sum(b**2), {"b": np.array([4e-20, 2.0])})
+    assert not report
+    assert "b is wrong at (0,) alone: 4e-20 instead of 2e-20." in str(report)

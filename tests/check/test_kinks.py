@@ -184,3 +184,23 @@ class TestGradcheck:
     @pytest.mark.parametrize("f", [np.tanh, lambda x: np.sin(40 * x), lambda x: x * np.abs(x), lambda x: x**3])
     def test_where_there_is_none_it_is_not(self, f: Any) -> None:
         assert tg.gradcheck(f, np.array([0.0, 1.5, -2.0])).rows[0].verdict == "right"
+
+
+@pytest.mark.parametrize(
+    ("f", "at", "right", "wrong"),
+    [
+        (np.max, [1, 3, 3], [[0, 2, 0], [0, 0.5, 1.5]], [[0, 2, 2], [0, 0, 0], [0, 4, -2]]),
+        (np.min, [1, 1, 2], [[2, 0, 0], [1, 1, 0]], [[2, 2, 0], [0, 0, 0]]),
+        (lambda x: np.sum(np.sort(x) * [1, 2, 3]), [2, 2, 1], [[6, 4, 2], [5, 5, 2]], [[6, 6, 2], [4, 4, 2]]),
+        (np.linalg.norm, [0, 0], [[1.2, 1.6], [2, 0]], [[2, 2], [1.8, 1.8]]),
+    ],
+    ids=["max", "min", "sort", "norm"],
+)
+def test_what_ties_share_is_shared_out_whole(f: Any, at: Any, right: Any, wrong: Any) -> None:
+    """Each slope alone may be between both sides, and all of them together still too much, or too little."""
+    x = Tensor(at, dtype=float, requires_grad=True, name="x")
+    loss = f(x) * 2
+    assert [bool(tg.compare_gradients(loss, {"x": np.array(manual, float)})) for manual in right] == [True] * len(right)
+    assert [bool(tg.compare_gradients(loss, {"x": np.array(manual, float)})) for manual in wrong] == [False] * len(
+        wrong
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import tinygrad_np as tg
 from tinygrad_np import Tensor
 
 
@@ -75,3 +76,30 @@ def diamonds(length: int) -> Tensor:
     for _ in range(length):
         x = x + x
     return x
+
+
+def recurrent(steps: int = 10) -> Any:
+    """An LSTM of so many steps, of 4 units, on batches of 2."""
+    random = np.random.default_rng(0)
+    W = Tensor(random.normal(size=(3, 16)), requires_grad=True, name="W")
+    U = Tensor(random.normal(size=(4, 16)), requires_grad=True, name="U")
+    b = Tensor(np.zeros((1, 16)), requires_grad=True, name="b")
+    h: Any = np.zeros((2, 4))
+    c: Any = np.zeros((2, 4))
+    for x in random.normal(size=(steps, 2, 3)):
+        z = x @ W + h @ U + b
+        i, f, o = tg.sigmoid(z[:, :4]), tg.sigmoid(z[:, 4:8]), tg.sigmoid(z[:, 8:12])
+        c = f * c + i * np.tanh(z[:, 12:])
+        h = o * np.tanh(c)
+    return np.mean(h**2).named("loss")
+
+
+def convolutional() -> Any:
+    """A convolution, relu, pooling and a dense layer."""
+    random = np.random.default_rng(0)
+    K = Tensor(random.normal(size=(4, 1, 3, 3)), requires_grad=True, name="K")
+    W = Tensor(random.normal(size=(36, 3)), requires_grad=True, name="W")
+    A = tg.relu(tg.conv2d(random.normal(size=(2, 1, 8, 8)), K).named("Z")).named("A")
+    P = tg.max_pool2d(A, 2).named("P")
+    scores = (P.reshape(2, -1) @ W).named("scores")
+    return (-np.mean(tg.log_softmax(scores, axis=1)[np.arange(2), [0, 1]])).named("loss")

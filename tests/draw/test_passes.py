@@ -13,7 +13,7 @@ from .networks import chain, moons
 
 
 def taken(tensor: Tensor) -> Snapshot:
-    return tg.draw_graph(tensor, limit=None).snapshot
+    return tg.draw_graph(tensor, limit=None, fold=False).snapshot
 
 
 def used(times: int) -> Tensor:

@@ -94,7 +94,7 @@ TRAPS: dict[str, tuple[Callable[[], Any], str]] = {
     "attention": (lambda: tg.scaled_dot_product_attention(x, x[:, :2], x), "the last of one length"),
     "an attention mask of numbers": (
         lambda: tg.scaled_dot_product_attention(x, x, x, np.ones((2, 2), int)),
-        "neither of truths",
+        "holds neither booleans",
     ),
     "an rnn of two axes too many": (lambda: nn.RNN(3, 2)(np.ones((1, 1, 1, 3))), r"\(steps, batch, input_size\)"),
     "the state of an lstm": (lambda: nn.LSTM(3, 2)(x, np.ones((1, 2))), r"\(h, c\), each of shape \(1, 2\)"),

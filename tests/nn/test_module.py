@@ -321,3 +321,20 @@ def test_rng_makes_the_same_parameters_again() -> None:
     assert (one != other).any()
     generator = np.random.default_rng(1)
     np.testing.assert_array_equal(nn.LSTM(2, 3, rng=generator).state_dict()["weight_hh_l0"], one)
+
+
+def test_a_parameter_is_not_replaced_by_what_is_not_learned() -> None:
+    model = nn.Linear(2, 1, rng=0)
+    model(np.ones((3, 2))).sum().backward()
+    with tg.no_grad(), pytest.raises(ModuleError, match=r"Linear\.weight is a parameter.*m\.weight -= \.\.\."):
+        model.weight = model.weight - 0.1 * model.weight.grad
+    with pytest.raises(ModuleError, match=r"Linear\.weight is a parameter"):
+        model.weight = model.weight - 0.1 * model.weight.grad
+    assert len(list(model.parameters())) == 2
+    with tg.no_grad():
+        model.weight -= 0.1 * model.weight.grad
+    model.weight = Tensor(np.zeros((1, 2)), requires_grad=True)
+    assert len(list(model.parameters())) == 2
+    del model.weight
+    model.weight = Tensor(np.zeros((1, 2)))
+    assert len(list(model.parameters())) == 1

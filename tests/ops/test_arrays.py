@@ -201,7 +201,6 @@ REFUSED: list[Callable[[Any], Any]] = [
     lambda t: np.cross(t[:, :2], t[:, :2]),
     lambda t: sliding_window_view(t, 2, 0, writeable=True),
     lambda t: np.ix_(t[0], t[1]),
-    lambda t: np.identity(3, like=t),
     lambda t: np.isposinf(t, t),
     lambda t: np.all(t, 0, out=t[0]),
     lambda t: np.piecewise(t, [[True, False, True]], [1.0, 2.0]),
@@ -339,3 +338,9 @@ def test_unstack_gives_the_slices() -> None:
     first, _, last = np.unstack(w, axis=1)
     (first - 2 * last).sum().backward()
     np.testing.assert_array_equal(w.grad, [[1, 0, -2], [1, 0, -2]])
+
+
+def test_a_constant_made_like_a_tensor_is_a_plain_array() -> None:
+    for made in (np.identity(2, like=matrix()), np.eye(2, like=matrix())):
+        assert type(made) is np.ndarray
+        np.testing.assert_array_equal(made, [[1, 0], [0, 1]])

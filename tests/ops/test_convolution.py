@@ -108,8 +108,8 @@ W = Tensor(np.ones((3, 2, 2, 2)), requires_grad=True, name="W")
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: tg.conv2d(X, W[0]), "have 4 axes"),
-        (lambda: tg.conv1d(X, W), "have 3 axes"),
+        (lambda: tg.conv2d(X, W[0]), r"must be \(batch, channels, height, width\)"),
+        (lambda: tg.conv1d(X, W), r"must be \(batch, channels, length\)"),
         (lambda: tg.conv2d(X, np.ones((3, 3, 2, 2))), "for 3 channels, and x has 2"),
         (lambda: tg.conv2d(X, W, groups=2), "for 4 channels, and x has 2"),
         (lambda: tg.conv2d(X, np.ones((3, 1, 2, 2)), groups=2), "groups=2"),

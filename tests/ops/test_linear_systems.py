@@ -88,7 +88,7 @@ def test_least_squares_of_a_square_system_is_its_solution() -> None:
         (lambda t: linalg.inv(t[:3] * 0), "Singular matrix"),
         (lambda t: linalg.solve(t[:3], np.ones(4)), "mismatch in its core dimension"),
         (lambda t: linalg.pinv(t, 0.1, rtol=0.1), "both were given"),
-        (lambda t: linalg.pinv(t[0], 0.5, True), "is no matrix"),
+        (lambda t: linalg.pinv(t[0], 0.5, True), "is not a matrix"),
         (lambda t: linalg.lstsq(t, np.ones(5)), "dimensions"),
         (lambda t: linalg.lstsq(t[None], np.ones(4)), "two-dimensional"),
         (lambda t: linalg.tensorsolve(t, np.ones(4)), "do not make a square matrix"),

@@ -28,11 +28,11 @@ def results(program: Program, values: Sequence[Any]) -> list[Any]:
     """What a program gives, whose every value has to be known in time, and of the shape and dtype that it says."""
     known = {**program.constants, **dict(zip(program.inputs, values, strict=True))}
     for equation in program.equations:
-        arguments, keywords = substituted((equation.arguments, dict(equation.keywords)), known)
+        arguments, keywords = substituted((equation.arguments, dict(equation.keywords)), known.__getitem__)
         assert all(variable in known for variable in equation.inputs), f"{equation} reads what is not known yet"
         with np.errstate(all="ignore"):
             result = equation.function(*arguments, **keywords)
-        made = (result,) if len(equation.outputs) == 1 else result or ()
+        made = result if equation.unpacks else (result,) * len(equation.outputs)
         known.update(zip(equation.outputs, made, strict=True))
         for variable in equation.outputs:
             value = np.asarray(known[variable])

@@ -15,7 +15,8 @@ from tests.program.running import error, precise
 from tests.program.test_compiled_cases import REFUSED, random_function
 from tests.test_cases import FIRST_VARIANT, drawn, floating, weighted
 from tinygrad_np.errors import CaptureError
-from tinygrad_np.program import compile, passes, plan
+from tinygrad_np.program import compile, passes
+from tinygrad_np.program.emit import buffers
 
 EXACT = {
     "checked_by_sums", "common_subexpressions", "converted_once", "dead_code", "early_truths", "folded_constants",
@@ -30,7 +31,7 @@ def without_algebra(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PASSES", "LOWERING"):
         sequence = tuple(one for one in getattr(passes, name) if one.__name__ in EXACT)
         monkeypatch.setattr(passes, name, sequence)
-    monkeypatch.setattr(plan, "_by_columns", lambda program: set())
+    monkeypatch.setattr(buffers, "_by_columns", lambda program: set())
 
 
 @pytest.mark.usefixtures("without_algebra")

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from tests.program.running import assert_same, captured, operations
-from tinygrad_np.program.passes.batching import batched
 from tinygrad_np.program.passes.cleaning import common_subexpressions, dead_code
-from tinygrad_np.program.passes.pieces import early_terms, rejoined, summed_pieces
-from tinygrad_np.program.passes.products import stacked_products
+from tinygrad_np.program.passes.loops.batching import batched
+from tinygrad_np.program.passes.loops.pieces import early_terms, rejoined, summed_pieces
+from tinygrad_np.program.passes.loops.stacking import stacked_products
 
 random = np.random.default_rng(1)
 P, Q, W = (random.normal(size=(12, 12)) for _ in range(3))

@@ -13,6 +13,7 @@ import tinygrad_np as tg
 from tinygrad_np import Tensor
 from tinygrad_np.errors import CaptureError, ChangedValueError, IndexingError, LinearAlgebraError, NoGradientError
 from tinygrad_np.program import compile
+from tinygrad_np.tree import flatten
 
 x = np.array([0.5, -1.0, 2.0])
 
@@ -202,3 +203,31 @@ def test_each_results_data_is_its_own() -> None:
         np.testing.assert_array_equal(result.data, factor * x)
         result.data[0] = 7
         np.testing.assert_array_equal(scaled(factor * x).data, factor * x)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.split(x, 1)[0] ** 2,
+        lambda x: np.array_split(x, 1)[0].shape[0] * x,
+        lambda x: sum(np.meshgrid(x, indexing="ij")) + 1,
+        lambda x: np.split(x, 1),
+        lambda x: np.broadcast_arrays(x)[0] * 2,
+        lambda x: np.concatenate([np.tanh(head) for head in np.split(np.ones(3) * 2, 1)]) * x,
+        tg.grad(lambda x: np.sum(np.concatenate([np.tanh(head) for head in np.split(x, 1)]) ** 2)),
+    ],
+)
+def test_a_list_of_one_array_is_a_list(f: Any) -> None:
+    compiled = compile(f)
+    for values in (np.array([0.5, -1.0, 2.0]), np.array([3.0, 0.1, 0.2])):
+        expected, actual = flatten(f(values))[0], flatten(compiled(values))[0]
+        for one, other in zip(actual, expected, strict=True):
+            assert type(one) is type(other)
+            np.testing.assert_allclose(one, other, rtol=1e-14)
+            assert not np.may_share_memory(one, values)
+    for source in (compiled.source, compiled.fast_source):
+        names: dict[str, Any] = {}
+        exec(source, names)
+        made = flatten(names[compiled.program.name](values, *compiled.constants))[0]
+        for one, other in zip(made, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-14)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_np import Tensor
-from tinygrad_np.program import bytecode, compile
-from tinygrad_np.program.reachable import Reachable
-from tinygrad_np.program.snapshot import Snapshot
+from tinygrad_np import Tensor, frames
+from tinygrad_np.program import compile
+from tinygrad_np.program.state.reachable import reachable
+from tinygrad_np.program.state.remembered import Remembered
 
 from .scripts import SCRIPTS, Network, Script, assigned, put
 
@@ -84,14 +84,14 @@ def test_what_the_code_does_not_name_costs_nothing() -> None:
     network.params["W1"] = Tensor([1.0])
     compiled(x)
     assert count(compiled) == 1
-    found = Reachable(lambda x: x * network.rate)
+    found = reachable(lambda x: x * network.rate)
     assert not found.containers
-    assert {place.path for place in found.attributes} >= {"network", "network.rate"}
+    assert {slot.path for slot in found.attributes} >= {"network", "network.rate"}
 
 
 def test_a_list_of_many_entries_is_compared_fast() -> None:
     samples = [float(number) for number in range(60_000)]
-    state = Snapshot(lambda: samples[0])
+    state = Remembered(lambda: samples[0])
     assert min(timeit.repeat(state.holds, number=1, repeat=5)) < 0.02
     samples[59_999] = 1.0
     assert not state.holds()
@@ -116,7 +116,7 @@ def test_a_compiled_function_inside_another() -> None:
 
 def test_what_changed_is_named() -> None:
     network, samples = Network(), {number: float(number) for number in range(1000)}
-    state = Snapshot(lambda: samples[0] * network.mask * network.rates[0])
+    state = Remembered(lambda: samples[0] * network.mask * network.rates[0])
     assert state.changed() is None
     network.rates[0] = 7.0
     assert state.changed() == "network.rates"
@@ -145,10 +145,10 @@ def test_an_installed_package_is_the_users_if_the_function_is_of_it(tmp_path: An
         "def f(x):\n    return settings.scaled(x) * settings.rate * theirs.settings.scaled(1.0)\n"
     )
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setattr(bytecode, "_INSTALLED", {f"{folder}/"})
-    monkeypatch.setattr(bytecode, "_LIBRARIES", (f"{folder}/",))
+    monkeypatch.setattr(frames, "_INSTALLED", {f"{folder}/"})
+    monkeypatch.setattr(frames, "_LIBRARIES", (f"{folder}/",))
     import mine.net  # type: ignore[import-not-found]
 
-    paths = {place.path for place in Reachable(mine.net.f).items}
+    paths = {slot.path for slot in reachable(mine.net.f).items}
     assert paths >= {"settings", "settings.scaled", "settings.rate", "factor"}
     assert {path for path in paths if path.startswith("theirs.settings.")} == {"theirs.settings.rate"}

@@ -13,6 +13,7 @@ import pytest
 import tinygrad_np as tg
 from tests.program.running import assert_same, captured, operations
 from tinygrad_np.program import compile
+from tinygrad_np.program.passes.algebra import stable_forms
 from tinygrad_np.program.passes.cleaning import common_subexpressions, dead_code, folded_constants
 from tinygrad_np.program.passes.identities import identities
 from tinygrad_np.program.passes.logistic import shared_exponentials
@@ -22,7 +23,6 @@ from tinygrad_np.program.passes.polynomials import cancelled
 from tinygrad_np.program.passes.products import transposed_products
 from tinygrad_np.program.passes.reductions import checked_by_sums, summed_products
 from tinygrad_np.program.passes.scales import hoisted_scales
-from tinygrad_np.program.passes.stable import softmax_quotients, stable_logarithms
 
 random = np.random.default_rng(0)
 x, w, z = random.normal(size=(6, 3)), random.normal(size=(3, 4)), random.normal(size=(6, 4))
@@ -130,12 +130,12 @@ def f32(number: float) -> Any:
             ["tanh", "transpose", "matmul", "dot"],
         ),
         (
-            stable_logarithms,
+            stable_forms,
             lambda z: np.log(1 / (1 + np.exp(-z))),
             (x,),
             ["negative", "logaddexp", "negative"],
         ),
-        (stable_logarithms, lambda z: np.log(1 - 1 / (1 + np.exp(-z))), (x,), ["logaddexp", "negative"]),
+        (stable_forms, lambda z: np.log(1 - 1 / (1 + np.exp(-z))), (x,), ["logaddexp", "negative"]),
         (summed_products, lambda x: np.sum(x, axis=0), (x,), ["dot", "reshape"]),
         (summed_products, lambda x: np.sum(x, axis=1, keepdims=True), (single,), ["dot"]),
         (summed_products, lambda v: np.sum(v * v), (tall,), ["reshape", "dot"]),
@@ -165,22 +165,22 @@ def test_a_pass_that_does_algebra(one_pass: Any, f: Any, inputs: Any, left: list
         (identities, lambda x: -np.subtract(x, 2 * x, dtype=np.float32), (x,)),
         (identities, lambda y: y.mean(0), (half,)),
         (identities, lambda i: i.mean(0), (integers,)),
-        (stable_logarithms, lambda z: np.log(np.ones((6, 1)) / (1 + np.exp(-z))), (x[:1],)),
-        (stable_logarithms, lambda z: np.log(np.ones((1, 3)) / (1 + np.exp(-z))), (single,)),
+        (stable_forms, lambda z: np.log(np.ones((6, 1)) / (1 + np.exp(-z))), (x[:1],)),
+        (stable_forms, lambda z: np.log(np.ones((1, 3)) / (1 + np.exp(-z))), (single,)),
         (converted_once, lambda i, j: (i * j, i > 0.5, np.sin(i)), (integers, integers)),
         (converted_once, lambda z, y: z * y[0], (tall, labels[0])),
         # Another operation, that only looks alike.
         (identities, lambda x: np.sum(x, axis=0, keepdims=True, initial=1.0), (x[:1],)),
         (identities, lambda x: x.transpose(0, 2, 1), (x.reshape(6, 3, 1),)),
         (identities, lambda x: np.broadcast_to(x, (2, 6, 3)) * 2, (x,)),
-        (stable_logarithms, lambda z: np.log(2 / (1 + np.exp(-z))), (x,)),
-        (stable_logarithms, lambda z: np.log(1 / (2 + np.exp(-z))), (x,)),
-        (stable_logarithms, lambda z: np.log(2 - 1 / (1 + np.exp(-z))), (x,)),
+        (stable_forms, lambda z: np.log(2 / (1 + np.exp(-z))), (x,)),
+        (stable_forms, lambda z: np.log(1 / (2 + np.exp(-z))), (x,)),
+        (stable_forms, lambda z: np.log(2 - 1 / (1 + np.exp(-z))), (x,)),
         (shared_exponentials, lambda z: np.logaddexp(0, z) + 1 / (1 + np.exp(-z)), (x,)),
         (shared_exponentials, lambda z, y: np.logaddexp(0, z) * np.logaddexp(0, -y), (x, 2 * x)),
         (shared_exponentials, lambda z: np.logaddexp(1, z) * np.logaddexp(1, -z), (x,)),
-        (softmax_quotients, lambda x: (np.exp(x), np.exp(x - np.log(np.sum(np.exp(x))))), (x,)),
-        (softmax_quotients, lambda x: np.exp((x - x.max()) - np.log(np.sum(x))), (x + 5,)),
+        (stable_forms, lambda x: (np.exp(x), np.exp(x - np.log(np.sum(np.exp(x))))), (x,)),
+        (stable_forms, lambda x: np.exp((x - x.max()) - np.log(np.sum(x))), (x + 5,)),
         (transposed_products, lambda x, w: (np.dot(x, w), np.dot(x, w).T), (x, w)),
         (transposed_products, lambda x, i: x @ i, (x, integers.T)),
         (transposed_products, lambda x, w: np.dot(x, w).T, (x.reshape(2, 3, 3), w)),
@@ -266,8 +266,14 @@ def test_a_scale_goes_to_the_seed() -> None:
     V = random.normal(size=(4, 2))
     for actual, expected in zip(compiled(x, w, V), step(x, w, V), strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-13)
-    scales = [argument for one in compiled.program.equations for argument in one.arguments if type(argument) is float]
-    assert scales == [0.5]  # 0.25 times the 2 of the square's slope
+    program, lowered = compiled.program, compiled._captured().lowered
+    scales = [
+        [argument for one in steps.equations for argument in one.arguments if type(argument) is float]
+        for steps in (program, lowered)
+    ]
+    # What is read has the gradients themselves; what runs the rate in their seed, times the 2 of the square's slope.
+    assert scales == [[0.25, 0.25], [0.5]]
+    assert "W - 0.25 * dW" in compiled.source
 
 
 def test_sigmoid_and_its_logarithms_share_an_exponential() -> None:
@@ -291,7 +297,7 @@ def test_softmax_is_a_quotient() -> None:
         return logarithms, np.exp(logarithms)
 
     before = captured(both, x)
-    after = dead_code(softmax_quotients(before))
+    after = dead_code(stable_forms(before))
     assert_same(before, after, 300 * x, tolerance=1e-13)
     assert operations(after).count("exp") == 1
 

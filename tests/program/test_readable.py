@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import gc
+import linecache
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 import tinygrad_np as tg
 from tinygrad_np.errors import CaptureError
 from tinygrad_np.program import compile
-from tinygrad_np.program.readable import WIDTH, wrapped_line
+from tinygrad_np.program.emit.readable import WIDTH, wrapped_line
 from tinygrad_np.tree import flatten
 
 random = np.random.default_rng(3)
@@ -26,7 +28,7 @@ def source_of(f: Callable[..., Any], *given: Any) -> str:
     compiled(*given)
     names: dict[str, Any] = {}
     exec(compiled.source, names)
-    made = flatten(names[compiled.program.name](*given, *compiled.constants))[0]
+    made = flatten(names[compiled.program.name](*flatten(given)[0], *compiled.constants))[0]
     for actual, same in zip(made, expected, strict=True):
         np.testing.assert_allclose(actual, same, rtol=1e-13, atol=1e-15)
     return compiled.source
@@ -196,3 +198,92 @@ def test_a_long_line_within_an_if_stays_within_it() -> None:
     assert len(parts) > 1
     assert all(part.startswith("    ") and len(part) <= WIDTH for part in parts)
     ast.parse("\n".join(["if True:", *parts]).replace("return ", ""))
+
+
+def test_a_plain_step_prints_its_gradients_and_the_rate_where_it_is_used() -> None:
+    W1, W2 = (tg.Tensor(random.normal(size=shape), requires_grad=True) for shape in ((3, 4), (4, 1)))
+
+    def step(X: Any) -> Any:
+        A1 = np.tanh(X @ W1)
+        loss = np.mean((A1 @ W2) ** 2)
+        loss.backward()
+        for W in (W1, W2):
+            W.data -= 0.1 * W.grad
+            W.zero_grad()
+        return loss
+
+    compiled = compile(step)
+    compiled(X)
+    assert "new_W1 = W1 - 0.1 * dW1" in compiled.source
+    assert "dA1 = " in compiled.source
+    assert "scaled_" not in compiled.source
+    assert "scaled_dW1" in compiled.fast_source
+
+
+def squared(parameters: Any) -> Any:
+    hidden = np.tanh(X @ parameters["W"] + parameters["layer"]["b"])
+    return np.mean(hidden**2)
+
+
+PARAMETERS = {"W": W, "layer": {"b": np.zeros(4)}}
+
+
+def test_keys_of_dicts_are_names() -> None:
+    def step(parameters: Any) -> Any:
+        value, slopes = tg.value_and_grad(squared)(parameters)
+        return value, {"W": parameters["W"] - 0.1 * slopes["W"], "slope": slopes["layer"]["b"] * 2}
+
+    text = source_of(step, PARAMETERS)
+    assert "def step(W, layer_b, " in text
+    assert "new_W = W - 0.1 * dW" in text
+    assert "slope = dlayer_b * 2" in text
+    assert "return squared, new_W, slope" in text
+
+
+def test_tensors_in_a_dict_are_called_by_their_keys() -> None:
+    tensors = {"kernel": tg.Tensor(W, requires_grad=True)}
+
+    def step(X: Any) -> Any:
+        loss = np.sum((X @ tensors["kernel"]) ** 2)
+        loss.backward()
+        for p in tensors.values():
+            p.data -= 0.1 * p.grad
+            p.grad = None
+        return loss
+
+    compiled = compile(step)
+    compiled(X)
+    assert "def step(X, kernel):" in compiled.source
+
+
+def test_warnings_are_off_around_the_lines_that_need_it() -> None:
+    def f(x: Any) -> Any:
+        before = np.tanh(x) * 2
+        with np.errstate(over="ignore"):
+            power = np.exp(1000 * before)
+        return before, power, 1 / power
+
+    text = source_of(f, np.abs(v))
+    assert 'with np.errstate(all="ignore"):\n        power = ' in text
+    assert "\n    before = " in text
+    assert text.count("errstate") == 1
+
+
+def test_tracebacks_show_the_line_that_runs() -> None:
+    compiled = compile(lambda x: np.linalg.inv(x))
+    compiled(np.eye(2))
+    variant = compiled.latest
+    assert variant is not None
+    number = 1 + variant.text[: variant.text.index("inv(x)")].count("\n")
+    assert "np.linalg.inv(x)" in linecache.getline(variant.file, number)
+    file = variant.file
+    del variant, compiled
+    gc.collect()
+    assert not linecache.getlines(file)
+
+
+def test_programs_and_equations_show_themselves_in_a_line() -> None:
+    compiled = compile(lambda x: np.exp(x) * 2)
+    compiled(v)
+    assert repr(compiled.program) == "<program f(x): 2 operations>"
+    assert repr(compiled.program.equations[0]) == "<t1 = exp(x)>"

@@ -110,7 +110,7 @@ class _Search:
                 if self._explains(usual, held, noise):
                     return usual
         pinned = self._pinned(held, values)
-        if self._explains(pinned, held):
+        if Choice(self.kinks, pinned).allows(SAME) and self._explains(pinned, held):
             return pinned
         for start in (values, (self.low + self.high) / 2):
             found = self._solved(held, start)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -20,7 +19,7 @@ import numpy as np
 
 from ..errors import DTypeError, listed
 from ..formula import formula
-from ..frames import user_place
+from ..frames import place_of, user_place
 from ..graph import Node
 from ..hints import refuse
 from ..primitive import Primitive
@@ -121,7 +120,7 @@ def _called(f: Any) -> str:
     name = getattr(f, "__name__", type(f).__name__)
     code = getattr(f, "__code__", None)
     if name == "<lambda>" and code is not None:
-        return f"the lambda of {os.path.basename(code.co_filename)} line {code.co_firstlineno}"
+        return f"the lambda of {place_of(code.co_filename, code.co_firstlineno)}"
     return str(name)
 
 

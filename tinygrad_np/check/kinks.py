@@ -81,7 +81,7 @@ class Kink:
         return all((np.abs(np.bincount(groups, choice) - totals) <= tolerance).all() for groups, totals in self.sums)
 
     def revised(self, upstream: Any, contributions: Sequence[tuple[int, Any]], choice: Any) -> list[tuple[int, Any]]:
-        """The contributions with this choice in the place of autograd's."""
+        """The contributions with this choice in place of autograd's."""
         sent = dict(contributions)
         upstream = np.asarray(upstream).ravel()
         for flow in self.flows:

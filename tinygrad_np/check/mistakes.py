@@ -45,7 +45,9 @@ def mistake(one: Compared, scene: Scene) -> str:
     if not one.fits:
         uses = scene.passage.uses.get(one.node, [])
         return wrong_shape(one, any(_is_broadcast(one.node, user) for user, _ in uses))
-    for recognise in _RECOGNISERS:
+    # Elements so small that they are noise beside the largest tell nothing of how all of them came about.
+    is_noise = one.agrees(one.manual, one.gradient)
+    for recognise in (_not_finite, _zero, _constant_factor, _some_elements) if is_noise else _RECOGNISERS:
         words = recognise(one, scene)
         if words:
             return words

@@ -13,10 +13,12 @@ import html
 import re
 from collections import Counter
 from collections.abc import Iterator
+from math import isfinite, sqrt
 from typing import NamedTuple
 
+from .numbers import Numbers, number
 from .snapshot import Snapshot, Vertex
-from .words import formula, number, one_line, shape_of
+from .words import VERDICTS, formula, gradient_words, one_line, shape_of
 
 FONT = "Verdana,DejaVu Sans,sans-serif"
 """Two fonts of the same widths, one of which is everywhere: an SVG fits its boxes on any machine."""
@@ -29,6 +31,15 @@ FAINT = "#555555"
 
 LONGEST_NAME = 40
 """Longer names are cut in the picture; the table has them whole."""
+
+LONGEST_OPERATION = 30
+"""Longer operations lose their options in the picture; the table and the tooltip have them."""
+
+LONGEST_FORMULA = 44
+"""Longer formulas of contributions are left to the page."""
+
+LOW, HIGH = (0x08, 0x1D, 0x58), (0xFF, 0xF3, 0xB0)
+"""The ends of a strip of colour: dark is low and light is high, in greyscale and to every eye."""
 
 
 class Look(NamedTuple):
@@ -58,12 +69,14 @@ def to_dot(snapshot: Snapshot, bitmap: bool = False) -> str:
     uses = Counter(operand for vertex in snapshot.vertices for operand in vertex.operands)
     inputs = {vertex.id for vertex in snapshot.vertices if vertex.operation is None and uses[vertex.id] == 1}
     constants = {vertex.id for vertex in snapshot.vertices if not vertex.requires_grad}
+    norms = [norm for vertex in snapshot.vertices for norm in vertex.flows if norm is not None and isfinite(norm)]
+    strongest = max(norms, default=0.0)
     boxes: list[str] = []
     arrows: list[str] = []
     for vertex in snapshot.vertices:
         aside = _aside(vertex, inputs)
         boxes.append(_box(vertex, _look(vertex, snapshot), aside))
-        arrows += _arrows(vertex, aside, constants)
+        arrows += _arrows(vertex, aside, constants, strongest)
     return "\n".join([*_header(snapshot, bitmap), *boxes, *arrows, "}", ""])
 
 
@@ -74,14 +87,14 @@ def _header(snapshot: Snapshot, bitmap: bool) -> list[str]:
         f'  graph [rankdir=TB, ranksep=0.3, nodesep=0.3, pad=0.2, bgcolor=white, fontname="{FONT}"{resolution},',
         f"         labelloc=t, label=<{_legend(snapshot)}>];",
         f'  node [shape=plain, fontname="{FONT}", fontsize=14, fontcolor="{INK}"];',
-        f'  edge [color="{INK}", penwidth=1.2, arrowsize=0.7];',
+        f'  edge [color="{INK}", penwidth=1.2, arrowsize=0.7, fontname="{FONT}", fontsize=10];',
     ]
 
 
 def _look(vertex: Vertex, snapshot: Snapshot) -> Look:
     if vertex.kind != "result":
         return LOOKS[vertex.kind]
-    return LOOKS["output" if vertex.id == snapshot.output else "named" if vertex.name else "operation"]
+    return LOOKS["output" if vertex.id in snapshot.outputs else "named" if vertex.name else "operation"]
 
 
 def _aside(vertex: Vertex, inputs: set[int]) -> int | None:
@@ -92,26 +105,56 @@ def _aside(vertex: Vertex, inputs: set[int]) -> int | None:
     return 1 if operands[1] in inputs else 0 if operands[0] in inputs else None
 
 
-def _arrows(vertex: Vertex, aside: int | None, constants: set[int]) -> Iterator[str]:
+def _arrows(vertex: Vertex, aside: int | None, constants: set[int], strongest: float) -> Iterator[str]:
     arriving = [(position, operand) for position, operand in enumerate(vertex.operands) if isinstance(operand, int)]
     for position, operand in arriving:
         goes_straight_on = len(arriving) == 1 or aside == 1 - position
-        attributes = ["weight=8"] if goes_straight_on else []
+        attributes = [f'id="e{vertex.id}i{position}"', *(["weight=8"] if goes_straight_on else [])]
         if operand in constants:
             attributes += ["style=dashed", f'color="{FAINT}"']
-        listed = f" [{', '.join(attributes)}]" if attributes else ""
-        yield f"  n{operand} -> n{vertex.id}:i{position}:n{listed};"
+        attributes += _flow(vertex, position, strongest)
+        yield f"  n{operand} -> n{vertex.id}:i{position}:n [{', '.join(attributes)}];"
+    for position, operand in vertex.loops:
+        port = f":i{position}:n" if any(position == one for one, _ in arriving) else ""
+        yield f'  n{operand} -> n{vertex.id}{port} [style=bold, constraint=false, label=" next step "];'
+
+
+def _flow(vertex: Vertex, position: int, strongest: float) -> Iterator[str]:
+    """How much gradient flows back along an arrow: as its width, and as a share where contributions add up."""
+    norm = vertex.flows[position] if position < len(vertex.flows) else None
+    if norm is None or not strongest:
+        return
+    strength = sqrt(min(1.0, norm / strongest)) if isfinite(norm) else 1.0
+    yield f"penwidth={0.6 + 4.4 * strength:.2g}"
+    share = vertex.shares[position]
+    if share is not None and share < 0.9995:
+        yield f'label=" {100 * share:.0f} % ", fontcolor="{FAINT}"'
+    formula = vertex.formulas[position]
+    if formula:
+        yield f'edgetooltip="{_quoted(one_line(formula))}"'
 
 
 def _box(vertex: Vertex, look: Look, aside: int | None) -> str:
     """A vertex: a row of ports where the arrows end, below it the operation and what came of it."""
     ports = _ports(vertex, aside)
-    operation = f'<td cellpadding="5">{_escaped(_typeset(formula(vertex)))}</td><vr/>' if vertex.operation else ""
+    written = formula(vertex)
+    if len(written) > LONGEST_OPERATION and vertex.operation:
+        written = f"{vertex.operation}(…)"
+    written = _escaped(_typeset(written))
+    if vertex.inside:
+        written = f"<i>{written}</i><br/>{_small(f'{vertex.inside:,} operations')}"
+    if vertex.times > 1:
+        written += f"<br/><b>\N{MULTIPLICATION SIGN}{vertex.times:,}</b>"
+    operation = f'<td cellpadding="5">{written}</td><vr/>' if vertex.operation else ""
     value = f'<td cellpadding="5">{"<br/>".join(_value_lines(vertex))}</td>'
     cells = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr>{operation}{value}</tr></table>'
-    rows = f'<tr><td colspan="{max(1, len(ports))}">{cells}</td></tr>'
+    wide = f'colspan="{max(1, len(ports))}"'
+    rows = f"<tr><td {wide}>{cells}</td></tr>"
+    numbers = vertex.numbers if _is_shown(vertex) else None
+    if numbers is not None and _has_strip(vertex):
+        rows += f'<tr><td {wide} cellpadding="3">{_strip(numbers)}</td></tr>'
     label = _frame(look, (f"<tr>{''.join(ports)}</tr>" if ports else "") + rows)
-    return f'  n{vertex.id} [label=<{label}>, tooltip="{_quoted(_tooltip(vertex))}"];'
+    return f'  n{vertex.id} [id="n{vertex.id}", label=<{label}>, tooltip="{_quoted(_tooltip(vertex))}"];'
 
 
 def _ports(vertex: Vertex, aside: int | None) -> list[str]:
@@ -138,13 +181,58 @@ def _value_lines(vertex: Vertex) -> Iterator[str]:
         yield _typeset(number(vertex.value))
     elif vertex.operation is None:
         yield "array"
+    if vertex.operation is None and vertex.times > 1:
+        yield f"<b>\N{MULTIPLICATION SIGN}{vertex.times:,}</b>"
     if vertex.kind != "omitted" and (vertex.shape or vertex.value is None):
         yield _small(shape_of(vertex) if vertex.shape else "scalar")
+    yield from _number_lines(vertex)
     if vertex.uses and vertex.kind != "omitted":
         yield _small(f"used {vertex.uses} times")
     if vertex.gradient is not None:
-        gradient = vertex.gradient
-        yield _small(f"grad {gradient.shape if gradient.value is None else _typeset(number(gradient.value))}", INK)
+        yield _small(f"grad {_typeset(gradient_words(vertex.gradient))}", INK)
+    elif vertex.pending and vertex.kind == "parameter":
+        yield _small("grad: not run yet")
+    if vertex.mark is not None:
+        yield f"<b>{_small(vertex.mark, INK)}</b>"
+    if vertex.verdict is not None:
+        yield f"<b>{_small(VERDICTS[vertex.verdict], INK)}</b>"
+    for text in vertex.formulas:
+        if text and vertex.name and len(text) <= LONGEST_FORMULA and "the gradient rule of" not in text:
+            yield _small(_typeset(one_line(text)))
+
+
+def _is_shown(vertex: Vertex) -> bool:
+    """Whether the numbers of a value are: of what has a name, and of what was put in."""
+    return (vertex.name is not None or vertex.operation is None) and vertex.kind in ("parameter", "data", "result")
+
+
+def _number_lines(vertex: Vertex) -> Iterator[str]:
+    """A small array in full, the range of a larger one, and whatever is not a number."""
+    numbers = vertex.numbers
+    if numbers is None or numbers.value is not None or not _is_shown(vertex) or not numbers.size:
+        return
+    if numbers.unusual:
+        yield _small(f"NaN or inf in {numbers.unusual:,} of {numbers.size:,}", INK)
+    if numbers.cells:
+        yield from (_small(_typeset("  ".join(row))) for row in numbers.cells)
+    else:
+        yield _small(_typeset(numbers.range))
+
+
+def _has_strip(vertex: Vertex) -> bool:
+    numbers = vertex.numbers
+    return numbers is not None and bool(numbers.strip) and not numbers.cells and _is_shown(vertex)
+
+
+def _strip(numbers: Numbers) -> str:
+    """Means of equal parts of an array as a row of colours."""
+    cells = "".join(f'<td width="9" height="7" bgcolor="{_colour(part)}"></td>' for part in numbers.strip)
+    return f'<table border="1" color="{INK}" cellborder="0" cellspacing="0" cellpadding="0"><tr>{cells}</tr></table>'
+
+
+def _colour(part: float) -> str:
+    mixed = (round(low + part * (high - low)) for low, high in zip(LOW, HIGH, strict=True))
+    return "#" + "".join(f"{channel:02x}" for channel in mixed)
 
 
 def _legend(snapshot: Snapshot) -> str:
@@ -154,8 +242,14 @@ def _legend(snapshot: Snapshot) -> str:
     samples = [_frame(look, f'<tr><td cellpadding="3">{_small(look.legend)}</td></tr>') for look in looks]
     rows = f"<tr>{''.join(f'<td>{sample}</td>' for sample in samples)}</tr>"
     if len(snapshot.vertices) > 1:
-        sentence = "values flow down, gradients flow back up the solid arrows"
-        rows += f'<tr><td colspan="{len(looks)}">{_small(sentence)}</td></tr>'
+        sentences = ["values flow down, gradients flow back up the solid arrows"]
+        if any(vertex.flows for vertex in snapshot.vertices):
+            sentences.append("the wider an arrow, the more gradient flows back; % is its share where several add up")
+        if any(_has_strip(vertex) for vertex in snapshot.vertices):
+            sentences.append("strip: the values in their order, dark is low and light is high")
+        if snapshot.note:
+            sentences.append(snapshot.note)
+        rows += "".join(f'<tr><td colspan="{len(looks)}">{_small(sentence)}</td></tr>' for sentence in sentences)
     return f'<table border="0" cellborder="0" cellspacing="4" cellpadding="0">{rows}</table>'
 
 
@@ -181,7 +275,7 @@ def _typeset(formula: str) -> str:
 def _tooltip(vertex: Vertex) -> str:
     name = f"{one_line(vertex.name)}: " if vertex.name else ""
     place = f", {vertex.place}" if vertex.place else ""
-    return f"{name}{vertex.operation or vertex.kind} {vertex.shape} {vertex.dtype}{place}"
+    return f"{name}{formula(vertex) if vertex.operation else vertex.kind} {vertex.shape} {vertex.dtype}{place}"
 
 
 def _escaped(text: str) -> str:

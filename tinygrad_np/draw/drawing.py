@@ -1,7 +1,7 @@
-"""draw_graph: a picture of what a tensor was computed from.
+"""draw_graph: a picture of what tensors were computed from.
 
     drawing = tg.draw_graph(loss)
-    drawing.save("net.svg")      # or .png, .pdf, .html, .dot
+    drawing.save("net.svg")      # or .png, .pdf, .dot; .html is a page that steps through the backward pass
     print(drawing)               # the same as a table
 
 A picture needs Graphviz (render.py says which); the table, the DOT text and the snapshot behind them need nothing.
@@ -9,31 +9,65 @@ A picture needs Graphviz (render.py says which); the table, the DOT text and the
 
 from __future__ import annotations
 
-from html import escape
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import DTypeError, MissingDependencyError, UnknownFormatError
+import numpy as np
+
+from ..check import compare_gradients
+from ..check.passage import described
+from ..check.report import Report
+from ..check.steps import backward_steps, variable_names
+from ..errors import (
+    DTypeError,
+    NotRecordedError,
+    TinygradError,
+    UnknownFormatError,
+    UnknownTensorError,
+    listed,
+)
 from ..frames import user_place
+from ..graph import Node
 from ..tensor import Tensor
 from .dot import to_dot
-from .page import inline, to_page
-from .passes import last_operations, repeated
-from .render import render
-from .snapshot import Snapshot, snapshot
+from .facts import Flow, with_facts
+from .folding import by_call, by_function, rolled
+from .latex import to_latex
+from .notebook import mimebundle
+from .page import to_page
+from .passes import focused, last_operations, repeated, without_constants
+from .render import SlowLayoutError, render
+from .snapshot import Snapshot, Taken, Verdict, snapshot
+from .story import Hand, Story, step_data
 from .table import to_table
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".html")
 
+MOST_STEPS = 2000
+"""Of more operations the steps are not kept for a page."""
+
+MOST_UNFOLDED = 400
+"""Of more boxes a page has no second picture, in which they are not folded."""
+
+MANY = 150
+"""Of more boxes than this, those are folded that can be, unless told otherwise."""
+
+Fold = bool | Collection[str] | None
+
 
 class Drawing:
-    """A graph as it was when it was drawn: DOT text, a picture, a table. A notebook shows it by itself.
+    """A graph as it was when it was drawn: DOT text, a picture, a table, a page. A notebook shows it by itself.
 
-    Attributes: `snapshot`, the graph as plain data.
+    Attributes: `snapshot`, the graph as plain data; `story`, the backward pass step by step.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, story: Story, other: tuple[str, Snapshot] | None = None) -> None:
         self.snapshot = snapshot
+        self.story = story
+        self._other = other
 
     @property
     def dot(self) -> str:
@@ -43,7 +77,36 @@ class Drawing:
     @property
     def svg(self) -> str:
         """The picture as SVG; raises MissingDependencyError without Graphviz."""
-        return render(self.dot, "svg").decode()
+        return self._picture("svg").decode()
+
+    @property
+    def page(self) -> str:
+        """The page that steps through the backward pass; raises MissingDependencyError without Graphviz."""
+        title = "Fold" if self._other and self._other[0] == "Unfold" else "Unfold"
+        pictures = [(title, self.svg, repeated(self.snapshot))]
+        if self._other is not None:
+            title, other = self._other
+            with suppress(SlowLayoutError):
+                pictures.append((title, render(to_dot(repeated(other)), "svg").decode(), repeated(other)))
+        return to_page(pictures, self.story, str(self))
+
+    def _picture(self, file_format: str) -> bytes:
+        """The picture, folded if the layout of all takes too long."""
+        try:
+            return render(to_dot(repeated(self.snapshot), bitmap=file_format == "png"), file_format)
+        except SlowLayoutError as error:
+            fewer = last_operations(folded(self.snapshot, True), MANY)
+            note = f"{error} Of {len(self.snapshot.vertices):,} boxes {len(fewer.vertices):,} are drawn."
+            return render(to_dot(repeated(replace(fewer, note=note)), bitmap=file_format == "png"), file_format)
+
+    def latex(self) -> str:
+        """The forward pass and the chain rule as aligned equations in LaTeX, in the names of the values.
+
+        Raises NotRecordedError where there is no backward pass to write.
+        """
+        if not self.story.steps:
+            raise NotRecordedError(f"latex() of this drawing, {user_place()}: {self.story.missing}")
+        return to_latex(self.story)
 
     def save(self, path: str | Path) -> Path:
         """Write the drawing in the format that the suffix of the path says, and return the path.
@@ -65,37 +128,47 @@ class Drawing:
         if suffix == ".dot":
             return self.dot.encode()
         if suffix == ".html":
-            return to_page(self.svg, str(self)).encode()
-        return render(to_dot(repeated(self.snapshot), bitmap=suffix == ".png"), suffix[1:])
+            return self.page.encode("utf-8", "backslashreplace")
+        return self._picture(suffix[1:])
 
-    def _repr_svg_(self) -> str | None:
-        try:
-            return self.svg
-        except MissingDependencyError:
-            return None
-
-    def _repr_html_(self) -> str:
-        try:
-            return f'<div style="overflow: auto; background: white">{inline(self.svg)}</div>'
-        except MissingDependencyError:
-            return f"<pre>{escape(str(self))}</pre>"
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return mimebundle(self)
 
     def __repr__(self) -> str:
         return to_table(self.snapshot)
 
 
-def draw_graph(output: Tensor, *, limit: int | None = 1000) -> Drawing:
-    """Draw the graph of operations that a tensor was computed by.
+def draw_graph(
+    *outputs: Tensor,
+    manual: Mapping[str | Tensor, Any] | None = None,
+    gradients: bool = False,
+    fold: Fold = None,
+    focus: str | Tensor | None = None,
+    depth: int | None = None,
+    constants: bool = True,
+    limit: int | None = 1000,
+) -> Drawing:
+    """Draw the graph of operations that tensors were computed by.
 
     Parameters, data, operations and named results each have a look of their own, values flow down the arrows, and where
     a backward pass has left gradients they are shown. The drawing is a snapshot: what happens to the graph later does
     not change it.
 
     Args:
-        output: the Tensor, such as the loss; before or after backward().
+        outputs: Tensors, such as the loss; before or after backward().
+        manual: hand-written gradients, as compare_gradients takes them: the drawing marks which agree, and the first,
+            in the order of the backward pass, that does not.
+        gradients: run the backward pass for the drawing alone: gradients of all values, and how much flows where. No
+            `.grad` is touched.
+        fold: True draws the steps of a loop as one, and what a function computed as one box; names of functions fold
+            those; False folds nothing. By itself a drawing folds the calls of library functions, and if that leaves
+            more than 150 boxes, all that can be folded, and says so.
+        focus: a tensor, or its name: draw what it was computed from, and what was computed from it.
+        depth: how many operations away from the focus.
+        constants: whether to draw what needs no gradient.
         limit: of more operations the last `limit` are drawn, and the drawing says what was left out; None draws all.
 
-    Raises DTypeError if `output` is no Tensor.
+    Raises DTypeError if an output is not a Tensor, UnknownTensorError if the focus is not in the graph.
 
     >>> import numpy as np, tinygrad_np as tg
     >>> W = tg.Tensor([[1.0, 2.0]], requires_grad=True, name="W")
@@ -103,18 +176,123 @@ def draw_graph(output: Tensor, *, limit: int | None = 1000) -> Drawing:
     >>> drawing.dot.startswith("digraph")
     True
     """
-    if not isinstance(output, Tensor):
-        raise DTypeError(_not_a_tensor(output))
-    whole = snapshot(output._node, output._data)
-    return Drawing(whole if limit is None else last_operations(whole, limit))
+    for output in outputs or (None,):
+        if not isinstance(output, Tensor):
+            raise DTypeError(_not_a_tensor(output))
+    taken = snapshot([(output._node, output._data) for output in outputs], variable_names())
+    drawn = taken.snapshot
+    if focus is not None:
+        drawn = focused(drawn, _centres(focus, taken), depth)
+    if not constants:
+        drawn = without_constants(drawn)
+    whole, drawn = drawn, folded(drawn, fold)
+    if limit is not None:
+        drawn = last_operations(drawn, limit)
+    hands = {} if manual is None else _hands(outputs[0], manual, taken)
+    verdicts = {node: hand.verdict for node, hand in hands.items() if hand.verdict is not None}
+    told, flow = _told(outputs, taken, hands, must=gradients)
+    flow = flow if gradients else None
+    other = whole if drawn is not whole else folded(whole, True)
+    if other is drawn or len(other.vertices) > MOST_UNFOLDED:
+        return Drawing(with_facts(drawn, taken, flow, verdicts), told)
+    title = "Unfold" if other is whole else "Fold"
+    return Drawing(with_facts(drawn, taken, flow, verdicts), told, (title, with_facts(other, taken, flow, verdicts)))
+
+
+def _told(
+    outputs: tuple[Tensor, ...], taken: Taken, hands: Mapping[Node, Hand], must: bool
+) -> tuple[Story, Flow | None]:
+    """The backward pass as far as there is one; what prevents it is an error only if it `must` be."""
+    if len(taken.nodes) > MOST_STEPS and not must:
+        return Story(missing=f"Of more than {MOST_STEPS:,} operations the steps are not told."), None
+    is_lazy = not all(isinstance(output._data, np.ndarray | np.generic) for output in outputs)
+    if is_lazy and not must:
+        return Story(missing="The values are lazy: a page would have to compute them."), None
+    ids = {node: identity for identity, node in taken.nodes.items()}
+    told, flow = Story(), Flow()
+    steps = (step for output in outputs if output.requires_grad for step in backward_steps(output))
+    try:
+        # What a rule has to say of infinities it has said, or will say, in the user's own pass.
+        with np.errstate(all="ignore"):
+            for step in steps:
+                flow.watch(step)
+                if len(taken.nodes) <= MOST_STEPS and not is_lazy:
+                    told.steps.append(step_data(step, taken, ids, hands))
+    except TinygradError as error:
+        if must:
+            raise
+        return Story(missing=f"The backward pass can't be shown: {error}"), None
+    if not told.steps:
+        told.missing = "There is no backward pass to show: nothing here requires a gradient."
+    return told, flow
+
+
+def _hands(loss: Tensor, manual: Mapping[str | Tensor, Any], taken: Taken) -> dict[Node, Hand]:
+    """The hand-written gradients by their nodes, with the verdicts of compare_gradients."""
+    report = compare_gradients(loss, manual)
+    by_name = {node.name: node for node in taken.nodes.values() if node.name is not None and node.requires_grad}
+    given: dict[str, tuple[Node, Any]] = {}
+    for key, gradient in manual.items():
+        node: Any = by_name[key] if isinstance(key, str) else key._node
+        given[key if isinstance(key, str) else described(node)] = node, gradient
+    hands = {}
+    for row in report:
+        node, gradient = given[row.name]
+        array = gradient.numpy() if isinstance(gradient, Tensor) else np.asarray(gradient)
+        hands[node] = Hand(array, _verdict(row.name, report), row.diagnosis)
+    return hands
+
+
+def _verdict(name: str, report: Report) -> Verdict | None:
+    if name in report.wrong:
+        return "first to differ" if name == report.wrong[0] else "differs"
+    return None if name in report.unproved else "agrees"
+
+
+def _centres(focus: str | Tensor, taken: Taken) -> list[int]:
+    """The ids of the values that a focus means."""
+    vertices = taken.snapshot.vertices
+    if isinstance(focus, str):
+        found = [vertex.id for vertex in vertices if vertex.name == focus]
+    else:
+        held = getattr(focus, "_node", None)
+        found = [identity for identity, node in taken.nodes.items() if node is held]
+    if found:
+        return found
+    what = repr(focus) if isinstance(focus, str) else "the tensor that was given"
+    names = list(dict.fromkeys(vertex.name for vertex in vertices if vertex.name))
+    there = f"it has {listed(names)}" if names else "nothing in it has a name"
+    raise UnknownTensorError(f"draw_graph can't focus on {what}, {user_place()}: it is not in the graph; {there}.")
+
+
+def folded(snapshot: Snapshot, fold: Fold) -> Snapshot:
+    """Folded as draw_graph's argument says, with a note of how much that is."""
+    many = len(snapshot.vertices)
+    if fold is False:
+        return snapshot
+    fewer = by_call(snapshot)
+    if fold is None and len(fewer.vertices) <= MANY:
+        return fewer if len(fewer.vertices) < many else snapshot
+    if fold is None or fold is True:
+        fewer = rolled(fewer)
+        if fold is True or len(fewer.vertices) > MANY:
+            fewer = rolled(by_function(fewer))
+    else:
+        fewer = by_function(fewer, {fold} if isinstance(fold, str) else fold)
+    if len(fewer.vertices) == many:
+        return snapshot
+    note = f"{many:,} values are drawn as {len(fewer.vertices):,}: loops and functions are folded"
+    return replace(fewer, note=f"{note}; fold=False draws all" if fold is None else note)
 
 
 def _not_a_tensor(output: Any) -> str:
     advice = (
         "call it, and draw the Tensor that it returns"
         if callable(output)
+        else "give them one by one, as in draw_graph(*outputs)"
+        if isinstance(output, list | tuple) and output
         else "give one of them, such as the loss"
-        if isinstance(output, list | tuple | dict) and output
+        if isinstance(output, dict) and output
         else "give the Tensor that was computed, such as the loss"
     )
     return f"draw_graph draws the graph of a Tensor, and was given {type(output).__name__}, {user_place()}; {advice}."

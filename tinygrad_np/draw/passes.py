@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Collection
 from dataclasses import replace
 from itertools import count
 
@@ -20,7 +21,7 @@ def last_operations(snapshot: Snapshot, limit: int) -> Snapshot:
     results = [vertex for vertex in snapshot.vertices if vertex.operation is not None]
     if len(results) <= limit:
         return snapshot
-    kept = {vertex.id for vertex in results[len(results) - limit :]} | {snapshot.output}
+    kept = {vertex.id for vertex in results[len(results) - limit :]} | set(snapshot.outputs)
     read = {operand for vertex in results if vertex.id in kept for operand in vertex.operands}
     kept |= {vertex.id for vertex in snapshot.vertices if vertex.operation is None and vertex.id in read}
     gone = [vertex for vertex in snapshot.vertices if vertex.id not in kept]
@@ -37,11 +38,53 @@ def last_operations(snapshot: Snapshot, limit: int) -> Snapshot:
         for vertex in snapshot.vertices
         if vertex.id in kept
     )
-    return Snapshot((omitted, *vertices), snapshot.output)
+    return replace(snapshot, vertices=(omitted, *vertices))
 
 
 def _or_omitted(operand: int | str, kept: set[int]) -> int | str:
     return operand if isinstance(operand, str) or operand in kept else 0
+
+
+def without_constants(snapshot: Snapshot) -> Snapshot:
+    """What needs no gradient is not drawn; a formula names it, or calls it a constant."""
+    hidden = {
+        vertex.id: vertex.name or "constant"
+        for vertex in snapshot.vertices
+        if not vertex.requires_grad and vertex.id not in snapshot.outputs
+    }
+    return _without(snapshot, hidden)
+
+
+def focused(snapshot: Snapshot, centres: Collection[int], depth: int | None) -> Snapshot:
+    """What these values were computed from and what was computed from them, to a depth; the rest is named "…"."""
+    users: dict[int, list[int]] = defaultdict(list)
+    operands: dict[int, list[int]] = {}
+    for vertex in snapshot.vertices:
+        operands[vertex.id] = [operand for operand in vertex.operands if isinstance(operand, int)]
+        for operand in operands[vertex.id]:
+            users[operand].append(vertex.id)
+    kept = set(centres)
+    for neighbours in (operands, users):
+        frontier, seen, steps = set(centres), set(centres), 0
+        while frontier and (depth is None or steps < depth):
+            frontier = {near for one in frontier for near in neighbours.get(one, ())} - seen
+            seen |= frontier
+            steps += 1
+        kept |= seen
+    hidden = {vertex.id: vertex.name or "…" for vertex in snapshot.vertices if vertex.id not in kept}
+    focus = _without(snapshot, hidden)
+    outputs = tuple(output for output in snapshot.outputs if output in kept) or (max(kept),)
+    note = f"{len(hidden):,} values far from the focus are left out" if hidden else ""
+    return replace(focus, outputs=outputs, note=note)
+
+
+def _without(snapshot: Snapshot, hidden: dict[int, str]) -> Snapshot:
+    vertices = tuple(
+        replace(vertex, operands=tuple(hidden.get(o, o) if isinstance(o, int) else o for o in vertex.operands))
+        for vertex in snapshot.vertices
+        if vertex.id not in hidden
+    )
+    return replace(snapshot, vertices=vertices)
 
 
 def repeated(snapshot: Snapshot) -> Snapshot:
@@ -52,7 +95,9 @@ def repeated(snapshot: Snapshot) -> Snapshot:
     """
     uses = Counter(operand for vertex in snapshot.vertices for operand in set(vertex.operands))
     originals = {
-        vertex.id: replace(vertex, uses=uses[vertex.id], name=vertex.name or _label(vertex))
+        vertex.id: replace(
+            vertex, uses=uses[vertex.id], name=vertex.name or _label(vertex), members=vertex.members or (vertex.id,)
+        )
         for vertex in snapshot.vertices
         if uses[vertex.id] >= (REPEATED_RESULT if vertex.operation else REPEATED_INPUT)
     }
@@ -67,7 +112,7 @@ def repeated(snapshot: Snapshot) -> Snapshot:
         if vertex.operation or vertex.id not in originals:
             operands = tuple(copies.get(operand, operand) for operand in vertex.operands)
             vertices.append(replace(originals.get(vertex.id, vertex), operands=operands))
-    return Snapshot(tuple(vertices), snapshot.output)
+    return replace(snapshot, vertices=tuple(vertices))
 
 
 def _label(vertex: Vertex) -> str | None:

@@ -1,6 +1,6 @@
 """A snapshot of the graph behind a tensor: plain data, that outlives the graph and knows nothing of how it is drawn.
 
-    snapshot(loss.node)  ->  Snapshot(vertices=(Vertex(id=1, name="W1", ...), ...), output=17)
+    snapshot([(node, array)]).snapshot  ->  Snapshot(vertices=(Vertex(id=1, name="W1", ...), ...), outputs=(17,))
 
 A vertex is one value: a leaf, a constant array, or the result of an operation, which stands in the same vertex. The ids
 count from 1 in the order in which the values were made, so that the same program gives the same snapshot every time.
@@ -8,30 +8,36 @@ count from 1 in the order in which the values were made, so that the same progra
 
 from __future__ import annotations
 
+import ast
+import dis
 import inspect
+import linecache
 import re
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from operator import attrgetter
-from typing import Any, Literal
+from types import CodeType
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..graph import NOT_KEPT, Node, ancestors
+from ..check.passage import saved_values
+from ..graph import Node, ancestors
 from ..primitive import Primitive
+from .numbers import Numbers
 
 Kind = Literal["parameter", "data", "result", "omitted", "again"]
 
+Verdict = Literal["agrees", "differs", "first to differ"]
+
+Origin = tuple[str, str, int]
+"""A file, a function and an instruction in it."""
+
 LONGEST_TEXT = 40
 """Longer parameters are cut."""
-
-
-@dataclass(frozen=True)
-class Gradient:
-    """A gradient that a backward pass has left: its shape, and its value if it is one number."""
-
-    shape: tuple[int, ...]
-    value: float | None
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,16 @@ class Vertex:
     operation (passes add "omitted", which stands for all that was left out, and "again", a result drawn once more);
     `name`; `shape`; `dtype`; `operation`, None for a leaf; `operands`, for each input the id of its vertex, or the text
     of a number; `parameters`, names and texts of those that are not the default; `requires_grad`; `value`, if it is one
-    number and still known; `gradient`, None if there is none; `place`, the line of the user's code; `uses`, the number
-    of operations that use it, if it is drawn once for each of them.
+    number and still known; `place`, the line of the user's code; `origin`, its file, function and instruction;
+    `call`, the function that was called there, if it computed more than this.
+
+    What passes add: `uses`, the number of operations that use it, if it is drawn once for each of them; `numbers`, of
+    its value as far as that is known; `gradient`, the numbers of its gradient, None if there is none; `pending`,
+    whether no backward pass has reached a parameter yet; `flows`, for each operand the norm of what flows back to it,
+    and `shares`, which part of its gradient that is; `formulas`, for each operand that of the contribution; `verdict`
+    on the hand-written gradient; `members`, the ids of all values that are drawn here as one, `times` as many
+    repetitions of a step, in each of which `inside` operations are folded; `loops`, a position among the operands and
+    the id of what arrives there from the step before; `mark`, what a comparison says of it.
     """
 
     id: int
@@ -56,28 +70,61 @@ class Vertex:
     parameters: tuple[tuple[str, str], ...] = ()
     requires_grad: bool = False
     value: float | None = None
-    gradient: Gradient | None = None
     place: str | None = None
+    origin: Origin | None = None
+    call: str | None = None
     uses: int | None = None
+    numbers: Numbers | None = None
+    gradient: Numbers | None = None
+    pending: bool = False
+    flows: tuple[float | None, ...] = ()
+    shares: tuple[float | None, ...] = ()
+    formulas: tuple[str | None, ...] = ()
+    verdict: Verdict | None = None
+    members: tuple[int, ...] = ()
+    times: int = 1
+    inside: int = 0
+    loops: tuple[tuple[int, int], ...] = ()
+    mark: str | None = None
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The vertices, in order of their ids, and the id of the output."""
+    """The vertices, in order of their ids, the ids of the outputs, and what a pass has to say of what it left out."""
 
     vertices: tuple[Vertex, ...]
-    output: int
+    outputs: tuple[int, ...]
+    note: str = ""
+
+    @property
+    def output(self) -> int:
+        """The id of the first output."""
+        return self.outputs[0]
 
 
-def snapshot(root: Node | None, value: Any) -> Snapshot:
-    """The graph behind the node `root`, whose array is `value`: every value once, in O(nodes)."""
-    if root is None:  # a constant
-        return Snapshot((_data(1, value),), 1)
-    nodes = ancestors(root)
-    behind = {parent for node in nodes for parent in node.inputs if type(parent) is Node}
-    nodes = sorted(behind | {root}, key=attrgetter("number"))
+class Taken(NamedTuple):
+    """A snapshot, and what the numbers in it are read from: by id the node, and the value as far as it is known."""
+
+    snapshot: Snapshot
+    nodes: dict[int, Node]
+    values: dict[int, Any]
+
+
+def snapshot(outputs: Sequence[tuple[Node | None, Any]], variables: Mapping[int, str] | None = None) -> Taken:
+    """The graph behind some nodes, each with its array: every value once, in O(nodes).
+
+    `variables` has by the identity of a plain array, or of a leaf without a name, the variable that holds it.
+    """
+    known = {} if variables is None else variables
+    roots = {node: value for node, value in outputs if node is not None}
+    reached = {node for root in roots for node in ancestors(root)}
+    behind = {parent for node in reached for parent in node.inputs if type(parent) is Node}
+    nodes = sorted(behind | set(roots), key=attrgetter("number"))
     vertices: list[Vertex] = []
     ids: dict[int, int] = {}
+    values: dict[int, Any] = {}
+    calls = _calls(nodes)
+    places: dict[tuple[int, int], tuple[str, Origin]] = {}
     for node in nodes:
         operands: list[int | str] = []
         for parent in node.inputs:
@@ -88,33 +135,110 @@ def snapshot(root: Node | None, value: Any) -> Snapshot:
                     continue
                 # An array has no number: it comes just before the first operation that reads it.
                 ids[id(parent)] = len(vertices) + 1
-                vertices.append(_data(ids[id(parent)], parent))
+                vertices.append(_data(ids[id(parent)], parent, known))
+                values[ids[id(parent)]] = parent
             operands.append(ids[id(parent)])
         ids[id(node)] = len(vertices) + 1
-        vertices.append(_vertex(ids[id(node)], node, tuple(operands), _number(value if node is root else node.value)))
-    return Snapshot(tuple(vertices), ids[id(root)])
+        value = roots.get(node, node.value)
+        vertices.append(_vertex(ids[id(node)], node, tuple(operands), _number(value), known, calls.get(node), places))
+        if value is not None:
+            values[ids[id(node)]] = value
+        for owner, array in saved_values(node).items():
+            values.setdefault(ids[id(owner)], array)
+    for root, value in outputs:
+        if root is None and id(value) not in ids:  # a constant
+            ids[id(value)] = len(vertices) + 1
+            vertices.append(_data(ids[id(value)], value, known))
+            values[ids[id(value)]] = value
+    ends = tuple(dict.fromkeys(ids[id(value if root is None else root)] for root, value in outputs))
+    return Taken(Snapshot(tuple(vertices), ends), {ids[id(node)]: node for node in nodes}, values)
 
 
-def _vertex(identity: int, node: Node, operands: tuple[int | str, ...], value: float | None) -> Vertex:
-    plan = node.plan
+def _vertex(
+    identity: int,
+    node: Node,
+    operands: tuple[int | str, ...],
+    value: float | None,
+    variables: Mapping[int, str],
+    call: str | None,
+    places: dict[tuple[int, int], tuple[str, Origin]],
+) -> Vertex:
+    plan, code = node.plan, node._code
+    spot = id(code), node._instruction
+    if spot not in places:
+        function = getattr(code, "co_qualname", code.co_name)
+        places[spot] = node.place, (code.co_filename, function, _instruction(code, node._instruction))
+    place, origin = places[spot]
+    name = variables.get(id(node)) if node.name is None and plan is None else node.name
     return Vertex(
         id=identity,
         kind="result" if plan else "parameter" if node.requires_grad else "data",
-        name=None if node.name is None else str(node.name),
+        name=None if name is None else str(name),
         shape=tuple(node.shape),
-        dtype=str(node.dtype),
+        dtype=_dtype_text(node.dtype),
         operation=plan.primitive.name if plan else None,
         operands=operands,
         parameters=_unusual(plan.primitive, node.parameters) if plan else (),
         requires_grad=node.requires_grad,
         value=value,
-        gradient=None if node.grad is NOT_KEPT or node.grad is None else Gradient(node.grad.shape, _number(node.grad)),
-        place=node.place,
+        place=place,
+        origin=origin,
+        call=call,
+        pending=node.grad is None and node.requires_grad,
     )
 
 
-def _data(identity: int, array: Any) -> Vertex:
-    return Vertex(identity, "data", None, tuple(array.shape), str(array.dtype), value=_number(array))
+def _calls(nodes: Sequence[Node]) -> dict[Node, str]:
+    """For operations that were recorded one after another at one call in the user's code, its function's name."""
+    calls: dict[Node, str] = {}
+    results = [node for node in nodes if node.plan is not None]
+    known: dict[tuple[int, int], str | None] = {}
+    for one, other in pairwise(results):
+        if one._code is other._code and one._instruction == other._instruction:
+            spot = id(one._code), one._instruction
+            if spot not in known:
+                known[spot] = _called(one._code, one._instruction)
+            if known[spot] is not None:
+                calls[one] = calls[other] = str(known[spot])
+    return calls
+
+
+def _called(code: CodeType, offset: int) -> str | None:
+    """The name of the function that the user's code calls at an instruction; None where that can't be known."""
+    if not hasattr(code, "co_positions"):
+        return None
+    first, last, start, end = list(code.co_positions())[offset // 2]
+    if None in (first, last, start, end):
+        return None
+    lines = [linecache.getline(code.co_filename, line).encode() for line in range(first, last + 1)]
+    lines[-1] = lines[-1][:end]
+    lines[0] = lines[0][start:]
+    try:
+        expression = ast.parse(b"".join(lines).decode().strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        return None
+    if not isinstance(expression, ast.Call):
+        return None
+    return ast.unparse(expression.func).rpartition(".")[2]
+
+
+_dtype_text = lru_cache(maxsize=64)(str)
+
+
+def _instruction(code: CodeType, offset: int) -> int:
+    """Where the instruction begins that an offset points into: within it, that differs from call to call."""
+    starts = _starts(code)
+    return starts[bisect_right(starts, offset) - 1] if starts else offset
+
+
+@lru_cache(maxsize=256)
+def _starts(code: CodeType) -> list[int]:
+    return [instruction.offset for instruction in dis.get_instructions(code)]
+
+
+def _data(identity: int, array: Any, variables: Mapping[int, str]) -> Vertex:
+    name = variables.get(id(array))
+    return Vertex(identity, "data", name, tuple(array.shape), str(array.dtype), value=_number(array))
 
 
 def _literal(constant: Any) -> str | None:

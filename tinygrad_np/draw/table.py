@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from unicodedata import combining, east_asian_width
 
+from .numbers import number
 from .snapshot import Kind, Snapshot, Vertex
-from .words import formula, number, one_line, shape_of
+from .words import VERDICTS, formula, gradient_words, one_line, shape_of
 
 COLUMNS = ("id", "name", "operation", "inputs", "shape", "value", "gradient", "line")
 
@@ -22,26 +23,33 @@ def to_table(snapshot: Snapshot) -> str:
 def _row(vertex: Vertex) -> tuple[str, ...]:
     if vertex.kind == "omitted":
         return (f"#{vertex.id}", vertex.name or "", *[""] * (len(COLUMNS) - 2))
-    gradient = vertex.gradient
+    operation = formula(vertex) if vertex.operation else vertex.kind
     return (
         f"#{vertex.id}",
         one_line(vertex.name or ""),
-        formula(vertex) if vertex.operation else vertex.kind,
+        operation if vertex.times == 1 else f"{operation}  x{vertex.times:,}",
         ", ".join(operand if isinstance(operand, str) else f"#{operand}" for operand in vertex.operands),
         shape_of(vertex),
         "" if vertex.value is None else number(vertex.value),
-        "" if gradient is None else f"{gradient.shape}" if gradient.value is None else number(gradient.value),
+        _gradient(vertex),
         vertex.place or "",
     )
 
 
+def _gradient(vertex: Vertex) -> str:
+    if vertex.gradient is None:
+        return "not run yet" if vertex.pending and vertex.kind == "parameter" else ""
+    words = gradient_words(vertex.gradient).replace("…", "to")
+    return words if vertex.verdict is None else f"{words} ({VERDICTS[vertex.verdict][2:]})"
+
+
 def _title(snapshot: Snapshot) -> str:
-    output = next(vertex for vertex in snapshot.vertices if vertex.id == snapshot.output)
     kinds = Counter(vertex.kind for vertex in snapshot.vertices)
     words: dict[Kind, str] = {"result": "operation", "parameter": "parameter", "data": "constant"}
     counts = [f"{kinds[kind]:,} {word}{'' if kinds[kind] == 1 else 's'}" for kind, word in words.items()]
-    name = one_line(output.name) if output.name else f"#{output.id}"
-    return f"graph of {name}: {', '.join(counts)}"
+    names = [one_line(vertex.name or f"#{vertex.id}") for vertex in snapshot.vertices if vertex.id in snapshot.outputs]
+    note = f"\n{snapshot.note}" if snapshot.note else ""
+    return f"graph of {' and '.join(names)}: {', '.join(counts)}{note}"
 
 
 def _padded(cell: str, width: int) -> str:

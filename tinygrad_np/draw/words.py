@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .numbers import Numbers, number
 from .snapshot import Vertex
 
 INFIX = {
@@ -48,11 +49,6 @@ def shape_of(vertex: Vertex) -> str:
     return f"{vertex.shape}" if vertex.dtype == "float64" else f"{vertex.shape} {vertex.dtype}"
 
 
-def number(value: float) -> str:
-    """A value to four digits."""
-    return f"{value:.4g}"
-
-
 def one_line(name: str) -> str:
     r"""A name as it can be printed: a character that can't be seen is written as its escape.
 
@@ -60,3 +56,24 @@ def one_line(name: str) -> str:
     True
     """
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
+
+
+def gradient_words(numbers: Numbers) -> str:
+    """A gradient in few words: its value, or its range and norm; what is zero or not a number is said.
+
+    >>> gradient_words(Numbers((2,), low=-1.0, high=2.0, norm=2.236, size=2))
+    '-1 … 2, norm 2.24'
+    """
+    if numbers.unusual:
+        return f"NaN or inf in {numbers.unusual:,} of {numbers.size:,}"
+    if numbers.value is not None:
+        return number(numbers.value)
+    return "0 everywhere" if numbers.zero else f"{numbers.range}, norm {numbers.norm:.3g}"
+
+
+VERDICTS = {
+    "agrees": "\N{CHECK MARK} yours agrees",
+    "differs": "\N{BALLOT X} yours differs",
+    "first to differ": "\N{BALLOT X} yours differs here first",
+}
+"""What is said of a hand-written gradient; the signs differ without their colours."""

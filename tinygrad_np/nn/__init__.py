@@ -1,6 +1,7 @@
 """Networks: modules with PyTorch's names, arguments, defaults, shapes of weights and keys of the state."""
 
 from . import init as init
+from . import utils as utils
 from .activations import CELU as CELU
 from .activations import ELU as ELU
 from .activations import GELU as GELU

@@ -189,7 +189,7 @@ class TransformerEncoderLayer(Module):
 
 
 class TransformerEncoder(Module):
-    """Copies of an encoder layer, one after the other, and a norm behind the last if there is one."""
+    """Copies of an encoder layer, one after the other, and a norm after the last if there is one."""
 
     def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__(num_layers=num_layers)

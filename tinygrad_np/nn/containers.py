@@ -42,12 +42,12 @@ class ModuleList(Module):
         self._replace(modules)
 
     def append(self, module: Module) -> Any:
-        """Put a module behind the last; returns self."""
+        """Put a module after the last; returns self."""
         setattr(self, str(len(self)), _checked(module, self))
         return self
 
     def extend(self, modules: Iterable[Module]) -> Any:
-        """Put modules behind the last; returns self."""
+        """Put modules after the last; returns self."""
         for module in modules:
             self.append(module)
         return self

@@ -27,7 +27,7 @@ import numpy as np
 from ..errors import DTypeError, ModuleError, StateError, TinygradError, listed
 from ..frames import user_place
 from ..tensor import Tensor
-from .parameter import Parameter
+from .parameter import is_parameter, not_learned
 
 Self = TypeVar("Self", bound="Module")
 
@@ -278,8 +278,10 @@ class Module:
             raise _not_initialized(self)
         if value is not None and name in vars(self).get("_buffers", ()) and not isinstance(value, Tensor):
             value = Tensor(value, name=name)
+        if is_parameter(vars(self).get(name)) and isinstance(value, Tensor) and not is_parameter(value):
+            raise not_learned(f"{type(self).__name__}.{name}", name)
         for path, leaf in _leaves({name: value}):
-            named = leaf.named_parameters() if isinstance(leaf, Module) else [("", leaf)] * _is_parameter(leaf)
+            named = leaf.named_parameters() if isinstance(leaf, Module) else [("", leaf)] * is_parameter(leaf)
             for inner, parameter in named:
                 # What was named by its path within a module that is now a part of this one has a longer path here.
                 if parameter.name in (None, inner):
@@ -321,11 +323,6 @@ Leaf = tuple[str, Any]
 """What a module holds, and its path."""
 
 
-def _is_parameter(value: Any) -> bool:
-    """Whether a value is learned: a Parameter, or any other leaf of the graph that requires a gradient."""
-    return isinstance(value, Parameter) or (isinstance(value, Tensor) and value.requires_grad and value.is_leaf)
-
-
 def _leaves(attributes: Mapping[str, Any]) -> Iterator[Leaf]:
     """What is in attributes, and in lists, tuples and dicts in them; a container that holds itself is read once."""
     waiting, seen = list(attributes.items())[::-1], set()
@@ -349,7 +346,7 @@ def _hidden(path: str, leaf: Any) -> Iterator[Leaf]:
         inside = {path: leaf.ravel().tolist() if isinstance(leaf, np.ndarray) else list(leaf)}
     elif hasattr(leaf, "__dict__"):
         inside = {f"{path}.{name}": value for name, value in vars(leaf).items()}
-    return ((inner, one) for inner, one in _leaves(inside) if isinstance(one, Module) or _is_parameter(one))
+    return ((inner, one) for inner, one in _leaves(inside) if isinstance(one, Module) or is_parameter(one))
 
 
 def _walk(root: Module) -> Iterator[tuple[str, Module, list[Leaf]]]:
@@ -367,7 +364,7 @@ def _walk(root: Module) -> Iterator[tuple[str, Module, list[Leaf]]]:
 
 
 def _parameters(module: Module, leaves: list[Leaf]) -> Iterator[tuple[str, Tensor]]:
-    return ((name, value) for name, value in leaves if _is_parameter(value) and name not in module._buffers)
+    return ((name, value) for name, value in leaves if is_parameter(value) and name not in module._buffers)
 
 
 def _buffers(module: Module, leaves: list[Leaf]) -> Iterator[tuple[str, Tensor]]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ModuleError
+from ..frames import user_place
 from ..tensor import Tensor
 
 Random = np.random.Generator | int | None
@@ -34,6 +36,20 @@ def _restored(data: Any, requires_grad: bool, name: str | None, grad: Any) -> Pa
     parameter = Parameter(data, requires_grad, name=name)
     parameter.grad = grad
     return parameter
+
+
+def is_parameter(value: Any) -> bool:
+    """Whether a value is learned: a Parameter, or any other leaf of the graph that requires a gradient."""
+    return isinstance(value, Parameter) or (isinstance(value, Tensor) and value.requires_grad and value.is_leaf)
+
+
+def not_learned(owner: str, name: str) -> ModuleError:
+    """The error of putting a Tensor that is not learned in the place of a parameter, which nobody would find again."""
+    return ModuleError(
+        f"{owner} is a parameter, and was given a Tensor that is not one, {user_place()}: it would not be learned any "
+        f"more. To change its values write `with tg.no_grad(): m.{name} -= ...`; to have no parameter there, "
+        f"`del m.{name}` first."
+    )
 
 
 def uniform(shape: tuple[int, ...], bound: float, rng: np.random.Generator, dtype: Any) -> Parameter:

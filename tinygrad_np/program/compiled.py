@@ -18,15 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CaptureError
 from ..graph import state
 from ..tensor import Tensor
 from ..tree import flatten
+from .capture.refusals import MORE_ATTRIBUTES, NOT_A_TREE, NOT_CALLABLE, NOTHING_YET, refusal
+from .capture.tracer import line_of
+from .capture.watch import is_capturing
 from .entry import MISSED
 from .ir import Program
 from .passes.naming import named
 from .variant import Variant
-from .watch import is_capturing
 
 MOST = 64
 """Kinds of arguments for which programs are kept."""
@@ -39,7 +40,7 @@ class Compiled:
 
     def __init__(self, f: Callable[..., Any]) -> None:
         if not callable(f):
-            raise CaptureError(f"tg.compile was given {f!r}, which is no function.")
+            raise refusal(NOT_CALLABLE, value=f)
         functools.update_wrapper(self, f)
         self.f = f
         self.variants: dict[Any, list[Variant]] = {}
@@ -77,17 +78,16 @@ class Compiled:
         return self if instance is None else types.MethodType(self, instance)
 
     def __repr__(self) -> str:
-        code = getattr(self.f, "__code__", None)
-        place = f", {Path(code.co_filename).name} line {code.co_firstlineno}" if code else ""
+        line = f", {line_of(self.f)}" if hasattr(self.f, "__code__") else ""
         count = sum(map(len, self.variants.values()))
-        return f"<compiled {getattr(self.f, '__name__', self.f)}{place}: {count} program{'s' if count != 1 else ''}>"
+        return f"<compiled {getattr(self.f, '__name__', self.f)}{line}: {count} program{'s' if count != 1 else ''}>"
 
     def __reduce__(self) -> Any:
         return (Compiled, (self.f,))
 
     def _captured(self) -> Variant:
         if self.latest is None:
-            raise CaptureError("nothing is compiled yet: call the function once with arguments of the kind it is for.")
+            raise refusal(NOTHING_YET)
         return self.latest
 
     @property
@@ -112,7 +112,7 @@ class Compiled:
 
     @property
     def constants(self) -> list[Any]:
-        """The arrays that the source is given behind the inputs: constants too long to be written out in it."""
+        """The arrays that the source is given after the inputs: constants too long to be written out in it."""
         return self._captured().constants
 
     def save(self, path: str | Path) -> None:
@@ -138,19 +138,14 @@ def _kind(value: Any, leaves: list[Any]) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = [field.name for field in dataclasses.fields(value) if field.init]
         if vars(value).keys() - set(fields) if hasattr(value, "__dict__") else False:
-            raise CaptureError(
-                f"a compiled function was given a {type(value).__name__} with attributes that are not given when it is "
-                "made; give them as fields, or as arguments of their own."
-            )
+            raise refusal(MORE_ATTRIBUTES, kind=type(value).__name__)
         return (type(value), *[_kind(getattr(value, name), leaves) for name in fields])
     if type(value) in (float, complex):
         return (type(value), repr(value))
     try:
         hash(value)
     except TypeError:
-        raise CaptureError(
-            f"a compiled function was given a {type(value).__name__}, which is no array, number or tree of them."
-        ) from None
+        raise refusal(NOT_A_TREE, kind=type(value).__name__) from None
     # Equal things may differ in what is read of them; who is in a key is kept alive by the program.
     return (type(value), value) if type(value) in _EXACT else (type(value), id(value))
 

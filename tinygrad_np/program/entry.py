@@ -13,80 +13,95 @@ long as the step does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from sys import getrefcount
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import ChangedValueError, NoGradientError, describe
-from ..exposure import ALONE
+from ..exposure import ALONE, Exposure
 from ..frames import user_frame
-from ..graph import NOT_KEPT, Node
+from ..graph import NOT_KEPT, Node, clock
 from ..primitive import Plan, Primitive
 from ..record import make_tensor
 from ..tensor import Tensor
-from .names import Held
-
-if TYPE_CHECKING:
-    from .variant import Variant
+from .capture import Captured
+from .capture.names import Binding
+from .emit.ownership import owned
+from .ir import Program, Variable
 
 MISSED: Any = object()
 """What the call of a variant returns if it is not for these arguments, or for what the function refers to by now."""
 
 
 class Entry:
-    """The text of a variant's call, and what the names in it stand for."""
+    """The text of the call of a program, and what the names in it stand for.
 
-    def __init__(self, variant: Variant, leaves: Sequence[Any]) -> None:
+    `targets` are the updates that may be written over the old values, `arrays` the leaves of the arguments that the
+    program is given, `holds` says whether all else is as it was, `general` runs where rare values occur.
+    """
+
+    def __init__(
+        self,
+        captured: Captured,
+        program: Program,
+        targets: Sequence[Variable],
+        arrays: Sequence[Any],
+        constants: Sequence[Any],
+        holds: Callable[[], bool] | None,
+        general: Callable[[Sequence[Any]], Any] | None,
+    ) -> None:
+        self.captured = captured
+        self.program = program
+        self.owned = owned(program)
         self.names: dict[str, Any] = {
             "MISSED": MISSED,
             "NOT_KEPT": NOT_KEPT,
             "array": np.array,
-            "general": variant.general,
+            "general": general,
             "getrefcount": getrefcount,
-            "holds": variant.state.holds if variant.state else None,
+            "holds": holds,
             "make_tensor": make_tensor,
             "ndarray": np.ndarray,
-            "rebuild": variant.captured.rebuild,
-            "update": variant.update,
+            "rebuild": captured.rebuild,
             "writable": writable,
         }
         self.lines: list[str] = []
         self.values: list[str] = []
         self.differentiable: list[str] = []
-        parameters = [self._leaf(number, leaf) for number, leaf in enumerate(leaves)]
-        changed = [self._name(f"changed_{number}", held.tensor) for number, held in enumerate(variant.captured.updates)]
-        for name, leaf in zip(parameters, leaves, strict=True):
+        parameters = [self._leaf(number, leaf) for number, leaf in enumerate(arrays)]
+        changed = [self._name(f"changed_{number}", update.tensor) for number, update in enumerate(captured.updates)]
+        for name, leaf in zip(parameters, arrays, strict=True):
             if isinstance(leaf, Tensor) and changed:
-                self.names["same"] = _same
-                self.lines.append(f"if {' or '.join(f'{name} is {one}' for one in changed)}: same({name})")
+                self.names["refuse_twin"] = refuse_twin
+                self.lines.append(f"if {' or '.join(f'{name} is {one}' for one in changed)}: refuse_twin({name})")
         self.given = self.values[:]
-        for number, held in enumerate(variant.captured.reads):
-            self._held(number, held)
-        for number, node in enumerate(variant.captured.untouched):
+        for number, binding in enumerate(captured.reads):
+            self._read(number, binding)
+        for number, node in enumerate(captured.untouched):
             grad = self._name(f"node_{number}", node) + ".grad"
             self.lines.append(f"if {grad} is not None and {grad} is not NOT_KEPT: return MISSED")
-        if variant.state:
+        if holds:
             self.lines.append("if not holds(): return MISSED")
-        self.lines.append(f"is_done = {len(variant.written) == len(variant.updates)}")
-        read = {id(held.tensor) for held in variant.captured.reads if held.slot == "_data"}
-        targets = [
-            self._target(number, tensor, in_place, id(tensor) in read)
-            for number, (tensor, in_place) in enumerate(variant.written)
-        ]
-        constants = [self._name(f"constant_{number}", value) for number, value in enumerate(variant.constants)]
-        self.lines.append(f"results = run({', '.join([*self.values, *constants, *targets])})")
-        if variant.general:
+        outputs = program.outputs[len(program.outputs) - len(captured.updates) :]
+        written = [update for update, variable in zip(captured.updates, outputs, strict=True) if variable in targets]
+        self.lines.append(f"is_done = {len(written) == len(outputs)}")
+        read = {id(binding.tensor) for binding in captured.reads if binding.slot == "_data"}
+        written_to = [self._target(number, update, id(update.tensor) in read) for number, update in enumerate(written)]
+        constant = [self._name(f"constant_{number}", value) for number, value in enumerate(constants)]
+        self.lines.append(f"results = run({', '.join([*self.values, *constant, *written_to])})")
+        if general:
             self.lines.append(f"if results is None: return general([{', '.join(parameters)}])")
-        if variant.updates:
-            self.lines.append(f"if not is_done: update(results[-{len(variant.updates)}:])")
-        for number, node in enumerate(variant.captured.cleared):
+        if outputs:
+            self.names["update"] = _updating(captured.updates, self.owned[len(self.owned) - len(outputs) :])
+            self.lines.append(f"if not is_done: update(results[-{len(outputs)}:])")
+        for number, node in enumerate(captured.cleared):
             # What had to be None before is so still.
-            if node not in variant.captured.untouched:
+            if node not in captured.untouched:
                 self.lines.append(f"{self._name(f'cleared_{number}', node)}.grad = None")
-        self.lines.append(f"return rebuild([{', '.join(self._results(variant))}])")
+        self.lines.append(f"return rebuild([{', '.join(self._results())}])")
         self.text = "\n    ".join([f"def enter({', '.join(parameters)}):", *self.lines]) + "\n"
 
     def _name(self, name: str, value: Any) -> str:
@@ -107,23 +122,23 @@ class Entry:
         self.lines.append(f"if {differs}: return MISSED")
         return name
 
-    def _held(self, number: int, held: Held) -> None:
+    def _read(self, number: int, binding: Binding) -> None:
         """The value, or the gradient, of a Tensor that the function closes over."""
-        name, dtype = f"held_{number}", self._name(f"held_dtype_{number}", held.variable.dtype)
-        self.lines.append(f"{name} = {self._name(f'owner_{number}', held.tensor)}.{held.slot}")
-        if held.slot == "grad":
+        name, dtype = f"read_{number}", self._name(f"read_dtype_{number}", binding.variable.dtype)
+        self.lines.append(f"{name} = {self._name(f'owner_{number}', binding.tensor)}.{binding.slot}")
+        if binding.slot == "grad":
             self.lines.append(f"if {name} is None or {name} is NOT_KEPT: return MISSED")
-        self.lines.append(f"if {name}.shape != {held.variable.shape} or {name}.dtype != {dtype}: return MISSED")
-        if held.slot == "_data":  # It may have been frozen or thawed.
+        self.lines.append(f"if {name}.shape != {binding.variable.shape} or {name}.dtype != {dtype}: return MISSED")
+        if binding.slot == "_data":  # It may have been frozen or thawed.
             node = f"owner_{number}._node"
-            needs = held.tensor.requires_grad
+            needs = binding.tensor.requires_grad
             frozen = f"{node} is None or not {node}.requires_grad" if needs else f"{node} and {node}.requires_grad"
             self.lines.append(f"if {frozen}: return MISSED")
         self.values.append(name)
 
-    def _target(self, number: int, tensor: Any, in_place: bool, is_read: bool) -> str:
+    def _target(self, number: int, update: Binding, is_read: bool) -> str:
         """The array that a new value is written to: the Tensor's own, if nobody else would see it change."""
-        owner, target = self._name(f"tensor_{number}", tensor), f"target_{number}"
+        owner, target = self._name(f"tensor_{number}", update.tensor), f"target_{number}"
         # The local variables hold it too.
         references = ALONE + 1 + is_read
         self.lines += [
@@ -131,44 +146,72 @@ class Entry:
             f"exposure = {owner}._node and {owner}._node.exposure",
             f"if getrefcount({owner}._data) > {references} or {target}.base is not None"
             " or (exposure and exposure.array is not None):",
-            f"    {target} = writable({owner}, {in_place}, [{', '.join(self.given)}])",
+            f"    {target} = writable({owner}, {update.in_place}, [{', '.join(self.given)}])",
             "    is_done = False",
         ]
         return target
 
-    def _node(self, place: int, variant: Variant, number: int) -> str:
+    def _node(self, number: int, variable: Variable) -> str:
         """The node of a result that needs a gradient in the function, and has none outside."""
-        variable = variant.captured.program.outputs[number]
-        held = [one.tensor for one in variant.captured.reads if one.slot == "_data" and one.tensor.requires_grad]
-        if not held and not self.differentiable:
+        reads = [binding.tensor for binding in self.captured.reads if binding.slot == "_data"]
+        tensors = [tensor for tensor in reads if tensor.requires_grad]
+        if not tensors and not self.differentiable:
             return "None"
-        make = _WithoutGraph(variable.shape, variable.dtype, held, len(self.differentiable))
-        return f"{self._name(f'node_of_result_{place}', make)}({', '.join(self.differentiable)})"
+        make = _WithoutGraph(variable.shape, variable.dtype, tensors, len(self.differentiable))
+        return f"{self._name(f'node_of_result_{number}', make)}({', '.join(self.differentiable)})"
 
-    def _results(self, variant: Variant) -> list[str]:
+    def _results(self) -> list[str]:
         """The leaves of what is returned, arrays that nobody else holds."""
         leaves = []
-        number = 0
-        for place, (kind, static, is_zero_d, is_own) in enumerate(variant.results):
+        made = iter(enumerate(zip(self.captured.program.outputs, self.program.outputs, self.owned, strict=True)))
+        for number, (kind, static) in enumerate(self.captured.results):
             if kind == "static":
-                leaves.append(self._name(f"static_{place}", static))
+                leaves.append(self._name(f"static_{number}", static))
                 continue
-            value = f"results[{number}]"
-            number += 1
-            known = variant.lowered.outputs[number - 1]
-            if is_zero_d:
+            index, (variable, emitted, is_own) = next(made)
+            value = f"results[{index}]"
+            if variable.is_array and not variable.ndim:
                 value = f"array({value})"
-            elif known.is_array and not known.ndim:
+            elif emitted.is_array and not emitted.ndim:
                 value = f"{value}[()]"
             elif not is_own:
                 value = f"({value}.copy() if isinstance({value}, ndarray) else {value})"
             if kind == "array":
                 leaves.append(value)
-            elif kind == "tensor":
-                leaves.append(f"make_tensor({value}, None)")
             else:
-                leaves.append(f"make_tensor({value}, {self._node(place, variant, number - 1)})")
+                node = self._node(number, variable) if kind == "recorded" else "None"
+                leaves.append(f"make_tensor({value}, {node})")
         return leaves
+
+
+def _updating(updates: Sequence[Binding], is_own: Sequence[bool]) -> Callable[[Sequence[Any]], None]:
+    """A function that gives the Tensors their new values, and nodes their new gradients."""
+    slots = [
+        (binding.tensor, binding.slot, binding.in_place, own) for binding, own in zip(updates, is_own, strict=True)
+    ]
+
+    def update(values: Sequence[Any]) -> None:
+        for value, (owner, slot, in_place, is_new) in zip(values, slots, strict=True):
+            if slot == "grad":
+                owner.grad = value if is_new and isinstance(value, np.ndarray) else np.array(value)
+                continue
+            node = owner._noted()
+            exposure = node.exposure
+            is_out = exposure is not None and exposure.array is not None
+            if owner._data is value and not is_out:
+                continue
+            if is_out and in_place and exposure.array is owner._data:
+                # The user holds this array, and has asked for it to change.
+                if owner._data is not value:
+                    owner._data[...] = value
+                exposure.replaced(next(clock), owner._data)
+                continue
+            if exposure is None:
+                exposure = node.exposure = Exposure()
+            owner._data = value if is_new and isinstance(value, np.ndarray) else np.array(value)
+            exposure.replaced(next(clock), None)
+
+    return update
 
 
 def writable(tensor: Any, in_place: bool, values: list[Any]) -> Any:
@@ -187,14 +230,15 @@ def writable(tensor: Any, in_place: bool, values: list[Any]) -> Any:
     return array
 
 
-def _same(tensor: Any) -> None:
+def refuse_twin(tensor: Any) -> None:
+    """Raise ChangedValueError: an argument is a Tensor that the function closes over, too."""
     raise ChangedValueError(
         f"{describe(tensor.shape, tensor.dtype, tensor.name)} was given to a compiled function that closes over it and "
         "changes it; let the function use one of the two."
     )
 
 
-def _refuse(*_: Any) -> Any:
+def _no_graph(*_: Any) -> Any:
     raise NoGradientError(
         "a gradient was asked of what a compiled function returned, which keeps no graph: differentiate inside of it, "
         "as in tg.compile(tg.grad(f)), or call the function itself."
@@ -207,9 +251,9 @@ _COMPILED = Primitive(lambda *values: values[0], name="a compiled function")
 class _WithoutGraph:
     """Makes the node of a result that depends on some Tensors, and through which no gradient can go."""
 
-    def __init__(self, shape: tuple[int, ...], dtype: Any, held: list[Any], count: int) -> None:
-        self.held = tuple(tensor._node for tensor in held)
-        rules = tuple((index, _refuse) for index in range(len(held) + count))
+    def __init__(self, shape: tuple[int, ...], dtype: Any, tensors: list[Any], count: int) -> None:
+        self.nodes = tuple(tensor._node for tensor in tensors)
+        rules = tuple((index, _no_graph) for index in range(len(tensors) + count))
         self.plan = Plan(_COMPILED, rules, False, lambda saved: saved, (None,), False)
         self.shape, self.dtype = shape, dtype
         frame = user_frame()
@@ -217,7 +261,7 @@ class _WithoutGraph:
         self.line: Any = SimpleNamespace(f_code=frame.f_code, f_lasti=frame.f_lasti)
 
     def __call__(self, *tensors: Any) -> Node:
-        inputs = (*self.held, *[tensor._node for tensor in tensors])
+        inputs = (*self.nodes, *[tensor._node for tensor in tensors])
         node = Node(self.plan, inputs, {}, self.shape, self.dtype, self.line, True, NOT_KEPT)
         node.saved = (None,)
         return node

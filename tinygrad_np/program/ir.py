@@ -44,12 +44,13 @@ class Variable:
         return self.name or "_"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Equation:
     """One application: `outputs = function(*arguments, **keywords)`.
 
     `operation` is the name ("add", "dot", "linalg.inv"); variables stand anywhere in the arguments, in lists and tuples
-    too; `place` is the line of the user's code; `ignores` says that NumPy's floating-point warnings are off here.
+    too; `line` is that of the user's code; `ignores` says that NumPy's floating-point warnings are off here, `unpacks`
+    that the function gives a list or tuple of the outputs, though it be of one.
     """
 
     operation: str
@@ -57,8 +58,14 @@ class Equation:
     arguments: tuple[Any, ...]
     keywords: Mapping[str, Any]
     outputs: tuple[Variable, ...]
-    place: str = ""
+    line: str = ""
     ignores: bool = False
+    unpacks: bool = False
+
+    @property
+    def targets(self) -> str:
+        """What the function is assigned to."""
+        return ", ".join(map(str, self.outputs)) + ("," if self.unpacks and len(self.outputs) == 1 else "")
 
     @property
     def output(self) -> Variable:
@@ -71,26 +78,31 @@ class Equation:
         return tuple(variables_in((self.arguments, self.keywords)))
 
     def with_inputs(self, replacement: Mapping[Variable, Any]) -> Equation:
-        """The same application with others in the place of some of its variables."""
+        """The same application with others instead of some of its variables."""
         if not any(variable in replacement for variable in self.inputs):
             return self
-        arguments, keywords = substituted((self.arguments, dict(self.keywords)), replacement)
+        arguments, keywords = substituted(
+            (self.arguments, dict(self.keywords)), lambda variable: replacement.get(variable, variable)
+        )
         return dataclasses.replace(self, arguments=arguments, keywords=keywords)
 
-    def __str__(self) -> str:
-        def symbols(value: Any) -> Any:
-            return mapped(value, lambda variable: Symbol(str(variable.name)))
+    def __repr__(self) -> str:
+        return f"<{', '.join(map(repr, self.outputs))} = {self}>" if self.outputs else f"<{self}>"
 
-        arguments = [written(symbols(value)) for value in self.arguments]
-        arguments += [f"{name}={written(symbols(value))}" for name, value in self.keywords.items()]
+    def __str__(self) -> str:
+        def spelled(value: Any) -> str:
+            return text(substituted(value, lambda variable: Symbol(str(variable.name))))
+
+        arguments = [*map(spelled, self.arguments)]
+        arguments += [f"{name}={spelled(value)}" for name, value in self.keywords.items()]
         return f"{self.operation}({', '.join(arguments)})"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Program:
     """Inputs, constants (variable to array), equations in order, and the variables that are the results.
 
-    `place` is the line where the function begins that it was captured from.
+    `line` is where the function begins that it was captured from.
     """
 
     inputs: tuple[Variable, ...]
@@ -98,17 +110,16 @@ class Program:
     equations: tuple[Equation, ...]
     outputs: tuple[Variable, ...]
     name: str = "f"
-    place: str = ""
+    line: str = ""
 
     def run(self, values: Sequence[Any]) -> list[Any]:
         """The results for these inputs, computed one equation at a time."""
         known: dict[Variable, Any] = {**self.constants, **dict(zip(self.inputs, values, strict=True))}
         for equation in self.equations:
-            arguments, keywords = substituted((equation.arguments, dict(equation.keywords)), known)
+            arguments, keywords = substituted((equation.arguments, dict(equation.keywords)), known.__getitem__)
             with np.errstate(all="ignore" if equation.ignores else None):
                 result = equation.function(*arguments, **keywords)
-            results = (result,) if len(equation.outputs) == 1 else result or ()
-            known.update(zip(equation.outputs, results, strict=True))
+            known.update(zip(equation.outputs, result if equation.unpacks else (result,), strict=False))
         return [known[variable] for variable in self.outputs]
 
     def uses(self) -> dict[Variable, int]:
@@ -122,6 +133,10 @@ class Program:
         """The equation that each variable comes from."""
         return {output: equation for equation in self.equations for output in equation.outputs}
 
+    def __repr__(self) -> str:
+        inputs, count = ", ".join(map(repr, self.inputs)), len(self.equations)
+        return f"<program {self.name}({inputs}): {count} operation{'s' if count != 1 else ''}>"
+
     def __str__(self) -> str:
         rows = [(str(v.name), f"{v.shape} {v.dtype}", "given", "") for v in self.inputs]
         for v, value in self.constants.items():
@@ -130,9 +145,9 @@ class Program:
             rows.append((str(v.name), f"{v.shape} {v.dtype}", f"constant{number}", ""))
         for equation in self.equations:
             for output in equation.outputs:
-                rows.append((str(output.name), f"{output.shape} {output.dtype}", str(equation), equation.place))
+                rows.append((str(output.name), f"{output.shape} {output.dtype}", str(equation), equation.line))
             if not equation.outputs:
-                rows.append(("", "", str(equation), equation.place))
+                rows.append(("", "", str(equation), equation.line))
         rows.append(("returns", "", ", ".join(str(v.name) for v in self.outputs), ""))
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         return "\n".join(
@@ -141,7 +156,7 @@ class Program:
 
 
 def joined_axis(equation: Equation) -> int | None:
-    """The axis along which an equation joins arrays; None if it is no plain concatenation."""
+    """The axis along which an equation joins arrays; None if it is not a plain concatenation."""
     if equation.operation != "concatenate" or equation.keywords.keys() - {"axis"}:
         return None
     parts, *axis = equation.arguments
@@ -163,21 +178,21 @@ def variables_in(value: Any) -> Iterator[Variable]:
             yield from variables_in(part)
 
 
-def mapped(value: Any, function: Callable[[Variable], Any]) -> Any:
-    """The structure with `function` of each variable in its place."""
-    if isinstance(value, Variable):
-        return function(value)
-    if isinstance(value, list | tuple):
-        parts = [mapped(part, function) for part in value]
-        return parts if isinstance(value, list) else tuple(parts)
-    if isinstance(value, dict):
+def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
+    """The structure of lists, tuples and dicts with `function` of whatever else stands in it."""
+    kind = type(value)  # What a traced array says of its class depends on who asks, which takes its time.
+    if issubclass(kind, list):
+        return [mapped(part, function) for part in value]
+    if issubclass(kind, tuple):
+        return tuple(mapped(part, function) for part in value)
+    if issubclass(kind, dict):
         return {key: mapped(part, function) for key, part in value.items()}
-    return value
+    return function(value)
 
 
-def substituted(value: Any, replacement: Mapping[Variable, Any]) -> Any:
-    """The structure with others in the place of some variables."""
-    return mapped(value, lambda variable: replacement.get(variable, variable))
+def substituted(value: Any, replacement: Callable[[Variable], Any]) -> Any:
+    """The structure with others instead of the variables."""
+    return mapped(value, lambda part: replacement(part) if isinstance(part, Variable) else part)
 
 
 def is_written(value: Any) -> bool:
@@ -189,28 +204,19 @@ def is_written(value: Any) -> bool:
     return value is None or value is Ellipsis or isinstance(value, int | float | str | range | np.generic | np.dtype)
 
 
-def written(value: Any) -> str:
-    """A static value or a symbol as Python code."""
-    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
-        name = np.dtype(value).name
-        return {"bool": "bool"}.get(name, f"np.{name}")
-    if isinstance(value, np.generic):
-        return f"np.{value.dtype.name}({value.item()!r})" if np.isfinite(value) else f"np.{value.dtype.name}('{value}')"
-    if isinstance(value, np.ndarray):
-        kind = "" if value.dtype in (np.float64, np.int64, np.bool) and value.size else f", np.{value.dtype.name}"
-        body = np.array2string(value, separator=", ", threshold=10**9, floatmode="unique", max_line_width=10**9)
-        body = " ".join(body.split()).replace("nan", "np.nan").replace("inf", "np.inf")
-        return f"np.array({body}{kind})" if value.size else f"np.empty({value.shape}{kind})"
-    if isinstance(value, float) and not np.isfinite(value):
-        return "np.nan" if value != value else "np.inf" if value > 0 else "-np.inf"
-    if isinstance(value, list):
-        return f"[{', '.join(map(written, value))}]"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(written, value))}{',' if len(value) == 1 else ''})"
-    if isinstance(value, slice):
-        return f"slice({written(value.start)}, {written(value.stop)}, {written(value.step)})"
-    if isinstance(value, type):
-        return "np.linalg.LinAlgError" if value is np.linalg.LinAlgError else value.__name__
-    if value is Ellipsis or isinstance(value, Symbol):
-        return text(value)
-    return repr(value)
+# What programs call besides NumPy's functions.
+
+
+def astype(x: Any, dtype: Any) -> Any:
+    """x in another dtype."""
+    return x.astype(dtype)
+
+
+class AssumptionError(Exception):
+    """Values for which the program was not made: that of another capture has to run."""
+
+
+def assume(condition: Any) -> None:
+    """Raise AssumptionError unless the condition holds everywhere."""
+    if not condition.all():
+        raise AssumptionError

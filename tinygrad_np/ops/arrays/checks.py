@@ -30,5 +30,5 @@ def warn_if(condition, sentence: str) -> None:
 
 
 def is_known(condition) -> bool:
-    """Whether a truth can be checked: that of a lazy array is not looked at."""
+    """Whether a condition can be checked: that of a lazy array is not looked at."""
     return isinstance(condition, np.bool) or hasattr(condition, "__primitive__")

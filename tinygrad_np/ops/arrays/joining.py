@@ -85,7 +85,7 @@ def hstack(tup: Sequence[Any], *, dtype=None, casting="same_kind"):
 
 @implements(np.dstack)
 def dstack(tup: Sequence[Any], *, dtype=None, casting="same_kind"):
-    """One behind the other, along the third axis."""
+    """One after the other, along the third axis."""
     return concatenate([atleast_3d(array) for array in tup], 2, dtype=dtype, casting=casting)
 
 
@@ -98,7 +98,7 @@ def column_stack(tup: Sequence[Any]):
 
 @implements(np.append)
 def append(arr, values, axis: int | None = None):
-    """The values behind the array, along an axis or all elements along one."""
+    """The values after the array, along an axis or all elements along one."""
     return concatenate([array_of(arr), array_of(values)], axis)
 
 

@@ -13,7 +13,7 @@ from ...primitive import implements
 
 @implements(np.apply_along_axis)
 def apply_along_axis(func1d: Callable[..., Any], axis: int, arr, *args, **kwargs):
-    """The function of each vector along an axis, its result in the place of the vector."""
+    """The function of each vector along an axis, its result in its place."""
     axis = normalize_axis_index(axis, arr.ndim)
     moved = np.moveaxis(arr, axis, -1)
     places = moved.shape[:-1]

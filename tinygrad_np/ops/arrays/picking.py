@@ -129,8 +129,8 @@ def trim_zeros(filt, trim: str = "fb", axis=None):
 
 @implements(np.ix_)
 def ix_(*args) -> tuple[Any, ...]:
-    """Indices that pick a grid; they are data, and of whole numbers or truths."""
+    """Indices that pick a grid; they are data, whole numbers or booleans."""
     indices = [np.asarray(plain_index(one)) for one in args]
     if any(one.dtype.kind not in "biu" for one in indices):
-        raise TypeError("an index is of whole numbers or truths")
+        raise TypeError("an index holds whole numbers or booleans")
     return np.ix_(*indices)

@@ -59,7 +59,7 @@ def vsplit(ary, indices_or_sections) -> list[Any]:
 
 @implements(np.dsplit)
 def dsplit(ary, indices_or_sections) -> list[Any]:
-    """Parts one behind the other: along the third axis."""
+    """Parts one after the other: along the third axis."""
     return split(_with_axes(ary, 3), indices_or_sections, 2)
 
 

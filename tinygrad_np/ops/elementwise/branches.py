@@ -63,7 +63,7 @@ def piecewise(x, condlist, funclist: Sequence[Any], *args):
         conditions = [conditions]
     conditions = [array_of(plain_index(condition)).astype(bool) for condition in conditions]
     if any(condition.shape not in ((), x.shape) for condition in conditions):
-        raise ValueError(f"a condition of an array of shape {x.shape} has its shape, or is one truth for all elements")
+        raise ValueError(f"each condition must have the shape {x.shape} of x, or be a single boolean")
     if len(funclist) == len(conditions) + 1:
         conditions.append(~reduce(np.logical_or, conditions))
     elif len(funclist) != len(conditions):

@@ -26,7 +26,7 @@ def einsum(*operands, optimize=False):
 
 @primitive(name="einsum")
 def contracted(*operands, subscripts: str, optimize=False):
-    """The product of the operands, axes of the same letter together, summed over the letters not behind "->"."""
+    """The product of the operands, axes of the same letter together, summed over the letters not after "->"."""
     # Of three operands or more, products of pairs: all at once would be a product for each tuple of indices.
     return np.einsum(subscripts, *operands, optimize=optimize or len(operands) > 2)
 
@@ -88,7 +88,7 @@ def _explicit(subscripts: str, ndims: list[int]) -> str:
     ]
     most = max(counts)
     if most and "..." not in output:
-        raise ValueError(f"{subscripts!r} has axes behind '...' that are not in the result; write '...' there too")
+        raise ValueError(f"{subscripts!r} has axes after '...' that are not in the result; write '...' there too")
     dots = "".join(letter for letter in LETTERS if letter not in subscripts)[:most]
     terms = [term.replace("...", dots[most - count :]) for term, count in zip(terms, counts, strict=True)]
     return ",".join(terms) + "->" + output.replace("...", dots)

@@ -79,7 +79,7 @@ def pinv(a, rcond=None, hermitian: bool = False, *, rtol: Any | EllipsisType | N
     if rcond is not None and rtol is not ...:
         raise ValueError("rcond and rtol are the same, and both were given")
     if a.ndim < 2:
-        raise np.linalg.LinAlgError(f"an array of shape {a.shape} is no matrix")
+        raise np.linalg.LinAlgError(f"an array of shape {a.shape} is not a matrix")
     if hermitian:
         a = np.tril(a) + transposed(np.tril(a, -1))
     if rcond is None:
@@ -188,7 +188,7 @@ def tensorinv(a, ind: int = 2):
 
 @implements(np.linalg.tensorsolve)
 def tensorsolve(a, b, axes: Sequence[int] | None = None):
-    """The x with tensordot(A, x, x.ndim) = b; `axes` of A are moved behind the others first."""
+    """The x with tensordot(A, x, x.ndim) = b; `axes` of A are moved after the others first."""
     a, b = array_of(a), array_of(b)
     if axes is not None:
         a = np.moveaxis(a, tuple(axes), tuple(range(a.ndim - len(axes), a.ndim)))

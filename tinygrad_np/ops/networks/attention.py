@@ -96,10 +96,10 @@ def multi_head_attention(
 
 
 def as_addend(mask, dtype, counts: bool = True):
-    """A mask as what is added to scores: of truths, 0 for those that count and -inf for the others."""
+    """A mask as what is added to scores: of booleans, 0 for those that count and -inf for the others."""
     if mask is None or array_of(mask).dtype.kind == "f":
         return mask
     mask = array_of(mask)
     if mask.dtype.kind != "b":
-        raise ShapeError(f"the mask {described(mask)}, {user_place()}, is neither of truths nor of floating numbers.")
+        raise ShapeError(f"the mask {described(mask)}, {user_place()}, holds neither booleans nor floating numbers.")
     return np.where(mask if counts else ~mask, 0.0, -np.inf).astype(dtype)

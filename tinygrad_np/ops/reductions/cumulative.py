@@ -42,7 +42,7 @@ def recurrence(a, b):
 
 
 def backward_recurrence(a, g):
-    """s[k] = g[k] + a[k+1] s[k+1]: what arrives at h[k] from its own gradient and from h[k+1] behind it."""
+    """s[k] = g[k] + a[k+1] s[k+1]: what arrives at h[k] from its own gradient and from h[k+1] after it."""
     return flipped(recurrence(delayed(flipped(a), 1), flipped(g)))
 
 

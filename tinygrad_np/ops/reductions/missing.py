@@ -17,7 +17,7 @@ def is_number(x):
 
 
 def without_nan(x, otherwise: float):
-    """The elements, and in the place of each NaN what changes nothing."""
+    """The elements, and in place of each NaN what changes nothing."""
     return np.where(np.isnan(x), otherwise, x) if x.dtype.kind == "f" else x
 
 

@@ -81,7 +81,7 @@ def vector_norm(x, /, *, axis: Axis = None, keepdims: bool = False, ord=2):
     """
     x, ord = _floating(x), constant(ord, "ord")
     if isinstance(ord, str):
-        raise ValueError(f"{ord!r} is no order of a vector's norm")
+        raise ValueError(f"{ord!r} is not an order of a vector's norm")
     if ord == 2:
         return euclidean_norm(x, axis=axis, keepdims=keepdims)
     if ord == 0:
@@ -111,7 +111,7 @@ def _matrix_norm(x, row: int, column: int, keepdims: bool, ord):
     if ord in (np.inf, -np.inf):
         return _matrix_norm(x, column, row, keepdims, 1 if ord == np.inf else -1)
     if ord not in (2, -2, "nuc"):
-        raise ValueError(f"{ord!r} is no order of a matrix's norm")
+        raise ValueError(f"{ord!r} is not an order of a matrix's norm")
     s = np.linalg.svdvals(np.moveaxis(x, both, (-2, -1)))
     y = np.sum(s, axis=-1) if ord == "nuc" else _largest(s, -1, False) if ord == 2 else np.min(s, axis=-1)
     return with_axes(y, x.shape, both) if keepdims else y

@@ -41,7 +41,7 @@ def reduced_count(x, axis: Axis):
 
 
 def reduced_last(ndim: int, axis: Axis) -> tuple[int, ...]:
-    """All axes, those that a reduction takes away behind the others."""
+    """All axes, those that a reduction takes away after the others."""
     if axis is None or ndim == 0:
         return tuple(range(ndim))
     gone = [one % ndim for one in (axis if isinstance(axis, tuple) else (axis,))]

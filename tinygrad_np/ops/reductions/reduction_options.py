@@ -1,6 +1,6 @@
 """The further keywords of NumPy's reductions, each a step before the reduction or one after it.
 
-`dtype=` converts the elements before, `where=` puts what changes nothing in the place of those left out, `initial=` is
+`dtype=` converts the elements before, `where=` puts what changes nothing in place of those left out, `initial=` is
 one more element, taken in after.
 """
 
@@ -94,7 +94,7 @@ for _ufunc, _reduction in (
 
 
 def selected(x, where, otherwise):
-    """The elements where the condition holds, and in the place of the others what changes nothing."""
+    """The elements where the condition holds, and in place of the others what changes nothing."""
     return x if where is True else np.where(np.broadcast_to(where, x.shape), x, otherwise)
 
 

@@ -212,7 +212,7 @@ def _variables(x, rowvar: bool):
     """A matrix with a row for each variable; a vector is one variable."""
     x = array_of(x)
     if x.ndim > 2:
-        raise ValueError(f"an array of shape {x.shape} is no matrix of variables and observations")
+        raise ValueError(f"an array of shape {x.shape} is not a matrix of variables and observations")
     if x.ndim == 2:
         return x if rowvar else x.T
     return x.reshape(1, x.size)

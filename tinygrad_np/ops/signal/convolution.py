@@ -244,10 +244,10 @@ def _convolved_back(
 
 def _check_axes(axes: int, x, weight) -> None:
     if x.ndim != axes + 2 or weight.ndim != axes + 2:
+        lengths = ("length", "height, width")[axes - 1]
         raise ShapeError(
-            f"a {axes}-d convolution of {described(x)} with the weight {described(weight)}, {user_place()}: both have "
-            f"{axes + 2} axes, two of the batch and channels or of both channels, and behind them the places or the "
-            "window."
+            f"a {axes}-d convolution of {described(x)} with the weight {described(weight)}, {user_place()}: x "
+            f"must be (batch, channels, {lengths}) and the weight (output channels, channels / groups, {lengths})."
         )
 
 

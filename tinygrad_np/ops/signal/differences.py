@@ -16,7 +16,7 @@ def part(x, axis: int, start: int | None, stop: int | None):
 
 
 def step(x, axis: int):
-    """Each element minus the one before it along an axis; of truths, whether they differ."""
+    """Each element minus the one before it along an axis; of booleans, whether they differ."""
     later, earlier = part(x, axis, 1, None), part(x, axis, None, -1)
     return later != earlier if x.dtype == bool else later - earlier
 
@@ -48,7 +48,7 @@ def _piece(end, a, axis: int):
 
 @implements(np.ediff1d)
 def ediff1d(ary, to_end=None, to_begin=None):
-    """The differences between all elements in a row, with more numbers put before and behind them."""
+    """The differences between all elements in a row, with more numbers put before and after them."""
     row = array_of(ary).reshape(-1)
     pieces = [_as_kind(to_begin, row.dtype), row[1:] - row[:-1], _as_kind(to_end, row.dtype)]
     return np.concatenate([piece for piece in pieces if piece is not None])
@@ -60,7 +60,7 @@ def _as_kind(end, dtype):
         return None
     end = array_of(end)
     if not np.can_cast(end.dtype, dtype, "same_kind"):
-        raise TypeError(f"what is put before or behind is {end.dtype}, and does not fit differences of {dtype}")
+        raise TypeError(f"what is put before or after is {end.dtype}, which does not fit differences of {dtype}")
     return end.reshape(-1).astype(dtype)
 
 
@@ -83,7 +83,7 @@ def gradient(f, *varargs, axis=None, edge_order: int = 1):
     if len(spacings) != len(axes):
         raise TypeError(f"{len(varargs)} spacings for {len(axes)} axes: give none, one distance, or one for each axis")
     if edge_order not in (1, 2):
-        raise ValueError(f"edge_order={edge_order}: there are 1 and 2")
+        raise ValueError(f"edge_order must be 1 or 2, not {edge_order}")
     slopes = tuple(_slopes(f, spacing, axis, edge_order) for spacing, axis in zip(spacings, axes, strict=True))
     return slopes[0] if len(slopes) == 1 else slopes
 

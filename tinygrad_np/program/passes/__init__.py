@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from ..ir import Program
-from .batching import batched
+from .algebra import stable_forms
 from .cleaning import common_subexpressions, dead_code, folded_constants
 from .identities import identities
 from .logistic import shared_exponentials
+from .loops.batching import batched
+from .loops.pieces import early_terms, rejoined, summed_pieces
+from .loops.stacking import stacked_products
 from .lowering import converted_once, early_truths, merged_factors
 from .naming import named
-from .pieces import early_terms, rejoined, summed_pieces
 from .polynomials import cancelled
-from .products import stacked_products, transposed_products
+from .products import transposed_products
 from .reductions import checked_by_sums, summed_products
 from .scales import hoisted_scales
-from .stable import softmax_quotients, stable_logarithms
 
 __all__ = ["lowered", "simplified"]
 
@@ -41,14 +42,15 @@ PASSES = (
     early_terms,
     batched,
     summed_pieces,
-    stable_logarithms,
-    softmax_quotients,
+    stable_forms,
     cancelled,
-    hoisted_scales,
     dead_code,
 )
 
 LOWERING = (
+    hoisted_scales,
+    cancelled,
+    dead_code,
     shared_exponentials,
     common_subexpressions,
     checked_by_sums,

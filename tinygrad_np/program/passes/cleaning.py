@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Equation, Program, Variable, substituted
-from ..rewrite import Edit, rewrite
+from .rewrite import Edit, rewrite
 
 
 def dead_code(program: Program) -> Program:
@@ -71,7 +71,7 @@ def folded_constants(program: Program) -> Program:
         inputs = equation.inputs
         if any(variable not in edit.constants for variable in inputs) or equation.operation == "assume":
             return None
-        arguments, keywords = substituted((equation.arguments, dict(equation.keywords)), edit.constants)
+        arguments, keywords = substituted((equation.arguments, dict(equation.keywords)), edit.constants.__getitem__)
         with np.errstate(all="ignore"):
             value = equation.function(*arguments, **keywords)
         output = equation.output

@@ -1,4 +1,7 @@
-"""Operations that change nothing, or that a simpler one does, to all bits but a zero's sign: x * 1, x + 0, --x."""
+"""Operations that change nothing, or that a simpler one does, to all bits but a zero's sign.
+
+What can be written as a pattern stands in the table of algebra.py; here is what asks for shapes, axes and numbers.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..ir import Equation, Program, Variable
-from ..rewrite import Edit, Rule, rewrite
+from .algebra import EXACT_RULES
+from .patterns import first_of
+from .rewrite import Edit, Rewriting, is_over_axes, rewrite
 
 
 def identities(program: Program) -> Program:
@@ -20,88 +25,21 @@ def _rule(equation: Equation, edit: Edit) -> Any:
         lazy = _lazily(equation, edit)
         if lazy is not None:
             return lazy
-    rule = _RULES.get(equation.operation)
-    return rule(equation, edit) if rule is not None else None
-
-
-def _unchanged(value: Any, equation: Equation) -> Any:
-    """The value, if it has the shape and dtype of the output."""
-    output = equation.output
-    if isinstance(value, Variable) and (value.shape, value.dtype) == (output.shape, output.dtype):
-        return value
-    return None
+    new = first_of(EXACT_RULES, equation, edit)
+    rule = _RULES.get(equation.operation) if new is None else None
+    return rule(equation, edit) if rule is not None else new
 
 
 def _multiply(equation: Equation, edit: Edit) -> Any:
     a, b = equation.arguments
-    for one, other in ((a, b), (b, a)):
-        number = edit.number(one)
-        if number == 1:
-            return _unchanged(other, equation)
-        if number == -1 and _unchanged(other, equation) is not None and other.dtype.kind == "f":
-            return edit.apply(np.negative, other)
-    for place, (one, other) in enumerate(((a, b), (b, a))):
+    for number, (truth, other) in enumerate(((a, b), (b, a))):
         # NumPy converts a truth to the same 0 or 1 by itself.
-        truth = edit.maker(one, "astype")
-        if truth is not None and truth.arguments[0].dtype == bool and _unchanged(other, equation) is not None:
-            operands = (truth.arguments[0], other) if place == 0 else (other, truth.arguments[0])
-            return edit.apply(np.multiply, *operands)
-    return _negated(equation, edit) or _with_numbers(equation, edit)
-
-
-def _negated(equation: Equation, edit: Edit) -> Any:
-    """A sign of an operand as the sign of the product, where it may meet another."""
-    a, b = equation.arguments
-    if equation.output.dtype.kind != "f":
-        return None
-    for place, operand in enumerate(equation.arguments):
-        positive = _opposite(operand, equation, edit)
-        if positive is not None:
-            operands = (positive, b) if place == 0 else (a, positive)
-            return edit.apply(np.negative, edit.apply(equation.function, *operands))
-    return None
-
-
-def _opposite(value: Any, equation: Equation, edit: Edit) -> Any:
-    """What an operand is the negative of, which nothing else reads; None where that means another number.
-
-    The negative of an unsigned 1 is 255 in a sum that counts further, that of a small integer may wrap around as well.
-    """
-    minus = edit.maker(value, "negative")
-    if minus is None or not edit.is_used_once(value):
-        return None
-    is_exact = value.dtype.kind == "f" or value.dtype in (equation.output.dtype, np.int64)
-    return minus.arguments[0] if is_exact else None
-
-
-def _add(equation: Equation, edit: Edit) -> Any:
-    a, b = equation.arguments
-    for one, other in ((a, b), (b, a)):
-        if edit.number(one) == 0:
-            return _unchanged(other, equation)
-    opposites = [_opposite(one, equation, edit) for one in (a, b)]
-    if opposites[0] is not None and opposites[1] is not None:
-        return edit.apply(np.negative, edit.apply(np.add, *opposites))
-    for opposite, other in zip(opposites, (b, a), strict=True):
-        if opposite is not None:
-            return edit.apply(np.subtract, other, opposite)
+        converted = edit.maker(truth, "astype")
+        if converted is not None and converted.arguments[0].dtype == bool and isinstance(other, Variable):
+            operands = (converted.arguments[0], other) if number == 0 else (other, converted.arguments[0])
+            if (other.shape, other.dtype) == (equation.output.shape, equation.output.dtype):
+                return edit.apply(np.multiply, *operands)
     return _with_numbers(equation, edit)
-
-
-def _subtract(equation: Equation, edit: Edit) -> Any:
-    a, b = equation.arguments
-    if edit.number(b) == 0:
-        return _unchanged(a, equation)
-    opposite = _opposite(b, equation, edit)
-    if opposite is not None:
-        return edit.apply(np.add, a, opposite)
-    return _with_numbers(equation, edit)
-
-
-def _divide(equation: Equation, edit: Edit) -> Any:
-    if edit.number(equation.arguments[1]) == 1:
-        return _unchanged(equation.arguments[0], equation)
-    return _negated(equation, edit) or _with_numbers(equation, edit)
 
 
 def _with_numbers(equation: Equation, edit: Edit) -> Any:
@@ -123,30 +61,9 @@ def _with_numbers(equation: Equation, edit: Edit) -> Any:
     return edit.apply(equation.function, *arguments) if new.dtype == equation.output.dtype else None
 
 
-def _negative(equation: Equation, edit: Edit) -> Any:
-    inner = edit.maker(equation.arguments[0], "negative")
-    if inner is not None:
-        return inner.arguments[0]
-    difference = edit.maker(equation.arguments[0], "subtract")
-    if difference is not None and edit.is_used_once(equation.arguments[0]):
-        return edit.apply(np.subtract, *reversed(difference.arguments))
-    return None
-
-
-def _of_the_positive(x: Variable, equation: Equation, edit: Edit) -> Any:
-    """What only moves the elements of x, done before their sign changes, where it may meet another."""
-    minus = edit.maker(x, "negative")
-    if minus is None or not edit.is_used_once(x):
-        return None
-    moved = edit.apply(equation.function, minus.arguments[0], *equation.arguments[1:])
-    return edit.apply(np.negative, moved)
-
-
 def _transpose(equation: Equation, edit: Edit) -> Any:
     x, *axes = equation.arguments
-    if axes and axes[0] == tuple(range(x.ndim)):
-        return x
-    if x.ndim < 2:
+    if x.ndim < 2 or (axes and axes[0] == tuple(range(x.ndim))):
         return x
     inner = edit.maker(x, "transpose")
     if inner is None:
@@ -174,31 +91,24 @@ def _reshape(equation: Equation, edit: Edit) -> Any:
     if total is not None and edit.is_used_once(x) and not total.keywords.get("keepdims"):
         source, axis = total.arguments[0], _axes(total)
         kept = tuple(1 if one in axis else length for one, length in enumerate(source.shape))
-        if kept == shape and len(total.arguments) == 1 and total.keywords.keys() <= {"axis", "keepdims"}:
+        if kept == shape and is_over_axes(total):
             return edit.apply(np.sum, source, axis=axis[0] if len(axis) == 1 else axis, keepdims=True)
-    return _of_the_positive(x, equation, edit)
+    return None
 
 
 def _axes(equation: Equation) -> tuple[int, ...]:
-    axis = equation.keywords.get("axis")
-    ndim = equation.arguments[0].ndim
-    return (
-        tuple(range(ndim))
-        if axis is None
-        else tuple(one % ndim for one in (axis if isinstance(axis, tuple) else (axis,)))
-    )
+    axis, ndim = equation.keywords.get("axis"), equation.arguments[0].ndim
+    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple(one % ndim for one in axes)
 
 
 def _sum(equation: Equation, edit: Edit) -> Any:
-    """The options that are NumPy's defaults are left away; sums over axes of length 1 are none."""
-    if len(equation.arguments) > 1 or equation.keywords.keys() - {"axis", "keepdims"}:
+    """The options that are NumPy's defaults are left out; sums over axes of length 1 are none."""
+    if not is_over_axes(equation):
         return None
     x = equation.arguments[0]
     if x.dtype == equation.output.dtype and x.ndim and all(x.shape[axis] == 1 for axis in _axes(equation)):
         return edit.apply(np.reshape, x, equation.output.shape) if equation.output.ndim else None
-    minus = edit.maker(x, "negative")
-    if minus is not None and edit.is_used_once(x) and x.dtype.kind == "f":
-        return edit.apply(np.negative, edit.apply(np.sum, minus.arguments[0], **dict(equation.keywords)))
     plain = {key: value for key, value in equation.keywords.items() if value is not None and value is not False}
     axis = plain.get("axis")
     if isinstance(axis, tuple) and len(axis) == 1:
@@ -210,37 +120,13 @@ def _sum(equation: Equation, edit: Edit) -> Any:
 
 def _mean(equation: Equation, edit: Edit) -> Any:
     """The sum divided by the number of elements, as NumPy computes it."""
-    if len(equation.arguments) > 1 or equation.keywords.keys() - {"axis", "keepdims"}:
+    if not is_over_axes(equation):
         return None
     x = equation.arguments[0]
     if x.dtype != equation.output.dtype or x.dtype.char not in "fd" or not x.size or not x.ndim:
         return None
     count = x.size // max(equation.output.size, 1)
     return edit.apply(np.divide, edit.apply(np.sum, x, **dict(equation.keywords)), count)
-
-
-def _astype(equation: Equation, edit: Edit) -> Any:
-    x, dtype = equation.arguments
-    return x if x.dtype == dtype else None
-
-
-def _copy(equation: Equation, edit: Edit) -> Any:
-    # Values never change within a program; results are made arrays of their own at its end.
-    return equation.arguments[0]
-
-
-def _power(equation: Equation, edit: Edit) -> Any:
-    base, exponent = equation.arguments
-    if isinstance(exponent, int | float) and exponent == 1:
-        return _unchanged(base, equation)
-    if (
-        isinstance(exponent, int | float)
-        and exponent == 2
-        and isinstance(base, Variable)
-        and base.dtype == equation.output.dtype
-    ):
-        return edit.apply(np.square, base)
-    return None
 
 
 def _tensordot(equation: Equation, edit: Edit) -> Any:
@@ -283,40 +169,20 @@ def _nansum(equation: Equation, edit: Edit) -> Any:
 
 
 def _without_defaults(equation: Equation, edit: Edit) -> Any:
-    """The options that are NumPy's defaults are left away."""
+    """The options that are NumPy's defaults are left out."""
     plain = {key: value for key, value in equation.keywords.items() if value is not None and value is not False}
     return None if plain == dict(equation.keywords) else edit.apply(equation.function, *equation.arguments, **plain)
 
 
-def _where(equation: Equation, edit: Edit) -> Any:
-    """Where a condition holds for what was chosen by the same condition, nothing is left to choose."""
-    condition, a, b = equation.arguments if len(equation.arguments) == 3 else (None, None, None)
-    inner = edit.maker(a, "where")
-    if inner is None or not isinstance(a, Variable) or len(inner.arguments) != 3 or inner.arguments[0] is not condition:
-        return None
-    if a.shape != equation.output.shape or a.dtype != equation.output.dtype:
-        return None
-    if edit.number(b) is not None and edit.number(b) == edit.number(inner.arguments[2]):
-        return a
-    return edit.apply(np.where, condition, inner.arguments[1], b)
-
-
-def _either(equation: Equation, edit: Edit) -> Any:
-    """A truth or itself, a truth and itself."""
-    a, b = equation.arguments
-    return _unchanged(a, equation) if a is b else None
-
-
 def _lazily(equation: Equation, edit: Edit) -> Any:
     """An operand that was repeated to a shape is as good as it was, if another brings the shape."""
-    for place, argument in enumerate(equation.arguments):
+    for number, argument in enumerate(equation.arguments):
         if not isinstance(argument, Variable) or not edit.is_used_once(argument):
             continue
         unrepeated = _unrepeated(argument, edit)
         if unrepeated is None:
             continue
-        arguments = [*equation.arguments]
-        arguments[place] = unrepeated
+        arguments = [*equation.arguments[:number], unrepeated, *equation.arguments[number + 1 :]]
         shapes = [value.shape for value in arguments if isinstance(value, Variable)]
         if np.broadcast_shapes(*shapes) == equation.output.shape:
             return edit.apply(equation.function, *arguments)
@@ -338,30 +204,17 @@ def _unrepeated(value: Variable, edit: Edit) -> Any:
     return None
 
 
-def _broadcast_to(equation: Equation, edit: Edit) -> Any:
-    return _unchanged(equation.arguments[0], equation)
-
-
-_RULES: dict[str, Rule] = {
-    "add": _add,
-    "astype": _astype,
+_RULES: dict[str, Rewriting] = {
+    "add": _with_numbers,
     "average": _mean,
-    "broadcast_to": _broadcast_to,
-    "copy": _copy,
-    "divide": _divide,
+    "divide": _with_numbers,
     "getitem": _getitem,
-    "logical_and": _either,
-    "logical_or": _either,
     "mean": _mean,
     "multiply": _multiply,
     "nansum": _nansum,
-    "negative": _negative,
-    "positive": lambda equation, edit: equation.arguments[0],
-    "power": _power,
     "reshape": _reshape,
-    "subtract": _subtract,
+    "subtract": _with_numbers,
     "sum": _sum,
     "tensordot": _tensordot,
     "transpose": _transpose,
-    "where": _where,
 }

@@ -17,32 +17,42 @@ from typing import Any
 import numpy as np
 
 from ..ir import Equation, Program, Variable
-from ..rewrite import Edit, rewrite
-from .stable import exponent_of_sigmoid
+from .patterns import Pattern
+from .rewrite import Edit, rewrite
+
+SIGMOID, SOFTPLUS = Pattern("1 / (1 + exp(z))"), Pattern("logaddexp(0, z)")
+CROSS_ENTROPY = Pattern("y * logaddexp(0, minus) + rest * logaddexp(0, z)")
 
 
 def shared_exponentials(program: Program) -> Program:
     """The logarithms of a sigmoid, of one minus it, their cross-entropy and the sigmoid, by one exp and one log1p."""
-    made_by = program.made_by()
+    before = Edit(program)
+    before.made_by = program.made_by()
+
+    def exponent_in(pattern: Pattern, equation: Equation) -> Any:
+        """The z of a pattern, or None."""
+        exponent = (pattern.match(equation, before) or {}).get("z")
+        return exponent if isinstance(exponent, Variable) else None
+
     found: dict[Variable, set[Variable]] = {}
     for equation in program.equations:
-        exponent = _exponent_of(equation)
+        exponent = exponent_in(SOFTPLUS, equation)
         if exponent is not None and exponent.dtype == equation.output.dtype:
-            found.setdefault(_unsigned(exponent, made_by), set()).add(exponent)
+            found.setdefault(_unsigned(exponent, before), set()).add(exponent)
     shared = {root for root, exponents in found.items() if len(exponents) > 1}
 
     def rule(equation: Equation, edit: Edit) -> Any:
-        exponent = _exponent_of(equation)
-        if exponent is not None and _unsigned(exponent, made_by) in shared:
-            return edit.apply(
-                np.add, edit.apply(np.maximum, exponent, 0), _logarithm(_unsigned(exponent, made_by), edit)
-            )
+        equation = before.made_by[equation.output]
+        exponent = exponent_in(SOFTPLUS, equation)
+        if exponent is not None and _unsigned(exponent, before) in shared:
+            logarithm = _logarithm(_unsigned(exponent, before), edit)
+            return edit.apply(np.add, edit.apply(np.maximum, exponent, 0), logarithm)
         if equation.operation == "add":
-            return _cross_entropy(equation, made_by, shared, edit)
-        opposite = exponent_of_sigmoid(equation, edit)
-        if opposite is None or _unsigned(opposite, made_by) not in shared:
+            return _cross_entropy(equation, before, shared, edit)
+        opposite = exponent_in(SIGMOID, equation)
+        if opposite is None or _unsigned(opposite, before) not in shared:
             return None
-        root = _unsigned(opposite, made_by)
+        root = _unsigned(opposite, before)
         small = _exponential(root, edit)
         sign = np.less_equal if opposite is root else np.greater_equal
         return edit.apply(
@@ -52,20 +62,10 @@ def shared_exponentials(program: Program) -> Program:
     return rewrite(program, rule)
 
 
-def _exponent_of(equation: Equation) -> Any:
-    """The z of logaddexp(0, z), or None."""
-    if equation.operation != "logaddexp":
-        return None
-    for one, other in (equation.arguments, equation.arguments[::-1]):
-        if isinstance(one, int | float) and one == 0 and isinstance(other, Variable):
-            return other
-    return None
-
-
-def _unsigned(z: Variable, made_by: dict[Variable, Equation]) -> Variable:
+def _unsigned(z: Variable, before: Edit) -> Variable:
     """z, or what it is the negative of."""
-    maker = made_by.get(z)
-    return maker.inputs[0] if maker is not None and maker.operation == "negative" else z
+    minus = before.maker(z, "negative")
+    return minus.inputs[0] if minus is not None else z
 
 
 def _exponential(z: Variable, edit: Edit) -> Variable:
@@ -76,32 +76,24 @@ def _logarithm(z: Variable, edit: Edit) -> Variable:
     return edit.apply(np.log1p, _exponential(z, edit))
 
 
-def _cross_entropy(equation: Equation, made_by: dict[Variable, Equation], shared: set[Variable], edit: Edit) -> Any:
+def _cross_entropy(equation: Equation, before: Edit, shared: set[Variable], edit: Edit) -> Any:
     """y logaddexp(0, -z) + (1 - y) logaddexp(0, z), or None if the sum is another."""
-    terms = [made_by.get(argument) if isinstance(argument, Variable) else None for argument in equation.arguments]
-    factors = []
-    for term in terms:
-        if term is None or term.operation != "multiply":
-            return None
-        for weight, softplus in (term.arguments, term.arguments[::-1]):
-            maker = made_by.get(softplus) if isinstance(softplus, Variable) else None
-            exponent = _exponent_of(maker) if maker is not None else None
-            if exponent is not None and isinstance(weight, Variable):
-                factors.append((weight, exponent))
-    if len(factors) != 2:
-        return None
-    (y, minus_z), (rest, z) = factors if _is_rest_of(factors[1][0], factors[0][0], edit) else factors[::-1]
-    root = _unsigned(z, made_by)
-    if not _is_rest_of(rest, y, edit) or z is minus_z or root not in shared or _unsigned(minus_z, made_by) is not root:
-        return None
-    if z.shape != equation.output.shape or z.dtype != equation.output.dtype:
-        return None
-    if y.dtype.kind in "ib":
-        linear = edit.apply(np.subtract, edit.apply(np.maximum, z, 0), edit.apply(np.multiply, y, z))
-    else:
-        above = edit.apply(np.multiply, rest, edit.apply(np.maximum, z, 0))
-        linear = edit.apply(np.add, edit.apply(np.multiply, y, edit.apply(np.maximum, minus_z, 0)), above)
-    return edit.apply(np.add, linear, _logarithm(root, edit))
+    for match in CROSS_ENTROPY.matches(equation, before):
+        y, rest, z, minus = (match.names[name] for name in ("y", "rest", "z", "minus"))
+        if not all(isinstance(value, Variable) for value in (y, rest, z, minus)) or not _is_rest_of(rest, y, before):
+            continue
+        root = _unsigned(z, before)
+        if z is minus or root not in shared or _unsigned(minus, before) is not root:
+            continue
+        if (z.shape, z.dtype) != (equation.output.shape, equation.output.dtype):
+            continue
+        if y.dtype.kind in "ib":
+            linear = edit.apply(np.subtract, edit.apply(np.maximum, z, 0), edit.apply(np.multiply, y, z))
+        else:
+            above = edit.apply(np.multiply, rest, edit.apply(np.maximum, z, 0))
+            linear = edit.apply(np.add, edit.apply(np.multiply, y, edit.apply(np.maximum, minus, 0)), above)
+        return edit.apply(np.add, linear, _logarithm(root, edit))
+    return None
 
 
 def _is_rest_of(rest: Variable, y: Variable, edit: Edit) -> bool:

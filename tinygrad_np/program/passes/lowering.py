@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Equation, Program, Variable
-from ..rewrite import Edit, in_order, rewrite
+from ..ir import Equation, Program, Variable, astype
+from .rewrite import Edit, in_order, rewrite
 
 
 def merged_factors(program: Program) -> Program:
@@ -41,11 +41,11 @@ def early_truths(program: Program) -> Program:
     known: dict[Variable, float] = {}
     numbered = []
     for number, equation in enumerate(program.equations):
-        place: float = number
+        when: float = number
         if equation.operation == "assume" or all(output.dtype == bool for output in equation.outputs):
-            place = max((known.get(variable, -1.0) for variable in equation.inputs), default=-1.0) + 0.5
-        known.update(dict.fromkeys(equation.outputs, place))
-        numbered.append((place, equation))
+            when = max((known.get(variable, -1.0) for variable in equation.inputs), default=-1.0) + 0.5
+        known.update(dict.fromkeys(equation.outputs, when))
+        numbered.append((when, equation))
     return dataclasses.replace(program, equations=tuple(in_order(numbered)))
 
 
@@ -61,20 +61,11 @@ def converted_once(program: Program) -> Program:
         if equation.operation in CONVERTING and equation.output.dtype.kind == "f":
             dtype = equation.output.dtype
             converted = {
-                value: edit.apply(_astype, value, dtype)
+                value: edit.apply(astype, value, dtype)
                 for value in equation.inputs
-                if value.dtype.kind in "biu" and value.ndim and _is_exact(value.dtype, dtype)
+                if value.dtype.kind in "biu" and value.ndim and np.result_type(value.dtype, dtype) == dtype
             }
             edit.add(dataclasses.replace(equation.with_inputs(converted)))
         else:
             edit.add(equation)
     return edit.result()
-
-
-def _is_exact(integer: Any, floating: Any) -> bool:
-    """Whether NumPy computes in the floating dtype, given the integer one."""
-    return bool(np.result_type(integer, floating) == floating)
-
-
-def _astype(x: Any, dtype: Any) -> Any:
-    return x.astype(dtype)

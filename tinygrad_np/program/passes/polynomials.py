@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ir import Equation, Program, Variable
-from ..rewrite import Edit, rewrite
+from .patterns import Pattern
+from .rewrite import Edit, rewrite
 
 Monomial = frozenset[tuple[Variable, int]]
 Polynomial = dict[Monomial, float]
@@ -24,6 +25,9 @@ MOST = 8
 """Terms of a polynomial; longer ones are left as they are."""
 ARITHMETIC = {"add", "subtract", "multiply", "divide", "negative", "exp"}
 """Operations through which a NaN stays one."""
+
+
+SIGMOID, REST = Pattern("1 / (total := 1 + (power := exp(z)))"), Pattern("1 - a")
 
 
 class Part(NamedTuple):
@@ -209,14 +213,10 @@ def _with_sigmoids(polynomial: Polynomial, edit: Edit) -> Polynomial:
     powers: dict[Variable, Variable] = {}
     rests: dict[Variable, Variable] = {}
     for variable, equation in edit.made_by.items():
-        first, *others = equation.arguments or (None,)
-        if equation.operation == "divide" and edit.number(first) == 1 and isinstance(others[0], Variable):
-            total = edit.maker(others[0], "add")
-            for one, other in (total.arguments, total.arguments[::-1]) if total is not None else ():
-                if edit.number(one) == 1 and edit.maker(other, "exp") is not None:
-                    reciprocals[others[0]] = powers[other] = variable
-        elif equation.operation == "subtract" and edit.number(first) == 1:
-            rests[others[0]] = variable
+        if equation.operation == SIGMOID.operation and (found := SIGMOID.match(equation, edit)):
+            reciprocals[found["total"]] = powers[found["power"]] = variable
+        if equation.operation == REST.operation and (found := REST.match(equation, edit)):
+            rests[found["a"]] = variable
     result: Polynomial = {}
     for monomial, coefficient in polynomial.items():
         factors: dict[Variable, int] = {}

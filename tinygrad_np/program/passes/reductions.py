@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Equation, Program, Variable
-from ..rewrite import Edit, rewrite
+from .rewrite import Edit, is_over_axes, rewrite
 
 LONGEST = 1024
 """Elements up to which a product adds them up as accurately as NumPy's sum, which halves longer ones."""
@@ -20,11 +20,7 @@ def summed_products(program: Program) -> Program:
     """Sums of vectors, and over the rows or columns of a matrix, as products; factors are taken out of a sum."""
 
     def rule(equation: Equation, edit: Edit) -> Any:
-        if (
-            equation.operation != "sum"
-            or len(equation.arguments) > 1
-            or equation.keywords.keys() - {"axis", "keepdims"}
-        ):
+        if equation.operation != "sum" or not is_over_axes(equation):
             return None
         x, output = equation.inputs[0], equation.output
         if x.dtype != output.dtype or x.dtype.char not in "fd" or x.size < 2:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Equation, Program, Variable
-from ..rewrite import Edit
+from .rewrite import Edit, is_over_axes
 
 LINEAR = {
     "add", "astype", "concatenate", "divide", "dot", "getitem", "matmul", "multiply", "negative", "reshape", "subtract",
@@ -20,17 +20,8 @@ LINEAR = {
 }  # fmt: skip
 
 EXACT = {
-    "absolute",
-    "astype",
-    "concatenate",
-    "getitem",
-    "maximum",
-    "minimum",
-    "negative",
-    "reshape",
-    "transpose",
-    "where",
-}
+    "absolute", "astype", "concatenate", "getitem", "maximum", "minimum", "negative", "reshape", "transpose", "where",
+}  # fmt: skip
 """Operations that do not round. A factor is not moved above them: its rounding would show where values cancel."""
 
 
@@ -72,7 +63,7 @@ def _hoisted(program: Program, factor: float) -> Program:
         for variable in equation.inputs:
             readers.setdefault(variable, []).append(equation)
     results = set(program.outputs)
-    number = {equation: place for place, equation in enumerate(program.equations)}
+    number = {equation: index for index, equation in enumerate(program.equations)}
     for start in program.equations:
         if len(start.outputs) != 1 or start.output.dtype.kind != "f" or not start.output.ndim:
             continue
@@ -126,7 +117,7 @@ def _moved(
             plain = Variable(before.output.shape, before.output.dtype, None, before.output.is_array)
             edit.add(dataclasses.replace(equation, outputs=(plain,)))
             scaled = (edit.replaced[before.output],)
-            edit.add(Equation("multiply", np.multiply, (factor, plain), {}, scaled, equation.place, equation.ignores))
+            edit.add(Equation("multiply", np.multiply, (factor, plain), {}, scaled, equation.line, equation.ignores))
         elif before in removed:
             edit.replaced[before.output] = next(v for v in equation.arguments if isinstance(v, Variable))
         else:
@@ -144,7 +135,7 @@ def _scaled_like(variable: Variable) -> Variable:
 
 def _is_linear(equation: Equation) -> bool:
     """Whether a factor of an operand, of all operands of a sum, is one of the result."""
-    if equation.operation == "sum" and equation.keywords.keys() - {"axis", "keepdims"}:
+    if equation.operation == "sum" and not is_over_axes(equation):
         return False
     return equation.operation in LINEAR and len(equation.outputs) == 1 and equation.output.dtype.kind == "f"
 
@@ -152,10 +143,8 @@ def _is_linear(equation: Equation) -> bool:
 def _carries(equation: Equation, carried: set[Variable]) -> bool:
     """Whether exactly one factor arrives: by one operand of a product, by all operands of a sum."""
     count = sum(variable in carried for variable in equation.inputs)
-    if equation.operation in ("add", "subtract"):
-        return count == len(equation.arguments)
-    if equation.operation == "concatenate":
-        return count == len(equation.inputs)
+    if equation.operation in ("add", "subtract", "concatenate"):
+        return count == len(equation.inputs if equation.operation == "concatenate" else equation.arguments)
     if equation.operation == "divide":
         return count == 1 and equation.arguments[0] in carried
     return count == 1

@@ -1,0 +1,106 @@
+"""How good check_backward is: slips planted in right backward passes, and how many it catches, finds and repairs.
+
+    python -m tests.check.score [part of a pair's name] [--every N]
+
+prints a table. A slip counts if it changes a result by more than 1e-6, or makes the function fail.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import tinygrad_np as tg
+from tinygrad_np.check.backward import _Forward
+from tinygrad_np.tree import flatten
+
+from .corpus import Pair
+from .corpus_more import PAIRS
+from .mutants import Mutant, mutants
+
+
+class Outcome(NamedTuple):
+    """What check_backward said of one slip."""
+
+    pair: str
+    mutant: Mutant
+    caught: bool
+    located: bool
+    repaired: bool
+    said: Any
+
+
+def outcomes(pairs: Sequence[Pair], every: int = 1) -> Iterator[Outcome]:
+    """What check_backward says of every so manieth slip of these pairs."""
+    number = 0
+    for pair in pairs:
+        inputs = pair.inputs(np.random.default_rng(1))
+        for mutant in _that_matter(pair, inputs):
+            number += 1
+            if number % every:
+                continue
+            report = tg.check_backward(pair.forward, mutant.function, inputs)
+            first = report.first_wrong
+            located = first is not None and first.line == mutant.line
+            repaired = located and first is not None and first.proposal is not None
+            yield Outcome(pair.name, mutant, not report, located, repaired, first)
+
+
+def _that_matter(pair: Pair, inputs: dict[str, Any]) -> Iterator[Mutant]:
+    """The slips that change what the function returns, each text once."""
+    right = _results(pair, pair.backward, inputs)
+    seen = set()
+    for mutant in mutants(pair.backward):
+        key = (mutant.line, mutant.text)
+        if key in seen:
+            continue
+        seen.add(key)
+        found = _results(pair, mutant.function, inputs)
+        if found is None and mutant.kind == "another variable":
+            continue  # One of another shape, which nobody takes for the right one.
+        if found is None or not _same(found, right):
+            yield mutant
+
+
+def _results(pair: Pair, function: Any, inputs: dict[str, Any]) -> Any:
+    with np.errstate(all="ignore"):
+        try:
+            return flatten(function(**_Forward(pair.forward, inputs).arguments_of(function)))[0]
+        except Exception:
+            return None
+
+
+def _same(found: Any, right: Any) -> bool:
+    return len(found) == len(right) and all(
+        np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=1e-6, atol=1e-6)
+        for one, other in zip(found, right, strict=True)
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", nargs="?", default="", help="part of the name of the pairs")
+    parser.add_argument("--every", type=int, default=1, help="only every so manieth slip")
+    parser.add_argument("--missed", action="store_true", help="show what was not found or not repaired")
+    chosen = parser.parse_args()
+    warnings.simplefilter("ignore")
+    found = list(outcomes([pair for pair in PAIRS if chosen.name in pair.name], chosen.every))
+    print(f"{'backward pass':<28}{'slips':>7}{'caught':>8}{'line':>7}{'repair':>8}")
+    for name in [*dict.fromkeys(one.pair for one in found), "all"]:
+        own = [one for one in found if name in (one.pair, "all")]
+        caught, located, repaired = (
+            sum(getattr(one, each) for one in own) for each in ("caught", "located", "repaired")
+        )
+        print(f"{name:<28}{len(own):>7}{caught:>8}{located:>7}{repaired:>8}")
+    for one in found if chosen.missed else ():
+        if not one.repaired:
+            print(f"{one.pair}: {one.mutant.kind}, line {one.mutant.line}: {one.mutant.text}\n    {one.said}")
+
+
+if __name__ == "__main__":
+    main()

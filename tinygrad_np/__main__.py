@@ -1,0 +1,8 @@
+"""The commands: `python -m tinygrad_np check FILE.py`."""
+
+import sys
+
+from .check.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,288 @@
+"""Check a hand-written backward pass line by line: which line is wrong, and what it should be.
+
+    report = tg.check_backward(forward, backward, {"X": X, "Y": Y, "W1": W1, "b1": b1})
+    print(report)
+
+Both are functions as they stand in a tutorial. `forward` runs on Tensors, `backward` on plain arrays; what every line
+of `backward` assigns is recorded (recording.py), compared with autograd, and where a line is wrong, small edits of it
+are tried until one makes the gradients right (culprit.py).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, NonScalarError, ShapeError, UnknownTensorError, listed
+from ..frames import user_place
+from ..tensor import Tensor
+from ..tree import flatten, map_tree
+from .comparison import ALIGNMENT, COLUMNS, compare_gradients
+from .culprit import Culprit, find_culprits
+from .expected import Expected
+from .recording import Recording, is_as_before, kept, recorded
+from .report import Report
+from .rerun import Rerun
+from .suspects import History
+from .variables import names_of_results, plain_name, variable_of
+
+_UPSTREAM = {"dout", "dloss", "dL", "dJ", "upstream", "grad_output", "dy_loss"}
+
+
+@dataclass(frozen=True)
+class BackwardReport(Report):
+    """The rows of the gradients, and the lines of the backward function that are wrong, in the order in which they ran.
+
+    `first_wrong` is the first of them, None if all is right; `wrong_lines` are all that were found;
+    `is_whole` says whether the function came to its end and returned a gradient of an input; `returned` has the names
+    of the rows that it returned, `entered` those of the packages whose functions it ran.
+    """
+
+    wrong_lines: tuple[Culprit, ...] = ()
+    is_whole: bool = True
+    returned: frozenset[str] = frozenset()
+    entered: frozenset[str] = frozenset()
+
+    @property
+    def first_wrong(self) -> Culprit | None:
+        """The first line that is wrong: `.line`, `.source`, `.name`, `.iteration`, `.verdict`, `.proposal`."""
+        return self.wrong_lines[0] if self.wrong_lines else None
+
+    def __bool__(self) -> bool:
+        return self.is_whole and not self.wrong_lines and Report.__bool__(self)
+
+    def __str__(self) -> str:
+        paragraphs = ["\n".join(culprit.lines()) for culprit in self.wrong_lines]
+        return "\n\n".join([Report.__str__(self), *paragraphs])
+
+    __repr__ = __str__
+
+
+def check_backward(
+    forward: Callable[..., Any], backward: Callable[..., Any], inputs: Mapping[str, Any] | Sequence[Any]
+) -> BackwardReport:
+    """Check a hand-written backward function, line by line, against autograd of its forward function.
+
+    Args:
+        forward: returns the loss, or a tuple of the loss and more, such as a cache. It is called with Tensors.
+        backward: returns gradients: a dict by name, or variables such as dW1, W1_grad or grad_W1. It is called with
+            plain arrays; its arguments are found by name among the inputs and the variables of `forward`, or are what
+            `forward` returned besides the loss.
+        inputs: the arguments of `forward`, by name or by position; arrays of floating dtype get a gradient.
+
+    The report is true if all returned gradients are right. Otherwise `report.first_wrong` is the first wrong line, with
+    a proposal that was run and makes its gradients right, if one was found.
+
+    Raises NonScalarError if `forward` returns no scalar Tensor, UnknownTensorError for an argument or a result of
+    `backward` that belongs to nothing in `forward`; what `forward` raises is passed on.
+
+    >>> import numpy as np, tinygrad_np as tg
+    >>> def forward(X, Y, W):
+    ...     A = np.tanh(X @ W)
+    ...     return np.mean((A - Y) ** 2)
+    >>> def backward(X, Y, A):
+    ...     dA = 2 * (A - Y) / A.size
+    ...     dZ = dA * (1 - A**2)
+    ...     dW = X.T @ dZ
+    ...     return {"W": dW}
+    >>> random = np.random.default_rng(0)
+    >>> inputs = {"X": random.normal(size=(8, 2)), "Y": random.normal(size=(8, 1)), "W": random.normal(size=(2, 1))}
+    >>> bool(tg.check_backward(forward, backward, inputs))
+    True
+    """
+    forward_pass = _Forward(forward, inputs)
+    arguments = forward_pass.arguments_of(backward)
+    before = map_tree(kept, arguments)
+    run = recorded(backward, (), arguments)
+    results = forward_pass.matched(names_of_results(backward, run), run)
+    expected = Expected(forward_pass.loss, forward_pass.tensors)
+    notes = [*_notes(backward, run), *_changes(backward, arguments, before)]
+    culprits: list[Culprit] = []
+    interior: dict[Tensor, Any] = {}
+    rerun = Rerun(backward, before, run, expected, results, forward_pass.matched)
+    if run.error is not None or rerun.wrong_of(results):
+        rerun.expected = expected.settled(results)
+        wrong = rerun.wrong_of(results)
+        if run.error is not None or wrong:
+            culprits = find_culprits(rerun, wrong)
+            interior = _interior(History(rerun, run), culprits)
+    if not any(tensor.is_leaf for tensor in results) and run.error is None:
+        notes.append(f"{_name(backward)} returns no gradient of an input of {_name(forward)}: nothing is proved.")
+    compared: dict[str | Tensor, Any] = dict([*interior.items(), *results.items()])
+    report = compare_gradients(forward_pass.loss, compared) if compared else Report("", [], COLUMNS, ALIGNMENT)
+    plain = {field.name: getattr(report, field.name) for field in fields(Report)}
+    plain["title"] = f"{_name(backward)} by hand, against autograd of {_name(forward)}"
+    plain["notes"] = [*report.notes, *notes]
+    is_whole = run.error is None and any(tensor.is_leaf for tensor in results)
+    returned = frozenset(tensor.name or "" for tensor in results)
+    return BackwardReport(
+        **plain, wrong_lines=tuple(culprits), is_whole=is_whole, returned=returned, entered=frozenset(run.entered)
+    )
+
+
+def _interior(history: History, culprits: Sequence[Culprit]) -> dict[Tensor, Any]:
+    """The gradients of interior quantities that are right, and the first wrong one: they help the diagnosis."""
+    expected, found = history.rerun.expected, {}
+    first = culprits[0] if culprits and culprits[0].proposal is not None else None
+    for index in history.final:
+        one = history.all[index]
+        held = variable_of(one.name, expected.tensors) or []
+        if len(held) != 1 or held[0] is expected.loss or np.shape(one.value) != held[0].shape:
+            continue
+        is_first = first is not None and (one.line, one.name) == (first.line, first.name)
+        if is_first or index in history.exact:
+            found[held[0]] = np.asarray(one.value)
+    return found
+
+
+class _Forward:
+    """The forward pass, run once: its loss, its inputs as Tensors, and the Tensors that its variables held."""
+
+    def __init__(self, forward: Callable[..., Any], inputs: Mapping[str, Any] | Sequence[Any]) -> None:
+        self.inputs = _named(forward, inputs)
+        self.leaves = {name: _tensors(name, value) for name, value in self.inputs.items()}
+        run = recorded(forward, (), self.leaves)
+        if run.error is not None:
+            raise run.error
+        self.result = run.result
+        self.loss = self._loss(forward)
+        self.tensors: dict[str, list[Tensor]] = {}
+        self.variables: dict[str, Any] = {}
+        seen = [(name, value) for _, name, value in run.given] + [(one.name, one.value) for one in run.assignments]
+        for name, value in seen:
+            self.variables[name] = value
+            for tensor in [value] if isinstance(value, Tensor) else []:
+                found = self.tensors.setdefault(plain_name(name), [])
+                if not any(tensor is other for other in found):
+                    found.append(tensor)
+                if tensor.name is None and tensor is not self.loss:
+                    tensor.named(plain_name(name))
+
+    def _loss(self, forward: Callable[..., Any]) -> Tensor:
+        leaves = flatten(self.result)[0]
+        for leaf in leaves:
+            if isinstance(leaf, Tensor) and leaf.requires_grad and leaf.size == 1:
+                return leaf if leaf.name else leaf.named("loss")
+        shown = listed([str(getattr(leaf, "shape", type(leaf).__name__)) for leaf in leaves]) or "nothing"
+        raise NonScalarError(
+            f"{_name(forward)} returned {shown}, {user_place()}, and no scalar Tensor that depends on its inputs: "
+            "return the loss, or the loss and more."
+        )
+
+    def arguments_of(self, backward: Callable[..., Any]) -> dict[str, Any]:
+        """The arguments for the backward function, by name."""
+        extras = list(self.result) if isinstance(self.result, tuple) else []
+        extras = [extra for extra in extras if extra is not self.loss]
+        arguments: dict[str, Any] = {}
+        for name, parameter in inspect.signature(backward).parameters.items():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                continue
+            if name in self.inputs:
+                arguments[name] = kept(self.inputs[name])
+            elif name in self.variables:
+                arguments[name] = map_tree(_plain, self.variables[name])
+            elif name in _UPSTREAM and parameter.default is parameter.empty:
+                arguments[name] = np.ones(self.loss.shape)[()]
+            elif parameter.default is parameter.empty and extras:
+                arguments[name] = map_tree(_plain, extras.pop(0))
+            elif parameter.default is parameter.empty:
+                there = listed(sorted(name for name in self.variables if "[" not in name))
+                raise UnknownTensorError(
+                    f"{_name(backward)} takes {name}, {user_place()}, which is neither an input nor a variable of the "
+                    f"forward pass nor returned by it; those are {there}."
+                )
+        return arguments
+
+    def matched(self, results: Sequence[tuple[str | None, Any]], run: Recording) -> dict[Tensor, Any]:
+        """The Tensor that each result is the gradient of; of a function that failed, those of its variables."""
+        if run.error is not None and not results:
+            # What was to be added to zeros is not there yet.
+            results = [(one.name, one.value) for one in run.assignments if np.any(one.value)]
+        found: dict[Tensor, Any] = {}
+        rest = []
+        for name, array in results:
+            tensor = None if name is None else variable_of(name, self.tensors, is_result=run.error is None)
+            if tensor is not None:
+                found[tensor[0]] = array
+            elif run.error is None:
+                rest.append(array)
+        leaves = [
+            leaf
+            for value in self.leaves.values()
+            for leaf in flatten(value)[0]
+            if isinstance(leaf, Tensor) and leaf.requires_grad
+        ]
+        for array in rest:
+            free = [leaf for leaf in leaves if leaf not in found and leaf.shape == np.shape(array)]
+            if free:
+                found[free[0]] = array
+        return {tensor: array for tensor, array in found.items() if tensor.requires_grad}
+
+
+def _named(forward: Callable[..., Any], inputs: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
+    names = [
+        name
+        for name, parameter in inspect.signature(forward).parameters.items()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
+    if isinstance(inputs, Mapping):
+        unknown = [name for name in inputs if name not in names]
+        if unknown:
+            raise UnknownTensorError(
+                f"{_name(forward)} takes no {listed(unknown)}, {user_place()}; its arguments are {listed(names)}."
+            )
+        return dict(inputs)
+    if not isinstance(inputs, list | tuple):
+        raise DTypeError(
+            f"check_backward was given a {type(inputs).__name__} of inputs, {user_place()}; it takes a dict that maps "
+            'the names of arguments to arrays, such as {"X": X, "W1": W1}, or a list of them in their order.'
+        )
+    if len(inputs) > len(names):
+        raise ShapeError(f"{_name(forward)} takes {len(names)} arguments and was given {len(inputs)}, {user_place()}.")
+    return dict(zip(names, inputs, strict=False))
+
+
+def _tensors(name: str, value: Any) -> Any:
+    """The same tree with a Tensor that requires a gradient in place of each floating array."""
+
+    def leaf(array: Any) -> Any:
+        if isinstance(array, Tensor):
+            array = array.numpy()
+        floating = isinstance(array, np.ndarray | np.floating) and np.asarray(array).dtype.kind == "f"
+        return Tensor(array, requires_grad=True) if floating else array
+
+    return map_tree(leaf, value)
+
+
+def _plain(value: Any) -> Any:
+    return value.numpy()[()] if isinstance(value, Tensor) else kept(value)
+
+
+def _notes(backward: Callable[..., Any], run: Recording) -> Iterator[str]:
+    if run.error is not None:
+        kind, words = type(run.error).__name__, " ".join(str(run.error).split())
+        yield (
+            f"{_name(backward)} raised {kind} at line {run.error_line}: {words}. What it had computed before that was "
+            "checked."
+        )
+    if run.printed:
+        count = len(run.printed.splitlines())
+        what = "a line, which is" if count == 1 else f"{count} lines, which are"
+        yield f"{_name(backward)} printed {what} not shown."
+
+
+def _changes(backward: Callable[..., Any], arguments: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:
+    changed = [name for name, value in arguments.items() if not is_as_before(value, before[name])]
+    if changed:
+        yield (
+            f"{_name(backward)} changes its argument{'s' if len(changed) > 1 else ''} {listed(changed)} in place: "
+            "whoever calls it twice gets other gradients the second time. Work on a copy."
+        )
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", type(function).__name__)

@@ -1,0 +1,136 @@
+"""The wrong lines of a backward function, in the order in which they ran, each with what it should be.
+
+A line is suspected for what it leaves in its variable (suspects.py), and is sure once an edit of it makes the gradients
+right (repair.py). Each is repaired before the next is looked for.
+"""
+
+from __future__ import annotations
+
+import linecache
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..tensor import Tensor
+from .repair import merged, repaired
+from .rerun import Edits, Rerun
+from .source import Edit
+from .suspects import History, Spot, suspects
+
+MOST_MISTAKES = 4
+"""So many wrong lines are looked for."""
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """A line that is wrong.
+
+    Attributes: `line`, its number in its file; `source`, its text; `name`, the variable that it leaves wrong;
+    `iteration`, which run of the line was the first wrong one, from 0, None if it ran once; `verdict`; `proposal`, the
+    line that makes its gradients right, None if none was found; `function`, whose line it is.
+    """
+
+    line: int
+    source: str
+    name: str
+    iteration: int | None
+    verdict: str
+    proposal: str | None
+    function: str
+
+    def lines(self) -> Iterator[str]:
+        """The sentences of the report."""
+        where = (
+            "" if self.iteration is None else f", first when the line runs for the {_ordinal(self.iteration + 1)} time"
+        )
+        yield f"In {self.function}, {self.name} is {self.verdict}{where}."
+        label = f"line {self.line}: "
+        width = max(len(label), len("should be: ") + 2)
+        yield f"{label:>{width}}{_aligned(self.source, width)}"
+        if self.proposal is not None:
+            yield f"{'should be: ':>{width}}{_aligned(self.proposal, width)}"
+
+
+def find_culprits(rerun: Rerun, wrong: frozenset[Tensor]) -> list[Culprit]:
+    """The wrong lines, in the order in which they ran; each is repaired before the next is looked for."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return list(_culprits(rerun, wrong))
+
+
+def _culprits(rerun: Rerun, wrong: frozenset[Tensor]) -> Iterator[Culprit]:
+    made: Edits = {}
+    history = History(rerun, rerun.run)
+    for _ in range(MOST_MISTAKES):
+        if not wrong and history.run.error is None:
+            break
+        groups = suspects(history, wrong)
+        if not groups:
+            yield from _without_source(history, wrong)
+            break
+        repair = repaired(rerun, groups, wrong, made)
+        if repair is None:
+            yield _culprit(_blamed(groups[0], history, wrong), None, history)
+            break
+        yield _culprit(repair.spot, repair.edit, history)
+        made = merged(made, repair.spot.source, repair.edit)
+        still = rerun.wrong_with(made)
+        if still is None:
+            break
+        wrong, history = still, History(rerun, rerun.recorded(made))
+
+
+def _blamed(group: Sequence[Spot], history: History, wrong: frozenset[Tensor]) -> Spot:
+    """Whom to blame if nothing helps: a helper that all that is wrong was computed from, or else what shows it."""
+    off = history.off(wrong)
+    common = set.intersection(*(set(history.slice_of([one])) for one in off)) if len(off) > 1 else set()
+    expected = history.rerun.expected
+    for spot in group:
+        if spot.shown is None or np.ndim(spot.shown.value) == 0 or expected.nodes(spot.name):
+            continue
+        is_common = any(history.all[one] is spot.shown for one in common)
+        if is_common and not expected.recognised(spot.shown.value):
+            return spot
+    return group[0]
+
+
+def _culprit(spot: Spot, edit: Edit | None, history: History) -> Culprit:
+    source, statement, shown, run = spot.source, spot.statement, spot.shown, history.run
+    failed = shown is None or shown.value is None
+    verdict = f"not there: the line raised {type(run.error).__name__}" if run.error is not None and failed else "wrong"
+    ran_often = shown is not None and run.run(shown.line) > 1
+    return Culprit(
+        line=source.line(statement),
+        source=source.segment(statement),
+        name=shown.name if shown is not None else "what it returns" if run.error is None else "its result",
+        iteration=shown.iteration if shown is not None and ran_often else None,
+        verdict=verdict,
+        proposal=None if edit is None else source.replaced(statement, edit),
+        function=source.function.__name__,
+    )
+
+
+def _without_source(history: History, wrong: frozenset[Tensor]) -> Iterator[Culprit]:
+    """The first wrong line of a function whose source can't be read."""
+    for index in history.off(wrong)[:1]:
+        one = history.all[index]
+        text = linecache.getline(one.code.co_filename, one.line).strip()
+        often = one.iteration if history.run.run(one.line) > 1 else None
+        yield Culprit(one.line, text, one.name, often, "wrong", None, one.code.co_name)
+
+
+def _aligned(text: str, width: int) -> str:
+    lines = text.splitlines()
+    return "\n".join([lines[0] if lines else "", *(" " * width + line.strip() for line in lines[1:])])
+
+
+def _ordinal(number: int) -> str:
+    """How a number is said as a place in a row.
+
+    >>> _ordinal(1), _ordinal(2), _ordinal(13), _ordinal(23)
+    ('1st', '2nd', '13th', '23rd')
+    """
+    ending = "th" if number // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

@@ -1,0 +1,32 @@
+"""Schedules: the learning rate as a function of the number of epochs (or steps) so far.
+
+    schedule = lr_scheduler.CosineAnnealingLR(optimizer, T_max=50)
+    for epoch in range(50):
+        ...                                  # optimizer.step() for each batch
+        schedule.step()
+
+A schedule says in `rate` what the learning rate is at an epoch; names, arguments and figures are PyTorch's. Several
+schedules of one optimiser multiply: what another one (or you) changed since is kept as a factor.
+"""
+
+from .cosines import CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR
+from .factors import ConstantLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
+from .plateau import ReduceLROnPlateau
+from .schedule import LRScheduler
+from .sequence import SequentialLR
+
+__all__ = [
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "ExponentialLR",
+    "LRScheduler",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "OneCycleLR",
+    "PolynomialLR",
+    "ReduceLROnPlateau",
+    "SequentialLR",
+    "StepLR",
+]

@@ -1,0 +1,159 @@
+"""What every pass is written with: go through a program, put something simpler instead of an equation.
+
+A rewriting is a function of an equation and the `Edit`; it returns None (the equation stays), or the variable or the
+number that stands for its output from now on. New equations are made with `edit.apply`, which asks NumPy for shape and
+dtype.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ir import Equation, Program, Variable, substituted
+
+Rewriting = Callable[[Equation, "Edit"], Any]
+
+
+class Edit:
+    """A program while it is rewritten."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.uses = program.uses()
+        self.made_by: dict[Variable, Equation] = {}
+        self.constants = dict(program.constants)
+        self.equations: list[Equation] = []
+        self._originals = program.made_by()
+        self.replaced: dict[Variable, Any] = {}
+        self.current: Equation | None = None
+
+    def apply(self, function: Any, *arguments: Any, name: str | None = None, **keywords: Any) -> Variable:
+        """Add an equation; its output has the shape and dtype that NumPy gives for such arguments."""
+        output = self._like(function, arguments, keywords)
+        output.name = name
+        now = self.current
+        line, ignores = (now.line, now.ignores) if now else ("", False)
+        self.add(Equation(function.__name__, function, arguments, keywords, (output,), line, ignores))
+        return output
+
+    def _like(self, function: Any, arguments: Any, keywords: Any) -> Variable:
+        if isinstance(function, np.ufunc):
+            small = [np.ones((1,) * min(v.ndim, 1), v.dtype) if isinstance(v, Variable) else v for v in arguments]
+            small = [one[()] if isinstance(one, np.ndarray) and not one.ndim else one for one in small]
+            with np.errstate(all="ignore"):
+                dtype = np.asarray(function(*small)).dtype
+            shape = np.broadcast_shapes(*(getattr(value, "shape", ()) for value in arguments))
+            return Variable(shape, dtype, None, bool(shape))
+        model = substituted(arguments, lambda variable: np.ones(variable.shape, variable.dtype))
+        result = function(*model, **keywords)
+        return Variable(result.shape, result.dtype, None, isinstance(result, np.ndarray))
+
+    def add(self, equation: Equation) -> None:
+        """Add an equation as it is."""
+        self.equations.append(equation)
+        for output in equation.outputs:
+            self.made_by[output] = equation
+
+    def maker(self, value: Any, operation: str) -> Equation | None:
+        """The equation that a value comes from, if it is of this operation."""
+        equation = self.made_by.get(value) if isinstance(value, Variable) else None
+        return equation if equation is not None and equation.operation == operation else None
+
+    def original(self, value: Any, operation: str) -> Equation | None:
+        """As `maker`, of the program as it was before this pass, in which later equations are known too."""
+        equation = self._originals.get(value) if isinstance(value, Variable) else None
+        return equation if equation is not None and equation.operation == operation else None
+
+    def is_used_once(self, value: Variable) -> bool:
+        """Whether the program reads a variable only once."""
+        return self.uses.get(value, 0) <= 1
+
+    def number(self, value: Any) -> Any:
+        """The number that all elements of a constant are, or None."""
+        if isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, Variable) and value in self.constants:
+            array = np.asarray(self.constants[value])
+            if array.size and array.dtype.kind in "fiu" and (array == array.flat[0]).all():
+                return array.flat[0].item()
+        return None
+
+    def result(self, equations: list[Equation] | None = None) -> Program:
+        """The program that came out."""
+        outputs = tuple(self.replaced.get(output, output) for output in self.program.outputs)
+        return dataclasses.replace(
+            self.program,
+            constants=self.constants,
+            equations=tuple(self.equations if equations is None else equations),
+            outputs=outputs,
+        )
+
+
+def rewrite(program: Program, rule: Rewriting) -> Program:
+    """The program with a rewriting applied to each of its equations, in order."""
+    edit = Edit(program)
+    results = set(program.outputs)
+    for before in program.equations:
+        equation = before.with_inputs(edit.replaced)
+        edit.current = equation
+        new = rule(equation, edit) if len(equation.outputs) == 1 and not equation.unpacks else None
+        if not can_stand_for(new, equation) or (equation.output in results and not isinstance(new, Variable)):
+            edit.add(equation)
+            continue
+        edit.replaced[equation.output] = new
+        if isinstance(new, Variable):
+            new.name = new.name or equation.output.name
+            edit.uses[new] = edit.uses.get(new, 0) + edit.uses.get(equation.output, 0)
+    return edit.result()
+
+
+def is_over_axes(equation: Equation) -> bool:
+    """Whether a reduction takes one array and no more than axis and keepdims; other options may be None."""
+    options = {name for name, value in equation.keywords.items() if value is not None}
+    return len(equation.arguments) == 1 and options <= {"axis", "keepdims"}
+
+
+def can_stand_for(new: Any, equation: Equation) -> bool:
+    """Whether what a rule made is of the output's kind: numbers of another dtype, say, may have made it of another."""
+    if isinstance(new, Variable):
+        return (new.shape, new.dtype) == (equation.output.shape, equation.output.dtype)
+    return new is not None
+
+
+def ancestors(variables: Iterable[Variable], made_by: Mapping[Variable, Equation]) -> set[Equation]:
+    """The equations that variables depend on."""
+    found: set[Equation] = set()
+    waiting = list(variables)
+    while waiting:
+        maker = made_by.get(waiting.pop())
+        if maker is not None and maker not in found:
+            found.add(maker)
+            waiting += maker.inputs
+    return found
+
+
+def in_order(equations: Sequence[tuple[float, Equation]]) -> list[Equation]:
+    """Each equation after what it needs, else by its number."""
+    makers = {output: index for index, (_, equation) in enumerate(equations) for output in equation.outputs}
+    waits = [{makers[variable] for variable in equation.inputs if variable in makers} for _, equation in equations]
+    readers: dict[int, list[int]] = {}
+    for index, needed in enumerate(waits):
+        for maker in needed:
+            readers.setdefault(maker, []).append(index)
+    ready = [(number, index) for index, (number, _) in enumerate(equations) if not waits[index]]
+    heapq.heapify(ready)
+    result = []
+    while ready:
+        _, index = heapq.heappop(ready)
+        result.append(equations[index][1])
+        for reader in readers.get(index, ()):
+            waits[reader].discard(index)
+            if not waits[reader]:
+                heapq.heappush(ready, (equations[reader][0], reader))
+    assert len(result) == len(equations), "equations that wait for each other"
+    return result

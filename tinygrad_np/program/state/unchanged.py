@@ -1,0 +1,269 @@
+"""Whether slots, containers and arrays are as they were when they were given here, and putting them back.
+
+    slots = Slots([Slot(config, "rate", 0.1, "config.rate")], getattr)
+    slots.holds()            whether all is as it was, quickly
+    slots.changed()          the paths of what is not
+    slots.restore()
+
+Each class has these three methods, for one kind of state. The same means: the same object in the same slot (or an
+equal number or string of the same type, which `changed` then takes for it), the same bytes in an array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from itertools import chain
+from operator import getitem, is_
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from .slots import ABSENT, Slot
+
+_EXACT = frozenset({int, str, bytes, bool, range})
+_GONE = object()
+
+
+class Slots:
+    """Which object stands in an attribute or item; `read` is getattr or getitem."""
+
+    def __init__(self, slots: list[Slot], read: Callable[[Any, Any], Any]) -> None:
+        self.slots = slots
+        self.read = read
+        self.values = [tuple(slot[:3]) for slot in slots]
+
+    def holds(self) -> bool:
+        """Whether all is as it was, quickly."""
+        read = self.read
+        for holder, name, value in self.values:  # noqa: SIM110 (`all` of a generator takes longer)
+            if read(holder, name) is not value:
+                return False
+        return True
+
+    def changed(self) -> Iterable[str]:
+        """The paths of what is not as it was."""
+        for number, slot in enumerate(self.slots):
+            now = self._now(slot)
+            if _same(now, slot.value):
+                self.slots[number] = slot._replace(value=now)
+                self.values[number] = (slot.holder, slot.name, now)
+            else:
+                yield slot.path
+
+    def restore(self) -> None:
+        """Put back what is not as it was."""
+        for slot in self.slots:
+            if not _same(self._now(slot), slot.value):
+                with suppress(AttributeError, KeyError, TypeError, ValueError):
+                    self._put(*slot[:3])
+
+    def _now(self, slot: Slot) -> Any:
+        try:
+            return self.read(slot.holder, slot.name)
+        except Exception:
+            return _GONE
+
+    def _put(self, holder: Any, name: Any, value: Any) -> None:
+        if self.read is getitem:
+            holder[name] = value
+        elif value is ABSENT:
+            delattr(holder, name)
+        else:
+            # Past a frozen dataclass, or what the user's own class does when it is assigned to.
+            (type if isinstance(holder, type) else object).__setattr__(holder, name, value)
+
+
+class Absent:
+    """Globals that did not exist, so that the code reads Python's own, or nothing."""
+
+    def __init__(self, absent: list[tuple[dict[str, Any], str]]) -> None:
+        self.absent = absent
+
+    def holds(self) -> bool:
+        """Whether all is as it was, quickly."""
+        for scope, name in self.absent:  # noqa: SIM110
+            if name in scope:
+                return False
+        return True
+
+    def changed(self) -> Iterable[str]:
+        """The paths of what is not as it was."""
+        return (name for scope, name in self.absent if name in scope)
+
+    def restore(self) -> None:
+        """Put back what is not as it was."""
+        for scope, name in self.absent:
+            scope.pop(name, None)
+
+
+class Sizes:
+    """How many attributes objects have: a new one would hide what their class has by that name."""
+
+    def __init__(self, owners: list[tuple[Any, str]]) -> None:
+        self.owners = [(owner, frozenset(vars(owner)), path) for owner, path in owners]
+        self.sizes = [(vars(owner), len(names)) for owner, names, _ in self.owners]
+
+    def holds(self) -> bool:
+        """Whether all is as it was, quickly."""
+        for namespace, size in self.sizes:  # noqa: SIM110
+            if len(namespace) != size:
+                return False
+        return True
+
+    def changed(self) -> Iterable[str]:
+        """The paths of what is not as it was."""
+        for owner, names, path in self.owners:
+            if len(vars(owner)) != len(names):
+                yield f"{path}.{min(names ^ vars(owner).keys())}"
+
+    def restore(self) -> None:
+        """Put back what is not as it was."""
+        for owner, names, _ in self.owners:
+            for name in vars(owner).keys() - names:
+                (type if isinstance(owner, type) else object).__delattr__(owner, name)
+
+
+class Containers:
+    """The entries of dicts, lists, sets and deques, in their order."""
+
+    def __init__(self, containers: list[tuple[Any, str]]) -> None:
+        self.containers = [
+            (container, [list(part) for part in _parts(container)], path) for container, path in containers
+        ]
+        self.parts = [part for container, _ in containers for part in _parts(container)]
+        self.saved = [saved for _, parts, _ in self.containers for saved in parts]
+        self.sizes = [(part, len(saved)) for part, saved in zip(self.parts, self.saved, strict=True)]
+
+    def holds(self) -> bool:
+        """Whether all is as it was, quickly."""
+        for part, size in self.sizes:
+            if len(part) != size:
+                return False
+        return all(map(is_, chain.from_iterable(self.parts), chain.from_iterable(self.saved)))
+
+    def changed(self) -> Iterable[str]:
+        """The paths of what is not as it was."""
+        for container, parts, path in self.containers:
+            for part, saved in zip(_parts(container), parts, strict=True):
+                now = list(part)
+                if not _all_same(now, saved):
+                    yield path
+                    break
+                saved[:] = now
+
+    def restore(self) -> None:
+        """Put back what is not as it was."""
+        for container, parts, _ in self.containers:
+            if all(map(_all_same, map(list, _parts(container)), parts)) or isinstance(container, MappingProxyType):
+                continue
+            container.clear()
+            if isinstance(container, dict):
+                container.update(zip(*parts, strict=True))
+            elif isinstance(container, set):
+                container.update(*parts)
+            else:
+                container.extend(*parts)
+
+
+class Bytes:
+    """The bytes of arrays that lie row after row in memory, and of what else has bytes."""
+
+    def __init__(self, arrays: list[tuple[Any, str]]) -> None:
+        self.contents = [(bytearray(memoryview(array)), array, path) for array, path in arrays]
+        self.layouts = [(array, *_layout(array), path) for array, path in arrays if isinstance(array, np.ndarray)]
+
+    def holds(self) -> bool:
+        """Whether all is as it was, quickly."""
+        for array, shape, dtype, _ in self.layouts:
+            if array.shape != shape or array.dtype is not dtype:
+                return False
+        # A bytearray compares itself with whatever has bytes, at the speed of memcmp.
+        for copy, array, _ in self.contents:  # noqa: SIM110
+            if copy != array:
+                return False
+        return True
+
+    def changed(self) -> Iterable[str]:
+        """The paths of what is not as it was."""
+        for array, shape, dtype, path in self.layouts:
+            if _layout(array) != (shape, dtype):
+                yield path
+        for copy, array, path in self.contents:
+            if copy != array:
+                yield path
+
+    def restore(self) -> None:
+        """Put back what is not as it was."""
+        for copy, array, _ in self.contents:
+            with suppress(ValueError):  # It may be read-only by now, or have another length.
+                if copy != array:
+                    np.frombuffer(array, np.uint8)[:] = copy
+
+
+class Elements:
+    """The elements of all other arrays: in another order or with gaps, of objects, of dates."""
+
+    def __init__(self, arrays: list[tuple[Any, str]]) -> None:
+        self.arrays = [(array, _layout(array), _elements(array), path) for array, path in arrays]
+
+    def holds(self) -> bool:
+        """Whether all is as it was, quickly."""
+        return not any(True for _ in self.changed())
+
+    def changed(self) -> Iterable[str]:
+        """The paths of what is not as it was."""
+        for array, layout, elements, path in self.arrays:
+            if _layout(array) != layout or not _same(_elements(array), elements):
+                yield path
+
+    def restore(self) -> None:
+        """Put back what is not as it was."""
+        for array, (shape, dtype), elements, _ in self.arrays:
+            if _same(_elements(array), elements):
+                continue
+            flat = np.frombuffer(elements, dtype) if isinstance(elements, bytes) else np.array(elements, dtype)
+            with suppress(ValueError):
+                array[...] = flat.reshape(shape, order="F" if array.flags.fnc else "C")
+
+
+def has_bytes(array: Any) -> bool:
+    """Whether an array shows its bytes, in their order and without gaps, to what asks for them."""
+    if not isinstance(array, np.ndarray):
+        return not isinstance(array, np.void)
+    return array.flags.c_contiguous and not array.dtype.hasobject and array.dtype.kind not in "mM"
+
+
+def _elements(array: Any) -> Any:
+    return tuple(array.ravel().tolist()) if array.dtype.hasobject else array.tobytes("A")
+
+
+def _layout(array: Any) -> tuple[Any, Any]:
+    return array.shape, array.dtype
+
+
+def _parts(container: Any) -> tuple[Any, ...]:
+    """What can be iterated over, again and again, to see all of a container."""
+    is_mapping = isinstance(container, dict | MappingProxyType)
+    return (container.keys(), container.values()) if is_mapping else (container,)
+
+
+def _all_same(now: Any, before: Any) -> bool:
+    return len(now) == len(before) and all(map(_same, now, before))
+
+
+def _same(now: Any, before: Any) -> bool:
+    """Whether it is the same object, or a number, a string, a tuple of such that nothing can tell from it."""
+    if now is before:
+        return True
+    kind = type(before)
+    if type(now) is not kind:
+        return False
+    if kind in _EXACT:
+        return bool(now == before)
+    if kind is float or kind is complex:
+        return repr(now) == repr(before)  # -0.0 is another number than 0.0; NaN is the same as NaN.
+    if isinstance(before, np.generic):
+        return bool(now.dtype == before.dtype and now.tobytes() == before.tobytes())
+    return kind is tuple and _all_same(now, before)
