@@ -94,7 +94,7 @@ def share(a, b, /, nan_is_largest: bool = True):
     if isinstance(decided, np.ndarray | np.bool) and decided.all():
         return more
     large, small = (a, b) if nan_is_largest else (b, a)
-    return more + ~decided * (0.5 * np.isnan(large) + 0.5 * ~np.isnan(small))
+    return np.where(decided, more, 0.5 * np.isnan(large) + 0.5 * ~np.isnan(small))
 
 
 @primitive(elementwise=True)
