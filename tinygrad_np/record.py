@@ -94,8 +94,10 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
                     mask += bit
                 node.awaited = True
                 if node.exposure is not None and node.exposure.array is not None:
-                    exposed = node.exposure.read(next(clock))
-                    data = data if exposed is None else exposed
+                    # It counts who holds the array: not this function.
+                    data = None
+                    data = node.exposure.read(next(clock))
+                    data = value._data if data is None else data
                 nodes.append(node)
             arrays.append(data)
         else:

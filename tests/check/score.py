@@ -36,13 +36,9 @@ class Outcome(NamedTuple):
 
 def outcomes(pairs: Sequence[Pair], every: int = 1) -> Iterator[Outcome]:
     """What check_backward says of every so manieth slip of these pairs."""
-    number = 0
     for pair in pairs:
         inputs = pair.inputs(np.random.default_rng(1))
-        for mutant in _that_matter(pair, inputs):
-            number += 1
-            if number % every:
-                continue
+        for mutant in _that_matter(pair, inputs, every):
             report = tg.check_backward(pair.forward, mutant.function, inputs)
             first = report.first_wrong
             located = first is not None and first.line == mutant.line
@@ -50,26 +46,29 @@ def outcomes(pairs: Sequence[Pair], every: int = 1) -> Iterator[Outcome]:
             yield Outcome(pair.name, mutant, not report, located, repaired, first)
 
 
-def _that_matter(pair: Pair, inputs: dict[str, Any]) -> Iterator[Mutant]:
-    """The slips that change what the function returns, each text once."""
-    right = _results(pair, pair.backward, inputs)
+def _that_matter(pair: Pair, inputs: dict[str, Any], every: int = 1) -> Iterator[Mutant]:
+    """Every so manieth of the slips, each text once, if it changes what the function returns."""
+    forward_pass = _Forward(pair.forward, inputs)
+    right = _results(forward_pass, pair.backward)
     seen = set()
     for mutant in mutants(pair.backward):
         key = (mutant.line, mutant.text)
         if key in seen:
             continue
         seen.add(key)
-        found = _results(pair, mutant.function, inputs)
+        if len(seen) % every:
+            continue
+        found = _results(forward_pass, mutant.function)
         if found is None and mutant.kind == "another variable":
             continue  # One of another shape, which nobody takes for the right one.
         if found is None or not _same(found, right):
             yield mutant
 
 
-def _results(pair: Pair, function: Any, inputs: dict[str, Any]) -> Any:
+def _results(forward_pass: _Forward, function: Any) -> Any:
     with np.errstate(all="ignore"):
         try:
-            return flatten(function(**_Forward(pair.forward, inputs).arguments_of(function)))[0]
+            return flatten(function(**forward_pass.arguments_of(function)))[0]
         except Exception:
             return None
 

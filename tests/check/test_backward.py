@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import warnings
@@ -238,3 +239,35 @@ def test_no_gradient_of_an_input_proves_nothing() -> None:
     report = tg.check_backward(forward, lambda Y, Z2: {"dZ2": 2 * (Z2 - Y) / Z2.size}, inputs())
     assert not report
     assert "returns no gradient of an input" in str(report)
+
+
+def test_variables_are_compared_by_their_names() -> None:
+    x = np.arange(6.0).reshape(3, 2) - 2.2
+    W1 = tg.Tensor([[0.3, -0.2], [0.5, 0.1]], requires_grad=True)
+    Z1 = x @ W1
+    loss = np.mean(np.tanh(Z1))
+    dZ1 = (1 - np.tanh(Z1.numpy()) ** 2) / Z1.size
+    grads = {"W1": x.T @ dZ1}
+    report = tg.compare_gradients(loss, names=locals())
+    assert report
+    assert [row.name for row in report] == ["Z1", "W1"]
+    grads["W1"] = x.T @ dZ1 * 2
+    assert tg.compare_gradients(loss, names=locals()).wrong == ["W1"]
+    with pytest.raises(tg.TinygradError, match="no variable is named after"):
+        tg.compare_gradients(loss, names={"Z1": Z1, "other": dZ1})
+
+
+def test_a_report_is_plain_data_and_a_table_in_a_notebook() -> None:
+    def slipped(Y: Any, A1: Any, Z2: Any) -> Any:
+        dZ2 = 3 * (Z2 - Y) / Z2.size
+        dW2 = A1.T @ dZ2
+        return {"W2": dW2}
+
+    report = tg.check_backward(forward, slipped, inputs())
+    found = json.loads(json.dumps(report.to_dict()))
+    assert found["right"] is False
+    assert found["wrong_lines"][0]["proposal"] == "dZ2 = 2 * (Z2 - Y) / Z2.size"
+    assert {row["name"] for row in found["gradients"]} >= {"W2"}
+    html = report._repr_html_()
+    assert "<td>W2</td>" in html
+    assert "should be: dZ2 = 2 * (Z2 - Y) / Z2.size" in html

@@ -60,6 +60,7 @@ def test_a_step_without_a_state_compiles_at_once() -> None:
     assert np.allclose(losses(compiled=True), losses(compiled=False), rtol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore::tinygrad_np.errors.CaptureWarning")
 def test_a_schedule_between_compiled_steps_is_noticed() -> None:
     def losses(compiled: bool) -> list[float]:
         model = nn.Linear(3, 1, rng=0)

@@ -18,6 +18,9 @@ from .scripts import SCRIPTS, Network, Script, assigned, put
 
 x = np.array([0.5, -1.0, 2.0])
 
+# What changes at every call is captured anew at every call, of which a user is warned.
+pytestmark = pytest.mark.filterwarnings("ignore::tinygrad_np.errors.CaptureWarning")
+
 
 @pytest.mark.parametrize("build", SCRIPTS.values(), ids=list(SCRIPTS))
 def test_what_changes_is_noticed(build: Callable[[], Script]) -> None:

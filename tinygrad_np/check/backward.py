@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,10 @@ class BackwardReport(Report):
     def first_wrong(self) -> Culprit | None:
         """The first line that is wrong: `.line`, `.source`, `.name`, `.iteration`, `.verdict`, `.proposal`."""
         return self.wrong_lines[0] if self.wrong_lines else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data, with the wrong lines."""
+        return {**Report.to_dict(self), "wrong_lines": [asdict(one) for one in self.wrong_lines]}
 
     def __bool__(self) -> bool:
         return self.is_whole and not self.wrong_lines and Report.__bool__(self)

@@ -33,19 +33,25 @@ from .diagnosis import diagnose
 from .kinks import Choice
 from .noise import rounding_noise
 from .passage import Compared, Passage, described
+from .recording import entries
 from .report import AT_KINK, RIGHT, UNCHECKED, UNPROVED, WRONG, Report, Row
 from .tolerance import ROUNDINGS
 from .unproved import ADVICE, is_unproved, reasons
+from .variables import plain_name, variable_of
 
 COLUMNS, ALIGNMENT = ("gradient of", "shape", "difference", "relative error", "at", "verdict"), "<<>><<"
 
 
-def compare_gradients(loss: Tensor, manual: Mapping[str | Tensor, Any]) -> Report:
+def compare_gradients(
+    loss: Tensor, manual: Mapping[str | Tensor, Any] | None = None, *, names: Mapping[str, Any] | None = None
+) -> Report:
     """Compare hand-written gradients of `loss` with autograd's; the report is true if all are right.
 
     Args:
         loss: a scalar Tensor, before its graph is freed.
         manual: maps a tensor, leaf or interior, or its name, to the hand-written dL/d(tensor), an array of its shape.
+        names: variables by name, as `locals()`: an array dW1, or W1_grad, or `grads["W1"]`, is taken for the gradient
+            of the tensor that the variable W1 holds.
 
     An element is right if half of its digits agree, or if rounding explains the difference (see tolerance.py and
     noise.py); a gradient of another shape is wrong, even if it broadcasts to equal values. At kinks and ties what any
@@ -65,7 +71,11 @@ def compare_gradients(loss: Tensor, manual: Mapping[str | Tensor, Any]) -> Repor
     ['W']
     """
     root = _root(loss)
-    given = _given(root, manual)
+    given = [*(_given(root, manual) if manual is not None else []), *(_found(root, names) if names is not None else [])]
+    if not given:
+        what = "; no variable is named after one in the graph of the loss, as dW1 is after W1" if names else ""
+        raise ShapeError(f"compare_gradients was given no gradient to compare, {user_place()}{what}.")
+    manual = manual or {}
     passage = Passage(root, np.ones(loss.shape, loss.dtype))
     passage.values.update((key._node, key.numpy()) for key in manual if isinstance(key, Tensor) and key._node)
     compared = [Compared(name, node, array, passage.gradient(node)) for name, node, array in given]
@@ -162,8 +172,6 @@ def _given(root: Node, manual: Any) -> list[tuple[str, Node, Any]]:
             f"compare_gradients was given a {type(manual).__name__} of gradients, {user_place()}; it takes a dict that "
             'maps names or tensors to arrays, such as {"W1": dW1}.'
         )
-    if not manual:
-        raise ShapeError(f"compare_gradients was given no gradient to compare, {user_place()}.")
     nodes = ancestors(root)
     named: dict[str, list[Node]] = {}
     for node in nodes:
@@ -181,6 +189,25 @@ def _given(root: Node, manual: Any) -> list[tuple[str, Node, Any]]:
         name = key if isinstance(key, str) else described(node)
         given.append((name, node, _array(name, value)))
     return given
+
+
+def _found(root: Node, names: Mapping[str, Any]) -> list[tuple[str, Node, Any]]:
+    """The name, the node and the array of each variable that is named after one in the graph."""
+    reached = set(ancestors(root)) - {root}
+    tensors: dict[str, Node] = {}
+    arrays: list[tuple[str, Any]] = []
+    for name, value in entries(dict(names)):
+        node = value._node if isinstance(value, Tensor) else None
+        if node is not None and node in reached:
+            tensors.setdefault(plain_name(name), node)
+        elif isinstance(value, np.ndarray | np.number | float) and np.asarray(value).dtype.kind in "fiub":
+            arrays.append((name, np.asarray(value)))
+    found: dict[Node, tuple[str, Node, Any]] = {}
+    for name, array in arrays:
+        node = variable_of(name, tensors)
+        if node is not None:
+            found.setdefault(node, (node.name or next(key for key in tensors if tensors[key] is node), node, array))
+    return list(found.values())
 
 
 def _by_name(name: str, named: dict[str, list[Node]]) -> Node:

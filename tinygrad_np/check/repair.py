@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import difflib
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -87,24 +87,31 @@ class _Search:
     def best_of(self, spots: Sequence[Spot]) -> Repair | None:
         """The repair that changes the fewest words and leaves the most explained."""
         full: list[Repair] = []
-        for strictly in (True, False):
-            for spot in spots:
-                most = min((one.size for one in full), default=MOST_WORDS)
-                # That of a helper variable may be another word alone.
-                if full and not strictly:
-                    most = min(most - 0.05, SMALL if most <= 3 else LARGER)
-                repair = self._smallest(spot, strictly, most)
-                full += [] if repair is None else [repair]
+        for spot in spots:
+            most = min((one.size for one in full), default=MOST_WORDS)
+            repair = self._smallest([spot], True, most)
+            full += [] if repair is None else [repair]
+        most = min((one.size for one in full), default=MOST_WORDS)
+        # That of a helper variable may be another word alone.
+        limit = min(most - 0.05, SMALL if most <= 3 else LARGER) if full else MOST_WORDS
+        repair = self._smallest(spots, False, limit)
+        full += [] if repair is None else [repair]
         most = max((one.credit for one in full), default=0)
         named = {one.spot: bool(self.rerun.expected.nodes(one.spot.name)) for one in full}
         return min(full, key=lambda one: (one.size + 2 * (most - one.credit), not named[one.spot]), default=None)
 
-    def _smallest(self, spot: Spot, strictly: bool, size_of_others: float) -> Repair | None:
-        rerun, key = self.rerun, (spot.statement, size_of_others > 3)
+    def _options(self, spot: Spot, synthesise: bool) -> list[tuple[float, Edit]]:
+        key = spot.statement, synthesise
         if key not in self.options:
-            self.options[key] = sorted(_distinct(rerun, spot, synthesise=key[1]), key=lambda one: one[0])
-        for size, edit in self.options[key]:
-            if rerun.is_tired or size > size_of_others:
+            self.options[key] = list(_distinct(self.rerun, spot, synthesise))
+        return self.options[key]
+
+    def _smallest(self, spots: Sequence[Spot], strictly: bool, limit: float) -> Repair | None:
+        """The smallest edit of these statements that makes everything right, and changes no more words than this."""
+        rerun = self.rerun
+        options = [(size, spot, edit) for spot in spots for size, edit in self._options(spot, limit > 3)]
+        for size, spot, edit in sorted(options, key=lambda one: one[0]):
+            if rerun.is_tired or size > limit:
                 break
             if (spot.statement, edit) in self.tried or not _may_be_right(rerun, spot, edit, strictly):
                 continue
@@ -158,11 +165,18 @@ def _distinct(rerun: Rerun, spot: Spot, synthesise: bool = True) -> Iterator[tup
 
 
 def _size(before: str, after: str) -> float:
-    """How many words an edit changes."""
-    first, second = (re.findall(r"\w+|\*\*|[^\w\s()]", _IDIOMS.sub("slope", text)) for text in (before, after))
-    codes = difflib.SequenceMatcher(None, first, second, autojunk=False).get_opcodes()
+    """How many words an edit changes; the derivative of an activation that is new counts as one."""
+    return min(_words(before, after), _words(_IDIOMS.sub("slope", before), _IDIOMS.sub("slope", after)))
+
+
+def _words(before: str, after: str) -> float:
+    first, second = (re.findall(r"\w+|\*\*|[^\w\s()]", text) for text in (before, after))
+    for _ in range(2):
+        alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))
+        same = sum(1 for _ in alike)
+        first, second = first[same:][::-1], second[same:][::-1]
     # What is there and should not be is likelier than what is missing.
-    return sum(max(b - a, d - c) + (0.1 if d - c > b - a else 0) for kind, a, b, c, d in codes if kind != "equal")
+    return max(len(first), len(second)) + (0.1 if len(second) > len(first) else 0)
 
 
 def _without_parentheses(source: Source, statement: ast.stmt, edit: Edit) -> Edit:

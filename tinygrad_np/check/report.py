@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from html import escape
+from typing import Any
 
 from ..errors import WrongGradientError, listed
 
@@ -88,6 +91,22 @@ class Report:
         if not self:
             raise WrongGradientError(f"\n{self}")
 
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data, ready for `json.dumps`: whether it is true, and a dict for each gradient."""
+        rows = [{name: _plain(value) for name, value in asdict(row).items() if name != "shown"} for row in self.rows]
+        return {"title": self.title, "right": bool(self), "gradients": rows, "notes": list(self.notes)}
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the table, and the sentences below it."""
+        head = "".join(f"<th>{escape(column)}</th>" for column in self.columns)
+        rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row.cells)}</tr>" for row in self.rows)
+        _, *rest = str(self).split("\n\n")
+        below = "".join(f"<pre>{escape(text)}</pre>" for text in rest[1 if self.rows else 0 :])
+        return (
+            f"<div><p>{escape(self.title)}: {escape(self._summary())}</p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{below}</div>"
+        )
+
     def __str__(self) -> str:
         lines = [f"{self.title}: {self._summary()}", ""]
         lines += table(self.columns, self.alignment, [row.cells for row in self.rows])
@@ -111,6 +130,13 @@ class Report:
         parts += [f"{unchecked} of {count} can't be checked"] if unchecked else []
         parts += [f"{unproved} of {count} prove{'s' if unproved == 1 else ''} nothing here"] if unproved else []
         return listed(parts)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: infinity and NaN as text, tuples as lists."""
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(value)
+    return [int(one) if isinstance(one, int) else one for one in value] if isinstance(value, tuple) else value
 
 
 def number(value: float) -> str:

@@ -184,6 +184,11 @@ class History:
             one = self.all[index]
             if index in self.exact or index in excused or not is_numeric(one.value):
                 continue
+            if (
+                last[one.name] != index
+                and max(self.run.run(one.line), self.run.run(self.all[last[one.name]].line)) == 1
+            ):
+                continue  # The name is given another value later, which counts.
             # What is to be added to zeros is not there yet.
             is_told = (self.run.error is None and last[one.name] == index) or np.any(one.value)
             if self.rerun.expected.nodes(one.name) and is_told:

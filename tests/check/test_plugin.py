@@ -1,0 +1,36 @@
+"""The pytest plugin: a test of a wrong backward pass fails with the report."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+FILE = """
+import numpy as np
+
+def forward(x, w):
+    h = np.tanh(x @ w)
+    return np.sum(h**2)
+
+def backward(x, w, h):
+    dh = 2 * h
+    dz = dh * (1 - h**2)
+    dw = x.T @ dz
+    return {"w": dw}
+
+def inputs(random):
+    n, d = random.integers(1, 6, 2)
+    return {"x": random.normal(size=(n, d)), "w": random.normal(size=(d, 2))}
+
+def test_it(check_backward):
+    check_backward(forward, backward, inputs, tries=3)
+    check_backward(forward, backward, inputs(np.random.default_rng(0)), tries=2)
+"""
+
+
+def test_the_fixture_passes_what_is_right_and_shows_what_is_wrong(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_right=FILE, test_wrong=FILE.replace("(1 - h**2)", "(1 + h**2)"))
+    result = pytester.runpytest_inprocess("-p", "tinygrad_np.check.plugin", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*line 9: dz = dh * (1 + h**2)", "*should be: dz = dh * (1 - h**2)"])
