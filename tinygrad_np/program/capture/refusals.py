@@ -173,8 +173,8 @@ DRAWN = (
 )
 DIFFERS = (
     "{line}: the function did something else when it was run a second time with the same arguments: a random number, a "
-    "counter, the time, or something that its first call alone makes, such as an optimizer's state. A compiled function "
-    "would always repeat the first; pass it as an argument, or let the function itself run once before."
+    "counter, the time, or what its first call alone makes, such as an optimizer's state. A compiled function would "
+    "always repeat the first; pass it as an argument, or let the function itself run once before."
 )
 NO_SOURCE = "the source of {function!r}, which the program calls, can't be read: {error}."
 NO_PLAIN_FUNCTION = "{function!r}, which the program calls, is not a plain function that could be written out."

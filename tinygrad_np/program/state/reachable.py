@@ -210,7 +210,7 @@ class _Walk:
     def _settings(self, met: _Met) -> None:
         """What a module or an optimiser of ours is set to, such as `training` or the `lr` of its groups."""
         for name, kept in list(vars(met.value).items()):
-            if not (name.startswith("_") or name == "state" or isinstance(kept, (Tensor, np.ndarray, *_RANDOM))):
+            if not (name.startswith("_") or isinstance(kept, (Tensor, np.ndarray, *_RANDOM))):
                 self._later(self.found.attribute(met.value, name, f"{met.path}.{name}"), f"{met.path}.{name}")
 
     def _class(self, kind: type, skipped: set[str]) -> None:
