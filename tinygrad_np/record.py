@@ -94,10 +94,8 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
                     mask += bit
                 node.awaited = True
                 if node.exposure is not None and node.exposure.array is not None:
-                    # It counts who holds the array: not this function.
-                    data = None
-                    data = node.exposure.read(next(clock))
-                    data = value._data if data is None else data
+                    exposed = node.exposure.read(next(clock))
+                    data = data if exposed is None else exposed
                 nodes.append(node)
             arrays.append(data)
         else:

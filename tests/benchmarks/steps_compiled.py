@@ -7,6 +7,7 @@ What is measured of them, measure_compiled.py tells.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ def training(network: Network) -> Training:
     parameters = leaves(network)
     data, losses, rate = network.data, LOSSES[network.name], network.learning_rate
 
-    @tg.compile
+    @partial(tg.compile, verify=False)
     def step(*given: Any) -> Any:
         loss, reported = losses(*parameters, *given)
         loss.backward()

@@ -29,7 +29,11 @@ def test_it(check_backward):
 """
 
 
-def test_the_fixture_passes_what_is_right_and_shows_what_is_wrong(pytester: pytest.Pytester) -> None:
+def test_the_fixture_passes_what_is_right_and_shows_what_is_wrong(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where the package is installed the plugin would be there twice.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makepyfile(test_right=FILE, test_wrong=FILE.replace("(1 - h**2)", "(1 + h**2)"))
     result = pytester.runpytest_inprocess("-p", "tinygrad_np.check.plugin", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=1, failed=1)
