@@ -31,7 +31,7 @@ def sigmoid(z: Any) -> Any:
 # Networks of two and three layers.
 
 
-def moons_forward(X, Y, W1, b1, W2, b2):  # type: ignore[no-untyped-def]
+def moons_forward(X, Y, W1, b1, W2, b2):
     Z1 = np.dot(X, W1) + b1
     A1 = np.tanh(Z1)
     Z2 = np.dot(A1, W2) + b2
@@ -40,7 +40,7 @@ def moons_forward(X, Y, W1, b1, W2, b2):  # type: ignore[no-untyped-def]
     return loss, (Z1, A1, Z2, A2)
 
 
-def moons_backward(X, Y, W1, b1, W2, b2, cache):  # type: ignore[no-untyped-def]
+def moons_backward(X, Y, W1, b1, W2, b2, cache):
     Z1, A1, Z2, A2 = cache
     m = X.shape[0]
     dZ2 = A2 - Y
@@ -67,7 +67,7 @@ def two_layers(random: np.random.Generator, n: int = 7, d: int = 2, h: int = 4, 
 PAIRS.append(Pair("moons", moons_forward, moons_backward, two_layers))
 
 
-def circles_forward(X, Y, W1, b1, W2, b2, W3, b3):  # type: ignore[no-untyped-def]
+def circles_forward(X, Y, W1, b1, W2, b2, W3, b3):
     Z1 = W1 @ X + b1
     A1 = np.maximum(0, Z1)
     Z2 = W2 @ A1 + b2
@@ -78,7 +78,7 @@ def circles_forward(X, Y, W1, b1, W2, b2, W3, b3):  # type: ignore[no-untyped-de
     return cost, A3
 
 
-def circles_backward(X, Y, W2, W3, Z1, A1, Z2, A2, A3):  # type: ignore[no-untyped-def]
+def circles_backward(X, Y, W2, W3, Z1, A1, Z2, A2, A3):
     m = X.shape[1]
     grads = {}
     dA3 = -(np.divide(Y, A3) - np.divide(1 - Y, 1 - A3))
@@ -113,13 +113,13 @@ def three_layers(random: np.random.Generator) -> dict[str, Any]:
 PAIRS.append(Pair("circles", circles_forward, circles_backward, three_layers))
 
 
-def notebook_forward(X, y, weights1, weights2):  # type: ignore[no-untyped-def]
+def notebook_forward(X, y, weights1, weights2):
     layer1 = sigmoid(np.dot(X, weights1))
     output = sigmoid(np.dot(layer1, weights2))
     return np.sum((y - output) ** 2)
 
 
-def notebook_backward(X, y, weights1, weights2, layer1, output):  # type: ignore[no-untyped-def]
+def notebook_backward(X, y, weights1, weights2, layer1, output):
     delta2 = -2 * (y - output) * output * (1 - output)
     d_weights2 = np.dot(layer1.T, delta2)
     delta1 = np.dot(delta2, weights2.T) * layer1 * (1 - layer1)
@@ -142,7 +142,7 @@ PAIRS.append(
 )
 
 
-def softmax_net_forward(X, y, W1, b1, W2, b2, reg):  # type: ignore[no-untyped-def]
+def softmax_net_forward(X, y, W1, b1, W2, b2, reg):
     N = X.shape[0]
     hidden = np.maximum(0, X @ W1 + b1)
     scores = hidden @ W2 + b2
@@ -152,7 +152,7 @@ def softmax_net_forward(X, y, W1, b1, W2, b2, reg):  # type: ignore[no-untyped-d
     return data_loss + reg * (np.sum(W1 * W1) + np.sum(W2 * W2))
 
 
-def softmax_net_backward(X, y, W1, b1, W2, b2, reg, hidden, scores):  # type: ignore[no-untyped-def]
+def softmax_net_backward(X, y, W1, b1, W2, b2, reg, hidden, scores):
     N = X.shape[0]
     probs = np.exp(scores - np.max(scores, axis=1, keepdims=True))
     probs /= np.sum(probs, axis=1, keepdims=True)
@@ -184,7 +184,7 @@ def classes(random: np.random.Generator) -> dict[str, Any]:
 PAIRS.append(Pair("two-layer net of a course", softmax_net_forward, softmax_net_backward, classes))
 
 
-def svm_forward(X, y, W, reg):  # type: ignore[no-untyped-def]
+def svm_forward(X, y, W, reg):
     N = X.shape[0]
     scores = X @ W
     correct = scores[np.arange(N), y].reshape((-1, 1))
@@ -192,7 +192,7 @@ def svm_forward(X, y, W, reg):  # type: ignore[no-untyped-def]
     return (np.sum(margins) - N) / N + reg * np.sum(W * W)
 
 
-def svm_backward(X, y, W, reg, scores, correct):  # type: ignore[no-untyped-def]
+def svm_backward(X, y, W, reg, scores, correct):
     N = X.shape[0]
     binary = (scores - correct + 1 > 0).astype(float)
     binary[np.arange(N), y] = 0
@@ -221,7 +221,7 @@ PAIRS.append(
 # Normalisations.
 
 
-def batch_norm_forward(x, gamma, beta, target):  # type: ignore[no-untyped-def]
+def batch_norm_forward(x, gamma, beta, target):
     mean = np.mean(x, axis=0)
     centred = x - mean
     var = np.mean(centred**2, axis=0)
@@ -232,7 +232,7 @@ def batch_norm_forward(x, gamma, beta, target):  # type: ignore[no-untyped-def]
     return loss, (xhat, centred, std, out)
 
 
-def batch_norm_backward(gamma, target, cache):  # type: ignore[no-untyped-def]
+def batch_norm_backward(gamma, target, cache):
     xhat, centred, std, out = cache
     N = out.shape[0]
     dout = out - target
@@ -257,7 +257,7 @@ def normalised(random: np.random.Generator) -> dict[str, Any]:
 PAIRS.append(Pair("batch norm", batch_norm_forward, batch_norm_backward, normalised))
 
 
-def short_batch_norm_backward(gamma, target, cache):  # type: ignore[no-untyped-def]
+def short_batch_norm_backward(gamma, target, cache):
     xhat, centred, std, out = cache
     N = out.shape[0]
     dout = out - target
@@ -268,7 +268,7 @@ def short_batch_norm_backward(gamma, target, cache):  # type: ignore[no-untyped-
     return dx, dgamma, dbeta
 
 
-def exact_batch_norm_forward(x, gamma, beta, target):  # type: ignore[no-untyped-def]
+def exact_batch_norm_forward(x, gamma, beta, target):
     mean = np.mean(x, axis=0)
     centred = x - mean
     std = np.sqrt(np.mean(centred**2, axis=0))
@@ -281,7 +281,7 @@ def exact_batch_norm_forward(x, gamma, beta, target):  # type: ignore[no-untyped
 PAIRS.append(Pair("batch norm in one line", exact_batch_norm_forward, short_batch_norm_backward, normalised))
 
 
-def layer_norm_backward(x, gamma, target, mean, rstd, norm, out):  # type: ignore[no-untyped-def]
+def layer_norm_backward(x, gamma, target, mean, rstd, norm, out):
     dout = 2 * (out - target) / out.size
     dbeta = np.sum(dout, axis=0)
     dgamma = np.sum(dout * norm, axis=0)
@@ -291,7 +291,7 @@ def layer_norm_backward(x, gamma, target, mean, rstd, norm, out):  # type: ignor
     return dx, dgamma, dbeta
 
 
-def layer_norm_forward(x, gamma, beta, target):  # type: ignore[no-untyped-def]
+def layer_norm_forward(x, gamma, beta, target):
     mean = np.mean(x, axis=1, keepdims=True)
     var = np.mean((x - mean) ** 2, axis=1, keepdims=True)
     rstd = var**-0.5
@@ -306,7 +306,7 @@ PAIRS.append(Pair("layer norm", layer_norm_forward, layer_norm_backward, normali
 # Images, by loops.
 
 
-def conv_forward(x, w, b, target):  # type: ignore[no-untyped-def]
+def conv_forward(x, w, b, target):
     N, C, H, W = x.shape
     F, _, HH, WW = w.shape
     out = np.stack(
@@ -325,7 +325,7 @@ def conv_forward(x, w, b, target):  # type: ignore[no-untyped-def]
     return np.sum((out - target) ** 2) / 2, out
 
 
-def conv_backward(x, w, b, target, out):  # type: ignore[no-untyped-def]
+def conv_backward(x, w, b, target, out):
     F, C, HH, WW = w.shape
     dout = out - target
     dx = np.zeros_like(x)
@@ -355,13 +355,13 @@ PAIRS.append(
 )
 
 
-def pool_forward(x, target):  # type: ignore[no-untyped-def]
+def pool_forward(x, target):
     N, C, H, W = x.shape
     out = x.reshape(N, C, H // 2, 2, W // 2, 2).max(axis=(3, 5))
     return np.sum((out - target) ** 2) / 2, out
 
 
-def pool_backward(x, target, out):  # type: ignore[no-untyped-def]
+def pool_backward(x, target, out):
     dout = out - target
     dx = np.zeros_like(x)
     for i in range(out.shape[2]):
@@ -385,7 +385,7 @@ PAIRS.append(
 # Recurrent networks.
 
 
-def rnn_forward(inputs, targets, Wxh, Whh, Why, bh, by, h0):  # type: ignore[no-untyped-def]
+def rnn_forward(inputs, targets, Wxh, Whh, Why, bh, by, h0):
     hs, ps = {-1: h0}, {}
     loss = 0
     for t in range(len(inputs)):
@@ -396,7 +396,7 @@ def rnn_forward(inputs, targets, Wxh, Whh, Why, bh, by, h0):  # type: ignore[no-
     return loss, hs, ps
 
 
-def rnn_backward(inputs, targets, Wxh, Whh, Why, bh, by, hs, ps):  # type: ignore[no-untyped-def]
+def rnn_backward(inputs, targets, Wxh, Whh, Why, bh, by, hs, ps):
     dWxh, dWhh, dWhy = np.zeros_like(Wxh), np.zeros_like(Whh), np.zeros_like(Why)
     dbh, dby = np.zeros_like(bh), np.zeros_like(by)
     dhnext = np.zeros_like(hs[0])
@@ -430,7 +430,7 @@ def characters(random: np.random.Generator) -> dict[str, Any]:
 PAIRS.append(Pair("recurrent network", rnn_forward, rnn_backward, characters))
 
 
-def lstm_forward(x, target, Wf, Wi, Wc, Wo, h0, c0):  # type: ignore[no-untyped-def]
+def lstm_forward(x, target, Wf, Wi, Wc, Wo, h0, c0):
     h, c = h0, c0
     cache = []
     for t in range(len(x)):
@@ -447,7 +447,7 @@ def lstm_forward(x, target, Wf, Wi, Wc, Wo, h0, c0):  # type: ignore[no-untyped-
     return loss, cache, h
 
 
-def lstm_backward(target, Wf, Wi, Wc, Wo, cache, h):  # type: ignore[no-untyped-def]
+def lstm_backward(target, Wf, Wi, Wc, Wo, cache, h):
     dWf, dWi, dWc, dWo = (np.zeros_like(W) for W in (Wf, Wi, Wc, Wo))
     dh = h - target
     dc = np.zeros_like(h)
@@ -484,7 +484,7 @@ def gated(random: np.random.Generator) -> dict[str, Any]:
 PAIRS.append(Pair("LSTM", lstm_forward, lstm_backward, gated))
 
 
-def gru_forward(x, target, Wz, Wr, Wh, Uz, Ur, Uh, h0):  # type: ignore[no-untyped-def]
+def gru_forward(x, target, Wz, Wr, Wh, Uz, Ur, Uh, h0):
     h = h0
     cache = []
     for t in range(len(x)):
@@ -498,7 +498,7 @@ def gru_forward(x, target, Wz, Wr, Wh, Uz, Ur, Uh, h0):  # type: ignore[no-untyp
     return np.sum((h - target) ** 2) / 2, cache, h
 
 
-def gru_backward(target, Wz, Wr, Wh, Uz, Ur, Uh, cache, h):  # type: ignore[no-untyped-def]
+def gru_backward(target, Wz, Wr, Wh, Uz, Ur, Uh, cache, h):
     grads = dict.fromkeys(("Wz", "Wr", "Wh", "Uz", "Ur", "Uh"), 0)
     dh = h - target
     for xt, z, r, s, n, h_prev in reversed(cache):
@@ -538,7 +538,7 @@ PAIRS.append(
 # Attention, word vectors, an autoencoder.
 
 
-def attention_forward(x, Wq, Wk, Wv, target):  # type: ignore[no-untyped-def]
+def attention_forward(x, Wq, Wk, Wv, target):
     q, k, v = x @ Wq, x @ Wk, x @ Wv
     scores = q @ k.T / np.sqrt(k.shape[1])
     e = np.exp(scores - np.max(scores, axis=1, keepdims=True))
@@ -547,7 +547,7 @@ def attention_forward(x, Wq, Wk, Wv, target):  # type: ignore[no-untyped-def]
     return np.sum((out - target) ** 2) / 2
 
 
-def attention_backward(x, Wq, Wk, Wv, target, q, k, v, p, out):  # type: ignore[no-untyped-def]
+def attention_backward(x, Wq, Wk, Wv, target, q, k, v, p, out):
     dout = out - target
     dv = p.T @ dout
     dp = dout @ v.T
@@ -576,7 +576,7 @@ PAIRS.append(
 )
 
 
-def word_vectors_forward(centre, outside, negatives, V, U):  # type: ignore[no-untyped-def]
+def word_vectors_forward(centre, outside, negatives, V, U):
     v = V[centre]
     u = U[outside]
     w = U[negatives]
@@ -585,7 +585,7 @@ def word_vectors_forward(centre, outside, negatives, V, U):  # type: ignore[no-u
     return -np.log(good) - np.sum(np.log(bad))
 
 
-def word_vectors_backward(centre, outside, negatives, V, U, v, u, w, good, bad):  # type: ignore[no-untyped-def]
+def word_vectors_backward(centre, outside, negatives, V, U, v, u, w, good, bad):
     dV, dU = np.zeros_like(V), np.zeros_like(U)
     dV[centre] = (good - 1) * u + np.dot(1 - bad, w)
     dU[outside] += (good - 1) * v
@@ -610,7 +610,7 @@ PAIRS.append(
 )
 
 
-def autoencoder_forward(x, eps, W1, Wmu, Wlv, W2):  # type: ignore[no-untyped-def]
+def autoencoder_forward(x, eps, W1, Wmu, Wlv, W2):
     h = np.tanh(x @ W1)
     mu = h @ Wmu
     logvar = h @ Wlv
@@ -622,7 +622,7 @@ def autoencoder_forward(x, eps, W1, Wmu, Wlv, W2):  # type: ignore[no-untyped-de
     return reconstruction + divergence
 
 
-def autoencoder_backward(x, eps, W1, Wmu, Wlv, W2, h, mu, logvar, std, z, recon):  # type: ignore[no-untyped-def]
+def autoencoder_backward(x, eps, W1, Wmu, Wlv, W2, h, mu, logvar, std, z, recon):
     drecon = 2 * (recon - x)
     da = drecon * recon * (1 - recon)
     dW2 = z.T @ da

@@ -11,7 +11,7 @@ from .corpus import PAIRS, Pair
 # Every step of a character model with batch norm, one line a step.
 
 
-def characters_forward(Xb, Yb, C, W1, b1, W2, b2, bngain, bnbias):  # type: ignore[no-untyped-def]
+def characters_forward(Xb, Yb, C, W1, b1, W2, b2, bngain, bnbias):
     n = Xb.shape[0]
     emb = C[Xb]
     embcat = emb.reshape(n, -1)
@@ -35,7 +35,7 @@ def characters_forward(Xb, Yb, C, W1, b1, W2, b2, bngain, bnbias):  # type: igno
     return -logprobs[np.arange(n), Yb].mean()
 
 
-def characters_backward(  # type: ignore[no-untyped-def]
+def characters_backward(
     Xb,
     Yb,
     C,
@@ -116,7 +116,7 @@ def names(random: np.random.Generator) -> dict[str, Any]:
 PAIRS.append(Pair("character model, step by step", characters_forward, characters_backward, names))
 
 
-def padded_forward(x, w, b, target, pad):  # type: ignore[no-untyped-def]
+def padded_forward(x, w, b, target, pad):
     padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
     HH, WW = w.shape[2], w.shape[3]
     rows = []
@@ -130,7 +130,7 @@ def padded_forward(x, w, b, target, pad):  # type: ignore[no-untyped-def]
     return np.sum((out - target) ** 2), padded, out
 
 
-def padded_backward(x, w, target, pad, padded, out):  # type: ignore[no-untyped-def]
+def padded_backward(x, w, target, pad, padded, out):
     HH, WW = w.shape[2], w.shape[3]
     dout = 2 * (out - target)
     dpadded = np.zeros_like(padded)
@@ -161,7 +161,7 @@ PAIRS.append(
 )
 
 
-def softmax_vectors_forward(centre, outside, V, U):  # type: ignore[no-untyped-def]
+def softmax_vectors_forward(centre, outside, V, U):
     v = V[centre]
     scores = U @ v
     e = np.exp(scores - np.max(scores))
@@ -169,7 +169,7 @@ def softmax_vectors_forward(centre, outside, V, U):  # type: ignore[no-untyped-d
     return -np.log(yhat[outside])
 
 
-def softmax_vectors_backward(centre, outside, V, U, v, yhat):  # type: ignore[no-untyped-def]
+def softmax_vectors_backward(centre, outside, V, U, v, yhat):
     delta = yhat.copy()
     delta[outside] -= 1
     dU = np.outer(delta, v)
