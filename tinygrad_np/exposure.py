@@ -45,23 +45,19 @@ class Exposure:
         self.copy = None
         self.array = still_out
 
-    def read(self, now: int) -> Any:
-        """The array that a graph may keep: the one handed out if only the tensor holds it by now, else a copy of it.
-
-        None if nothing is out any more: another thread was first, and what the tensor holds may be kept.
-        """
+    def read(self, tensor: Any, now: int) -> Any:
+        """What a graph may keep of the tensor's array: itself, if nobody else holds it by now, or else a copy of it."""
         with _reading:
-            if self.array is None:
-                return None
-            if self._changed():
-                self.changed_at = now
-                self.copy = None
-            if sys.getrefcount(self.array) <= ALONE + 1:
-                array, self.array, self.copy = self.array, None, None
-                return array
-            if self.copy is None:
-                self.copy = self.array.copy()
-            return self.copy
+            if self.array is not None:
+                if self._changed():
+                    self.changed_at = now
+                    self.copy = None
+                if sys.getrefcount(self.array) > ALONE + 1:
+                    if self.copy is None:
+                        self.copy = self.array.copy()
+                    return self.copy
+                self.array = self.copy = None
+            return tensor._data
 
     def is_stale(self, number: int) -> bool:
         """Whether what the node of this number read has been changed since."""

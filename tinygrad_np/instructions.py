@@ -5,6 +5,7 @@
     reader.name                             what to call it: "math.exp", "an assignment to an element"
     called_at(frame)                        what is being called: "np.mean", "a.dot"
     is_computed_with(frame)                 whether the attribute read there goes straight into arithmetic
+    is_operation(frame)                     whether that is an operator, or a call of NumPy's
     is_only_looked_at(code, instruction)    whether the value read there ends in a comparison or in a print
 
 A call's callee, and the instruction that takes a value, are found by the depth of the stack before each instruction.
@@ -48,6 +49,7 @@ class _Instructions:
         self.offsets = [instruction.offset for instruction in self.all]
         self.readers: dict[int, Reader] = {}
         self.computed_with: dict[int, bool] = {}
+        self.operations: dict[int, bool] = {}
         self.before: list[int] = []
         self.after: list[int] = []
         at_target: dict[int, int] = {}
@@ -217,6 +219,16 @@ def called_at(frame: FrameType) -> str:
     instructions = _instructions(frame.f_code)
     call = instructions.call_at(instructions.at(frame.f_lasti))
     return "" if call is None else instructions.loaded(instructions.callee(call))
+
+
+def is_operation(frame: FrameType) -> bool:
+    """Whether the running instruction is an operator, or calls a function of NumPy's with the arguments that it has."""
+    instructions, instruction = _instructions(frame.f_code), frame.f_lasti
+    known = instructions.operations
+    if instruction not in known:
+        is_operator = instructions.all[instructions.at(instruction)].opname.startswith("BINARY_")
+        known[instruction] = is_operator or called_at(frame).startswith(("np.", "numpy."))
+    return known[instruction]
 
 
 def is_computed_with(frame: FrameType) -> bool:

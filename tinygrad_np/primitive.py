@@ -79,7 +79,7 @@ class Plan(NamedTuple):
 
     `rules` pairs an input's index with its vjp; `reads` says whether they read anything of the result and the inputs,
     `pick` takes that out of `(None, result, *arrays, *inputs)`, else `nothing` takes its place; `reads_values` says
-    whether they read more than shapes; the bits of `values` are the inputs whose values they read.
+    whether they read more than shapes; `values` are the indices of the inputs whose values they read.
     """
 
     primitive: Primitive
@@ -88,7 +88,7 @@ class Plan(NamedTuple):
     pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
     nothing: tuple[None, ...]
     reads_values: bool
-    values: int = 0
+    values: tuple[int, ...] = ()
 
 
 class Primitive(Operation):
@@ -223,7 +223,7 @@ class Primitive(Operation):
         picked = [1 if read[0] else 0]
         picked += [(0, 2 + count + index, 2 + index)[amount] for index, amount in enumerate(read[1:])]
         reads_values = bool(read[0]) or VALUE in read
-        values = sum(1 << index for index, amount in enumerate(read[1:]) if amount == VALUE)
+        values = tuple(index for index, amount in enumerate(read[1:]) if amount == VALUE)
         plan = Plan(self, tuple(rules), any(picked), itemgetter(*picked), (None,) * (1 + count), reads_values, values)
         self.plans[(1 << count) + mask] = plan
         return plan

@@ -40,7 +40,7 @@ from .operators import Operators
 from .ops.arrays import indexing
 from .reading import note_number, note_read, where_it_was_lost
 from .record import Recorded, leaf_of, make_tensor, own_array, own_gradient, record, results_are
-from .updates import assert_may_require, no_gradient_yet, not_recorded, only_floating, updated
+from .updates import assert_may_require, no_gradient_yet, not_recorded, only_floating
 
 
 @results_are
@@ -65,7 +65,6 @@ class Tensor(Recorded, Operators):
     __slots__ = ()
     __primitive__ = staticmethod(record)
     __bend__ = bend
-    __update__ = updated
 
     def __init__(self, data: Any, *, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
         if isinstance(data, Tensor):
