@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .errors import CaptureError, ChangedValueError, FreedGraphError, LinearAlgebraError, RuleError, describe
+from .exposure import exposed
 from .graph import Node, ancestors, state
 from .guarded import unguarded
 from .primitive import Rule, handed_over
@@ -107,11 +108,11 @@ def pull(
     plan, saved, inputs, parameters = node.plan, node.saved, node.inputs, node.parameters
     if plan is None or saved is None:
         raise _freed(node)
-    for parent in inputs:
-        if type(parent) is Node and parent.exposure is not None and parent.exposure.is_stale(node.number):
-            raise _changed(parent, node)
-    if node.exposure is not None and node.exposure.is_stale(node.number):
-        raise _changed(node, node)
+    if node.number < exposed.until:
+        for value in (node, *inputs):
+            exposure = value.exposure if type(value) is Node else None
+            if exposure is not None and exposure.is_stale(node.number):
+                raise _changed(value, node)
     if lift is not None:
         saved = _lifted(node, saved, lift)
     contributions = []

@@ -16,6 +16,21 @@ import numpy as np
 _reading = threading.Lock()
 
 
+class _Exposed:
+    """`until`: only nodes made before this time may have read what was changed since, or what can still be changed."""
+
+    until = 0
+
+
+exposed = _Exposed()
+
+
+def expose(now: int) -> None:
+    """Note that a value which nodes made before now have read was changed, or may be from now on."""
+    with _reading:
+        exposed.until = max(exposed.until, now)
+
+
 class Exposure:
     """What the user can reach of one tensor's value.
 
@@ -32,9 +47,11 @@ class Exposure:
         self.copy: Any = None
         self.changed_at = 0
 
-    def hand_out(self, array: Any, in_use: bool) -> Any:
+    def hand_out(self, array: Any, in_use: bool, now: int) -> Any:
         """The array to give to the user: this one, or a copy of it if a graph may be reading it."""
         if self.array is None:
+            if in_use:
+                expose(now)
             self.copy = array if in_use else None
             self.array = array.copy() if in_use else array
         return self.array
@@ -44,6 +61,7 @@ class Exposure:
         self.changed_at = now
         self.copy = None
         self.array = still_out
+        expose(now)
 
     def read(self, tensor: Any, now: int) -> Any:
         """What a graph may keep of the tensor's array: itself, if nobody else holds it by now, or else a copy of it."""

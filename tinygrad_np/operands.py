@@ -47,25 +47,27 @@ _counted: dict[int, int] = {}
 class Lent(Exposure):
     """What the user can reach of a large array that a graph reads in place: all of it."""
 
-    __slots__ = ("_checksum", "_lent")
+    __slots__ = ("_checksum",)
 
     what = "an array"
 
     def __init__(self, array: Any) -> None:
         super().__init__()
-        self._lent = array
+        self.array = array
         self._checksum = checksum(array)
 
     def is_stale(self, number: int) -> bool:
         """Whether the array has been changed since."""
-        return checksum(self._lent) != self._checksum
+        return checksum(self.array) != self._checksum
 
 
-def keep(arrays: list[Any], nodes: list[Any], indices: tuple[int, ...], inputs: tuple[Any, ...]) -> None:
+def keep(arrays: list[Any], nodes: list[Any], indices: tuple[int, ...], inputs: tuple[Any, ...]) -> bool:
     """Put what a graph may keep in the places of those operands that are plain arrays, and not those of Tensors.
 
-    `nodes`, which say whose values they were, keep the arrays themselves; one that is lent gets a node.
+    `nodes`, which say whose values they were, keep the arrays themselves; one that is lent gets a node. Returns whether
+    one is.
     """
+    is_lent = False
     for index in indices:
         array = arrays[index]
         if array is not inputs[index] or not isinstance(array, np.ndarray):
@@ -77,6 +79,8 @@ def keep(arrays: list[Any], nodes: list[Any], indices: tuple[int, ...], inputs: 
                 arrays[index] = _own(array)
             else:
                 nodes[index] = _lent(array)
+                is_lent = True
+    return is_lent
 
 
 def fixed(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -152,8 +156,8 @@ _BASE_ALONE = _references_to_a_base()
 def learn_temporaries(t: Any) -> None:
     """Learn by trial how many references there are to a temporary on its way here, through each function of ours.
 
-    Where the interpreter borrows references, an array with a name may have no more of them than a temporary: nothing is
-    learned, and what might be a temporary is copied. `t` is a Tensor that requires a gradient, of more than SMALL bytes.
+    Where the interpreter borrows references, an array with a name may have no more of them than a temporary: then
+    nothing is learned, and what might be a temporary is copied. `t` is a Tensor of more than SMALL bytes that requires a gradient.
     """
     if "LOAD_FAST_BORROW" in dis.opmap:  # Python 3.14 and later.
         return

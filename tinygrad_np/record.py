@@ -22,6 +22,7 @@ from .errors import (
     forward_failure,
     listed,
 )
+from .exposure import expose
 from .frames import passed_over, user_frame, user_place
 from .graph import NOT_KEPT, Node, clock, state
 from .operands import fixed, keep
@@ -83,7 +84,8 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
     """
     arrays = []
     nodes: list[Any] = []
-    mask, bit, are_plain = 0, 1, False
+    mask, bit = 0, 1
+    are_plain = is_exposed = False
     for value in inputs:
         if isinstance(value, Recorded):
             node = value._node
@@ -100,6 +102,7 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
                     arrays.append(value._data)
                 else:
                     arrays.append(exposure.read(value, next(clock)))
+                    is_exposed = True
         else:
             if type(value) not in _NUMBERS:
                 if type(value) is not np.ndarray:
@@ -143,7 +146,7 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
         if is_numpys:
             # Until the backward pass, the user may change the arrays that it will read.
             if are_plain and plan.values:
-                keep(arrays, nodes, plan.values, inputs)
+                is_exposed |= keep(arrays, nodes, plan.values, inputs)
             if parameters:
                 parameters = fixed(parameters)
         frame = _getframe(2)
@@ -157,6 +160,8 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
         else:
             # Arrays of other libraries are lazy: saving them costs nothing, and rules may ask how they are laid out.
             node.saved = (result, *arrays)
+        if is_exposed:
+            expose(next(clock))
     return tensor
 
 

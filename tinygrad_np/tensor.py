@@ -96,7 +96,7 @@ class Tensor(Recorded, Operators):
             or sys.getrefcount(self._data) > ALONE
             or self._data.base is not None
         )
-        self._data = node.exposure.hand_out(self._data, in_use)
+        self._data = node.exposure.hand_out(self._data, in_use, next(clock))
         return self._data
 
     @data.setter
