@@ -62,14 +62,15 @@ def backward_steps(
         upstream = gradients.pop(node)
         if observer is not None:
             observer.arrived(node, upstream)
-        if node.plan is None:
+        plan = node.plan
+        if plan is None:
             masks.pop(node, None)
             yield node, upstream, ()
             continue
         if node.saved is None:
             raise _freed(node, root)
         contributions: Sequence[tuple[int, Any]]
-        selection = selection_at(node, masks) if masks or node.plan.primitive.selections else None
+        selection = selection_at(node, masks) if masks or plan.primitive.selections else None
         if selection is None:
             contributions = pull(node, upstream, lift, wanted)
         else:
@@ -79,8 +80,9 @@ def backward_steps(
             selection.hand_on(contributions, gradients)
         if revise is not None:
             contributions = revise(node, upstream, contributions)
+        inputs = node.inputs
         for index, contribution in contributions:
-            parent = node.inputs[index]
+            parent = inputs[index]
             if parent in gradients:
                 gradients[parent] = gradients[parent] + contribution
             else:

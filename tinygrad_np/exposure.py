@@ -7,13 +7,17 @@ forward pass, the graph gets the copy. The backward pass then compares the two: 
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 from typing import Any
 
 import numpy as np
 
-_reading = threading.Lock()
+clock = itertools.count(1)
+"""Numbers nodes, and the changes of values between them: who has the smaller number came first."""
+
+_lock = threading.Lock()
 
 
 class _Exposed:
@@ -25,10 +29,11 @@ class _Exposed:
 exposed = _Exposed()
 
 
-def expose(now: int) -> None:
-    """Note that a value which nodes made before now have read was changed, or may be from now on."""
-    with _reading:
-        exposed.until = max(exposed.until, now)
+def expose() -> int:
+    """Note that a value which nodes made before now have read was changed, or may be from now on; returns the time."""
+    with _lock:
+        exposed.until = now = next(clock)
+    return now
 
 
 class Exposure:
@@ -47,28 +52,27 @@ class Exposure:
         self.copy: Any = None
         self.changed_at = 0
 
-    def hand_out(self, array: Any, in_use: bool, now: int) -> Any:
+    def hand_out(self, array: Any, in_use: bool) -> Any:
         """The array to give to the user: this one, or a copy of it if a graph may be reading it."""
         if self.array is None:
             if in_use:
-                expose(now)
+                expose()
             self.copy = array if in_use else None
             self.array = array.copy() if in_use else array
         return self.array
 
-    def replaced(self, now: int, still_out: Any) -> None:
+    def replaced(self, still_out: Any) -> None:
         """The tensor has a new value; `still_out` is that value's array if the user still holds it, else None."""
-        self.changed_at = now
+        self.changed_at = expose()
         self.copy = None
         self.array = still_out
-        expose(now)
 
-    def read(self, tensor: Any, now: int) -> Any:
+    def read(self, tensor: Any) -> Any:
         """What a graph may keep of the tensor's array: itself, if nobody else holds it by now, or else a copy of it."""
-        with _reading:
+        with _lock:
             if self.array is not None:
                 if self._changed():
-                    self.changed_at = now
+                    self.changed_at = next(clock)
                     self.copy = None
                 if sys.getrefcount(self.array) > ALONE + 1:
                     if self.copy is None:

@@ -10,7 +10,6 @@ a graph backward is to walk it by falling number.
 
 from __future__ import annotations
 
-import itertools
 import threading
 from contextlib import ContextDecorator
 from operator import attrgetter
@@ -18,12 +17,9 @@ from types import CodeType, FrameType
 from typing import Any, Protocol
 
 from .errors import DTypeError
-from .exposure import Exposure
+from .exposure import Exposure, clock
 from .frames import place_of, user_place
 from .primitive import Plan
-
-clock = itertools.count(1)
-"""Numbers nodes, and the changes of values between them: who has the smaller number came first."""
 
 arrival = threading.Lock()
 """Held while gradients are added to `.grad`, so that those of several threads all arrive."""

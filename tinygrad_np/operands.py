@@ -85,10 +85,9 @@ def keep(arrays: list[Any], nodes: list[Any], indices: tuple[int, ...], inputs: 
 
 def fixed(parameters: dict[str, Any]) -> dict[str, Any]:
     """The parameters of an operation, with arrays and lists of their own in place of those that may be changed."""
-    for value in parameters.values():
-        if type(value) not in _FIXED:
-            return {name: _fixed(value) for name, value in parameters.items()}
-    return parameters
+    if _FIXED.issuperset(map(type, parameters.values())):
+        return parameters
+    return {name: _fixed(value) for name, value in parameters.items()}
 
 
 def _fixed(value: Any) -> Any:

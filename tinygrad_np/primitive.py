@@ -23,9 +23,10 @@ from __future__ import annotations
 import dis
 import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from operator import itemgetter
 from types import CodeType, EllipsisType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
 
 from .errors import CaptureError, DTypeError, RuleError
 from .frames import user_place
@@ -74,7 +75,8 @@ NOTHING, SHAPE, VALUE = 0, 1, 2
 """How much of an argument a rule reads."""
 
 
-class Plan(NamedTuple):
+@dataclass(slots=True)
+class Plan:
     """What one application of a primitive records, given which of its inputs need a gradient.
 
     `rules` pairs an input's index with its vjp; `reads` says whether they read anything of the result and the inputs,
@@ -140,8 +142,9 @@ class Primitive(Operation):
             if self.inputs is not None and len(arguments) != self.inputs:
                 arguments, parameters = self._bind(arguments, parameters)
             for argument in arguments:
-                if hasattr(argument, "__primitive__"):
-                    return argument.__primitive__(self, arguments, parameters)
+                record = getattr(argument, "__primitive__", None)
+                if record is not None:
+                    return record(self, arguments, parameters)
             try:
                 return self.run(*arguments, **parameters)
             except (CaptureError, ValueError, TypeError) as error:

@@ -24,7 +24,7 @@ from .errors import (
 )
 from .exposure import expose
 from .frames import passed_over, user_frame, user_place
-from .graph import NOT_KEPT, Node, clock, state
+from .graph import NOT_KEPT, Node, state
 from .operands import fixed, keep
 from .primitive import Primitive, handed_over
 
@@ -101,7 +101,7 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
                 if exposure is None or exposure.array is None:
                     arrays.append(value._data)
                 else:
-                    arrays.append(exposure.read(value, next(clock)))
+                    arrays.append(exposure.read(value))
                     is_exposed = True
         else:
             if type(value) not in _NUMBERS:
@@ -161,7 +161,7 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
             # Arrays of other libraries are lazy: saving them costs nothing, and rules may ask how they are laid out.
             node.saved = (result, *arrays)
         if is_exposed:
-            expose(next(clock))
+            expose()
     return tensor
 
 

@@ -32,9 +32,10 @@ from .errors import (
 )
 from .exposure import ALONE, ALONE_IN_SETTER, Exposure
 from .frames import user_place
-from .graph import NOT_KEPT, Node, arrival, clock, state
+from .graph import NOT_KEPT, Node, arrival, state
 from .hints import refuse
 from .instructions import is_computed_with
+from .methods import tells_what_is_missing
 from .operands import SMALL, learn_temporaries
 from .operators import Operators
 from .ops.arrays import indexing
@@ -43,6 +44,7 @@ from .record import Recorded, leaf_of, make_tensor, own_array, own_gradient, rec
 from .updates import assert_may_require, no_gradient_yet, not_recorded, only_floating
 
 
+@tells_what_is_missing
 @results_are
 class Tensor(Recorded, Operators):
     """An array that remembers how it was computed.
@@ -96,7 +98,7 @@ class Tensor(Recorded, Operators):
             or sys.getrefcount(self._data) > ALONE
             or self._data.base is not None
         )
-        self._data = node.exposure.hand_out(self._data, in_use, next(clock))
+        self._data = node.exposure.hand_out(self._data, in_use)
         return self._data
 
     @data.setter
@@ -123,7 +125,7 @@ class Tensor(Recorded, Operators):
             node.value = value[()]
         # Who else holds the array that `t.data -= a` changed in place can change it again, unseen.
         still_out = value if was_handed_out and sys.getrefcount(value) > ALONE_IN_SETTER else None
-        node.exposure.replaced(next(clock), still_out)
+        node.exposure.replaced(still_out)
 
     @property
     def grad(self) -> Any:

@@ -23,7 +23,7 @@ import numpy as np
 from ..errors import ChangedValueError, NoGradientError, describe
 from ..exposure import ALONE, Exposure
 from ..frames import user_frame
-from ..graph import NOT_KEPT, Node, clock
+from ..graph import NOT_KEPT, Node
 from ..primitive import Plan, Primitive
 from ..record import make_tensor
 from ..tensor import Tensor
@@ -204,12 +204,12 @@ def _updating(updates: Sequence[Binding], is_own: Sequence[bool]) -> Callable[[S
                 # The user holds this array, and has asked for it to change.
                 if owner._data is not value:
                     owner._data[...] = value
-                exposure.replaced(next(clock), owner._data)
+                exposure.replaced(owner._data)
                 continue
             if exposure is None:
                 exposure = node.exposure = Exposure()
             owner._data = value if is_new and isinstance(value, np.ndarray) else np.array(value)
-            exposure.replaced(next(clock), None)
+            exposure.replaced(None)
 
     return update
 
