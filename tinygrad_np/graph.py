@@ -11,6 +11,8 @@ a graph backward is to walk it by falling number.
 from __future__ import annotations
 
 import threading
+import weakref
+from collections import deque
 from contextlib import ContextDecorator
 from operator import attrgetter
 from types import CodeType, FrameType
@@ -39,6 +41,7 @@ class Node:
     """
 
     __slots__ = (
+        "__weakref__",
         "_code",
         "_instruction",
         "awaited",
@@ -194,6 +197,24 @@ class enable_grad(no_grad):
     """Record, even inside `no_grad`: a transform records whatever its caller does."""
 
     recording = True
+
+
+RECENT = 20
+"""So many graphs whose backward pass has run can still be walked, as drawings do, while somebody holds their roots."""
+
+LET_GO: tuple[Any, ...] = type("LetGo", (tuple,), {})()
+"""The `inputs` of the root of an older one: whoever keeps all losses of a training run keeps no more than numbers."""
+
+_freed: deque[weakref.ref[Node]] = deque()
+
+
+def let_older_go(root: Node) -> None:
+    """Note that a backward pass has freed what the graph from `root` saved, and let go of one that was freed earlier."""
+    _freed.append(weakref.ref(root))
+    if len(_freed) > RECENT:
+        older = _freed.popleft()()
+        if older is not None and older.saved is None and older.plan is not None:
+            older.inputs = LET_GO
 
 
 def ancestors(root: Node) -> list[Node]:

@@ -32,7 +32,7 @@ from .errors import (
 )
 from .exposure import ALONE, ALONE_IN_SETTER, Exposure
 from .frames import user_place
-from .graph import NOT_KEPT, Node, arrival, state
+from .graph import NOT_KEPT, Node, arrival, let_older_go, state
 from .hints import refuse
 from .instructions import is_computed_with
 from .methods import tells_what_is_missing
@@ -309,11 +309,14 @@ class Tensor(Recorded, Operators):
         refuse("backward", foreign)
         node = self._recorded("backward()")
         seed = self._seed(gradient)
-        arrived = [
-            (leaf, upstream)
-            for leaf, upstream, _ in backward_steps(node, seed, release=not retain_graph)
-            if leaf.grad is not NOT_KEPT and leaf.requires_grad
-        ]
+        arrived = []
+        for reached, upstream, contributions in backward_steps(node, seed, release=not retain_graph):
+            if reached.grad is not NOT_KEPT and reached.requires_grad:
+                arrived.append((reached, upstream))
+            # Otherwise they would be held while the next step runs.
+            del upstream, contributions
+        if not retain_graph:
+            let_older_go(node)
         shared = {id(seed)}
         with arrival:
             for leaf, upstream in arrived:
