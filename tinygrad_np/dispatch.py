@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .advice import LEAVE_OUT, SAVING, WRITING, full_name, instead_of, instead_of_writing
-from .errors import FORWARD_FAILURES, CaptureError, NoGradientError, TinygradError, describe, forward_failure, listed
+from .errors import FORWARD_FAILURES, CaptureError, NoGradientError, TinygradError, described, forward_failure, listed
 from .frames import user_place
 from .primitive import NUMPY, Primitive
 from .record import record
@@ -101,8 +101,7 @@ def _name(function: Any, method: str) -> str:
 
 def _described(arguments: tuple[Any, ...]) -> list[str]:
     """The Tensors among the arguments, as a sentence calls them."""
-    tensors = [describe(tensor.shape, tensor.dtype, tensor.name) for tensor in _tensors(arguments)]
-    return tensors or ["its arguments"]
+    return [described(tensor) for tensor in _tensors(arguments)] or ["its arguments"]
 
 
 def _named(arguments: Any) -> str:

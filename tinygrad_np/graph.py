@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from .errors import DTypeError
 from .exposure import Exposure, clock
-from .frames import place_of, user_place
+from .frames import line_of, place_of, user_place
 from .primitive import Plan
 
 arrival = threading.Lock()
@@ -109,10 +109,7 @@ class Node:
     @property
     def line(self) -> int | None:
         """The number of the line of the user's code that made this node."""
-        for start, end, line in self._code.co_lines():
-            if start <= self._instruction < end:
-                return line
-        return None
+        return line_of(self._code, self._instruction)
 
     @property
     def instruction(self) -> tuple[CodeType, int]:
@@ -209,7 +206,7 @@ _freed: deque[weakref.ref[Node]] = deque()
 
 
 def let_older_go(root: Node) -> None:
-    """Note that a backward pass has freed what the graph from `root` saved, and let go of one that was freed earlier."""
+    """Note that a backward pass has freed what the graph from `root` saved; let go of one that was freed before."""
     _freed.append(weakref.ref(root))
     if len(_freed) > RECENT:
         older = _freed.popleft()()

@@ -75,10 +75,11 @@ OF_A_TENSOR = {
     "to_numpy": "t.numpy()",
 }
 
-IN_PLACE = """
-    sub mul div true_divide pow copy fill zero clamp neg relu sigmoid normal uniform t unsqueeze index_add index_copy
-    index_fill masked_fill masked_scatter scatter scatter_add addcmul addcdiv addmm lerp bernoulli random rsub relu6
-""".split()
+IN_PLACE = (
+    "sub", "mul", "div", "true_divide", "pow", "copy", "fill", "zero", "clamp", "neg", "relu", "sigmoid", "normal",
+    "uniform", "t", "unsqueeze", "index_add", "index_copy", "index_fill", "masked_fill", "scatter", "scatter_add",
+    "addcmul", "addcdiv", "addmm", "lerp", "bernoulli", "random",
+)  # fmt: skip
 """Methods that in other libraries change a tensor if they end in "_", beside those that NumPy has functions for."""
 
 

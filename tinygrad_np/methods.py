@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .advice import ATTRIBUTES, function_named
-from .errors import DTypeError, MissingAttributeError, NoGradientError, describe
+from .errors import DTypeError, MissingAttributeError, NoGradientError, described
 from .frames import user_place
 from .hints import IN_PLACE, OF_A_TENSOR, known, of_attribute, refuse
 from .ops.arrays import shape as shapes
@@ -277,7 +277,7 @@ class Methods:
         with suppress(TypeError):  # What is not a dtype is refused by the operation, in a sentence.
             dtype = np.dtype(dtype)
         if casting != "unsafe" and not np.can_cast(_np.result_type(self), dtype, casting):
-            raise DTypeError(f"{_described(self)} can't become {dtype} by casting={casting!r}, {user_place()}.")
+            raise DTypeError(f"{described(self)} can't become {dtype} by casting={casting!r}, {user_place()}.")
         return shapes.astype(self, dtype=dtype)
 
     def copy(self: Same, order: str = "C") -> Same:
@@ -348,7 +348,7 @@ class _Missing:
             raise AttributeError(name)
         advice = of_attribute(name) or ATTRIBUTES.get(name) or f"write {function}(t)"
         raise MissingAttributeError(
-            f"{_described(tensor)} has no .{name}, {user_place()}; {advice}.", name=name, obj=tensor
+            f"{described(tensor)} has no .{name}, {user_place()}; {advice}.", name=name, obj=tensor
         )
 
 
@@ -363,10 +363,6 @@ def tells_what_is_missing(tensors: type[Tensors]) -> type[Tensors]:
     for name in names - {*dir(tensors)}:
         setattr(tensors, name, _Missing(name))
     return tensors
-
-
-def _described(tensor: Any) -> str:
-    return describe(tensor.shape, tensor.dtype, tensor.name)
 
 
 def _in_memory(method: str, order: str) -> None:

@@ -156,7 +156,8 @@ def learn_temporaries(t: Any) -> None:
     """Learn by trial how many references there are to a temporary on its way here, through each function of ours.
 
     Where the interpreter borrows references, an array with a name may have no more of them than a temporary: then
-    nothing is learned, and what might be a temporary is copied. `t` is a Tensor of more than SMALL bytes that requires a gradient.
+    nothing is learned, and what might be a temporary is copied. `t` is a Tensor that requires a gradient, of more
+    than SMALL bytes.
     """
     if "LOAD_FAST_BORROW" in dis.opmap:  # Python 3.14 and later.
         return
