@@ -25,7 +25,7 @@ from .errors import (
 from .exposure import expose
 from .frames import passed_over, user_frame, user_place
 from .graph import NOT_KEPT, Node, state
-from .operands import fixed, keep
+from .operands import FIXED, fixed, keep
 from .primitive import Primitive, handed_over
 
 NO_PARAMETERS: dict[str, Any] = {}
@@ -147,8 +147,8 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
             # Until the backward pass, the user may change the arrays that it will read.
             if are_plain and plan.values:
                 is_exposed |= keep(arrays, nodes, plan.values, inputs)
-            if parameters:
-                parameters = fixed(parameters)
+            if parameters and not FIXED.issuperset(map(type, parameters.values())):
+                parameters = {name: fixed(option) for name, option in parameters.items()}
         frame = _getframe(2)
         if passed_over[frame.f_code.co_filename]:
             frame = user_frame(2)
