@@ -88,7 +88,7 @@ class Tensor(Recorded, Operators):
             if not isinstance(self._data, np.generic):
                 return self._data[...]
             self._data = np.array(self._data)
-        node = self._noted()
+        node = self._node or self._noted()
         if state.in_call and node.requires_grad:
             note_read(node, ".data", 2)
         if node.exposure is None:
