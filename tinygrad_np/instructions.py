@@ -31,6 +31,8 @@ _ORDERING = ("sorted", "sort", "max", "min")
 _HANDING_ON = ("abs", "round", "len", "str", "repr", "format", *READERS)
 _SHUFFLING = ("SWAP", "COPY", "DUP_TOP", "ROT_TWO", "ROT_THREE")
 _LOOKING = ("COMPARE_OP", "IS_OP", "CONTAINS_OP", "TO_BOOL", "UNARY_NOT", "BUILD_STRING")
+_STORING = ("STORE_FAST", "STORE_DEREF", "STORE_GLOBAL")
+_LOADING = ("LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_GLOBAL")
 _SILENT = ("NOP", "CACHE", "EXTENDED_ARG", "PUSH_NULL", "PRECALL", "KW_NAMES", "NOT_TAKEN")
 
 
@@ -153,7 +155,7 @@ class _Instructions:
             return any(following.opname == "COMPARE_OP" for following in self.all[place : place + 4])
         if name in _LOOKING or name.startswith(("POP_JUMP", "JUMP_IF", "FORMAT")) or name == "POP_TOP":
             return True
-        if name.startswith("STORE_FAST"):
+        if name.startswith(_STORING):
             stored = operation.argval[0] if isinstance(operation.argval, tuple) else operation.argval
             in_an_assertion = stored.startswith("@py_")  # As pytest rewrites it.
             return in_an_assertion or all(self.is_only_looked_at(load, at, seen) for load, at in self._loads_of(stored))
@@ -171,10 +173,10 @@ class _Instructions:
         return self.is_only_looked_at(place, self.after[place], seen)
 
     def _loads_of(self, name: str) -> list[tuple[int, int]]:
-        """The instructions that load a local variable, each with the depth of the stack once it is there."""
+        """The instructions that load a variable, each with the depth of the stack once it is there."""
         loads = []
         for index, operation in enumerate(self.all):
-            if operation.opname.startswith("LOAD_FAST"):
+            if operation.opname.startswith(_LOADING):
                 names = operation.argval if isinstance(operation.argval, tuple) else (operation.argval,)
                 loads += [
                     (index, self.after[index] - len(names) + 1 + at) for at, one in enumerate(names) if one == name
