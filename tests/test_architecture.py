@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -186,3 +188,16 @@ def test_the_check_sees_an_upward_import(tmp_path: Path, monkeypatch: pytest.Mon
     assert imported_parts(bad) == {"tensor"}
     with pytest.raises(AssertionError, match="not below"):
         test_imports_point_downward(bad)
+
+
+def test_an_import_waits_for_what_is_asked_for() -> None:
+    """Checks, drawings, networks and compiled programs, of which a script needs a few, are most of the package."""
+    script = "import sys, tinygrad_np as tg; print(*sys.modules); [getattr(tg, name) for name in tg.__all__]"
+    shown = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
+    loaded = shown.stdout.split()
+    assert "tinygrad_np.transforms" in loaded
+    later = ("check", "draw", "nn", "optim", "program", "saving", "training")
+    assert not [name for name in loaded if name.startswith(tuple(f"tinygrad_np.{part}" for part in later))]
+    assert not {"numpy.random", "numpy.ma", "numpy.testing", "sklearn", "pydot"} & {*loaded}

@@ -11,14 +11,9 @@ array([ 0.7269, -0.6397])
 
 from typing import TYPE_CHECKING
 
-from . import nn as nn
 from . import ops as ops
-from . import optim as optim
 from . import warned as warned
 from .batches import batches
-from .check import check_backward, compare_gradients, gradcheck
-from .check.steps import backward_steps
-from .draw import compare_graphs, draw_graph
 from .errors import LostGradientWarning, TinygradError
 from .graph import no_grad
 from .hints import unknown_name as _unknown_name
@@ -79,11 +74,18 @@ from .ops.reductions.softmax import log_softmax, logsumexp, softmax
 from .ops.signal.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from .ops.signal.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from .primitive import primitive
-from .program import compile
-from .saving import load, save
 from .tensor import Tensor
-from .training import fit
 from .transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+
+if TYPE_CHECKING:
+    from . import nn as nn
+    from . import optim as optim
+    from .check import check_backward, compare_gradients, gradcheck
+    from .check.steps import backward_steps
+    from .draw import compare_graphs, draw_graph
+    from .program import compile
+    from .saving import load, save
+    from .training import fit
 
 __all__ = [
     "LostGradientWarning",
@@ -189,7 +191,27 @@ __version__ = "0.1.0"
 if not TYPE_CHECKING:
     globals().pop("tensor")  # So that tg.tensor is told of, and not the module of that name.
 
+    from importlib import import_module as _import_module
+
+    _LATER = {
+        **dict.fromkeys(["check_backward", "compare_gradients", "gradcheck"], "check"),
+        "backward_steps": "check.steps",
+        **dict.fromkeys(["compare_graphs", "draw_graph"], "draw"),
+        "compile": "program",
+        **dict.fromkeys(["load", "save"], "saving"),
+        "fit": "training",
+        **{name: name for name in ("check", "draw", "estimators", "nn", "optim", "program", "saving", "training")},
+    }
+    """What is imported when it is first asked for: each name with the module that has it."""
+
     def __getattr__(name):
         if name.startswith("_"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        raise _unknown_name(name)
+        if name not in _LATER:
+            raise _unknown_name(name)
+        module = _import_module(f".{_LATER[name]}", __name__)
+        found = globals()[name] = module if _LATER[name] == name else getattr(module, name)
+        return found
+
+    def __dir__():
+        return [*globals(), *_LATER]
