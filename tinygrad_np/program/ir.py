@@ -122,14 +122,16 @@ class Program:
             known.update(zip(equation.outputs, result if equation.unpacks else (result,), strict=False))
         return [known[variable] for variable in self.outputs]
 
-    def uses(self) -> dict[Variable, int]:
+    @cached_property
+    def uses(self) -> Mapping[Variable, int]:
         """How often each variable is read, as a result too."""
         counts: dict[Variable, int] = {}
         for variable in [*(read for equation in self.equations for read in equation.inputs), *self.outputs]:
             counts[variable] = counts.get(variable, 0) + 1
         return counts
 
-    def made_by(self) -> dict[Variable, Equation]:
+    @cached_property
+    def made_by(self) -> Mapping[Variable, Equation]:
         """The equation that each variable comes from."""
         return {output: equation for equation in self.equations for output in equation.outputs}
 

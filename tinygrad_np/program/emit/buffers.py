@@ -186,7 +186,7 @@ def _by_columns(program: Program) -> set[Variable]:
 
 def _joined(program: Program, by_columns: set[Variable]) -> dict[Variable, Section]:
     """The values that can be computed where they are joined to an array."""
-    made_by = program.made_by()
+    made_by = program.made_by
     results = set(program.outputs)
     found: dict[Variable, Section] = {}
     for equation in program.equations:

@@ -19,7 +19,7 @@ def updates_last(
 
     `reads` are bound to its last inputs, `updates` to its last outputs.
     """
-    made_by, uses, roots = program.made_by(), program.uses(), roots_of(program)
+    made_by, uses, roots = program.made_by, program.uses, roots_of(program)
     updated = program.outputs[len(program.outputs) - len(updates) :]
     inputs = program.inputs[len(program.inputs) - len(reads) :]
     old = {id(r.tensor): variable for r, variable in zip(reads, inputs, strict=True) if r.slot == "_data"}
@@ -53,7 +53,7 @@ def updates_last(
 
 def owned(program: Program) -> list[bool]:
     """Which results are new arrays that nothing else refers to."""
-    made_by = program.made_by()
+    made_by = program.made_by
     seen: set[Variable] = set()
     found = []
     for variable in program.outputs:

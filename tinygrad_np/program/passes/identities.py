@@ -158,13 +158,8 @@ def _getitem(equation: Equation, edit: Edit) -> Any:
 
 def _nansum(equation: Equation, edit: Edit) -> Any:
     """The sum, where the program is for values without NaN."""
-    x = equation.arguments[0]
-    for other in edit.program.equations:
-        if other.operation == "assume":
-            absent = edit.original(other.arguments[0], "logical_not")
-            test = absent and edit.original(absent.arguments[0], "isnan")
-            if test and edit.replaced.get(test.arguments[0], test.arguments[0]) is x:
-                return edit.apply(np.sum, x, **dict(equation.keywords))
+    if equation.arguments[0] in edit.without_nan:
+        return edit.apply(np.sum, *equation.arguments, **dict(equation.keywords))
     return _without_defaults(equation, edit)
 
 
