@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import CaptureError
-from ...frames import is_others, is_our_module, user_place
+from ...frames import is_others, is_our_module, place_of, user_place
 from ...graph import state
 from ...ops.arrays.indexing import getitem
 from ...ops.linalg.decomposition import packed_eig
@@ -194,9 +194,11 @@ class Tracer:
 
     def apply(self, name: str, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Run one of NumPy's functions on the values, and write it down."""
-        values, options = _values((arguments, keywords))
+        boxes: list[Traced] = []
+        values, options = _values((arguments, keywords), boxes)
+        errors = np.geterr()
         self.tests_values = self.tests_values or (name.startswith(_TESTS) and not is_rules(name))
-        if np.geterr() != self.warnings and "raise" in np.geterr().values():
+        if errors != self.warnings and "raise" in errors.values():
             raise refusal(ERRSTATE, line=user_place())
         try:
             result = function(*values, **options)
@@ -211,14 +213,13 @@ class Tracer:
         if isinstance(function, np.ufunc):
             arguments = _weak(values, arguments, result)
         line = self.running_line()
-        ignores = np.geterr() != self.warnings
         unpacks = isinstance(result, tuple | list)
         parts = result if unpacks else (result,)
         outputs = tuple(
             Variable(np.shape(part), np.asarray(part).dtype, None, isinstance(part, np.ndarray)) for part in parts
         )
-        boxes = [box for box in flatten((arguments, keywords))[0] if isinstance(box, Traced)]
         arguments, keywords = mapped((arguments, keywords), self._operand)
+        ignores = errors != self.warnings
         self.equations.append(Equation(name, function, arguments, keywords, outputs, line, ignores, unpacks))
         traced = [
             Traced(self, variable, part if hasattr(part, "dtype") else np.asarray(part)[()], memory_of(part, boxes))
@@ -245,7 +246,7 @@ class Tracer:
         holds, fails = bool(np.all(condition.value)), not np.any(condition.value)
         if not (holds or fails):
             return None
-        result = np.where(*_values((condition, a, b)))
+        result = np.where(*_values((condition, a, b), []))
         self.assume(condition if holds else self.apply("logical_not", np.logical_not, (condition,), {}))
         chosen = a if holds else b
         if not isinstance(chosen, Traced):
@@ -282,8 +283,10 @@ class Tracer:
 
     def _operand(self, value: Any) -> Any:
         """What stands for a value in an equation."""
-        if isinstance(value, Traced | np.ndarray | Tensor):
-            return self._variable(getattr(value, "_data", value) if isinstance(value, Tensor) else value)
+        if type(value) is Traced:
+            return value.variable
+        if isinstance(value, np.ndarray | Tensor):
+            return self._variable(value._data if isinstance(value, Tensor) else value)
         if not is_written(value):
             raise refusal(NOT_WRITTEN, value=value, line=user_place())
         return value
@@ -296,7 +299,7 @@ class Tracer:
 def line_of(f: Any) -> str:
     """File and line of a function's definition, as a sentence says it."""
     code = getattr(inspect.unwrap(f), "__code__", None)
-    return f"{os.path.basename(code.co_filename)} line {code.co_firstlineno}" if code else repr(f)
+    return place_of(code.co_filename, code.co_firstlineno) if code else repr(f)
 
 
 def is_array(value: Any) -> bool:
@@ -312,15 +315,15 @@ def of_one_kind(x: Any, shape: Any, dtype: Any) -> Any:
     return x
 
 
-def _values(value: Any) -> Any:
-    """The structure with values instead of traced arrays."""
+def _values(value: Any, boxes: list[Traced]) -> Any:
+    """The structure with values instead of traced arrays, which are added to the boxes."""
 
     def known(leaf: Any) -> Any:
-        leaf = leaf._data if isinstance(leaf, Tensor) else leaf
-        if isinstance(leaf, Traced):
-            leaf.variable  # noqa: B018  (an array that was changed in place refuses)
-            return leaf.value
-        return leaf
+        if type(leaf) is not Traced:
+            return known(leaf._data) if isinstance(leaf, Tensor) else leaf
+        leaf.variable  # noqa: B018  (an array that was changed in place refuses)
+        boxes.append(leaf)
+        return leaf.value
 
     return mapped(value, known)
 
