@@ -79,7 +79,7 @@ class Equation:
 
     def with_inputs(self, replacement: Mapping[Variable, Any]) -> Equation:
         """The same application with others instead of some of its variables."""
-        if not any(variable in replacement for variable in self.inputs):
+        if not replacement or not any(variable in replacement for variable in self.inputs):
             return self
         arguments, keywords = substituted(
             (self.arguments, dict(self.keywords)), lambda variable: replacement.get(variable, variable)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import ops, selected
 from ...errors import CaptureError
 from ...frames import is_others, is_our_module, place_of, user_place
 from ...graph import state
@@ -51,7 +52,7 @@ _VARYING = {packed_eig.forward, residuals.forward}
 """Rules of ours whose result may be of another shape or dtype for other values."""
 _BY_VALUES = (np.linalg.LinAlgError, FloatingPointError)
 """Errors that other values would not have raised."""
-_RULES = os.path.dirname(sys.modules[getitem.__module__.rpartition(".")[0].rpartition(".")[0]].__file__ or "")
+_RULES = (os.path.dirname(ops.__file__ or ""), selected.__file__ or "")
 _TESTS = ("isfinite", "isinf", "isnan", "isneginf", "isposinf", "nan")
 """What the names of functions begin with that ask for NaN or infinity."""
 _GIVEN = object()

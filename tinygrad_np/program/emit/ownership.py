@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..capture.names import Binding
-from ..ir import Program, Variable
+from ..ir import Equation, Program, Variable
 from .buffers import VIEWS, is_fresh, roots_of
 
 
@@ -32,8 +32,10 @@ def updates_last(
         and isinstance(made_by[variable].function, np.ufunc)
         and variable.ndim
     }
-    last = [equation for equation in program.equations if not candidates.keys().isdisjoint(equation.outputs)]
-    first = [equation for equation in program.equations if equation not in last]
+    parts: dict[bool, list[Equation]] = {True: [], False: []}
+    for equation in program.equations:
+        parts[candidates.keys().isdisjoint(equation.outputs)].append(equation)
+    first, last = parts[True], parts[False]
     read: dict[Variable, set[Variable]] = {}
     for equation in last:
         for variable in equation.inputs:

@@ -9,7 +9,8 @@ product; what cancels would otherwise be computed with an error, or as 0 times i
 
 from __future__ import annotations
 
-from itertools import combinations
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,15 +62,10 @@ def _parts_of_numbers(program: Program) -> list[dict[Variable, Part]]:
 
     Each of the two may be the one that the other is written with.
     """
-    arrays = [
-        (variable, np.asarray(value))
-        for variable, value in program.constants.items()
-        if variable.size > 1 and variable.dtype.char in "fd"
-    ]
     found: dict[Variable, Part] = {}
     other: dict[Variable, Part] = {}
-    for (first, a), (second, b) in combinations(arrays, 2):
-        if (a.shape, a.dtype) != (b.shape, b.dtype) or first in found or second in found:
+    for (first, a), (second, b) in _opposites(program):
+        if first in found or second in found:
             continue
         with np.errstate(all="ignore"):
             total = a + b
@@ -82,6 +78,21 @@ def _parts_of_numbers(program: Program) -> list[dict[Variable, Part]]:
             found[first], found[second] = (Part(number, weight, value, is_rest) for is_rest in (False, True))
             other[first], other[second] = (Part(number, weight_of_rest, rest, is_rest) for is_rest in (True, False))
     return [found, other] if found else [found]
+
+
+def _opposites(program: Program) -> Iterator[tuple[tuple[Variable, Any], tuple[Variable, Any]]]:
+    """Pairs of constants of which one rises as the other falls, by half of their digits."""
+    kinds = Counter((variable.shape, variable.dtype) for variable in program.constants)
+    known: dict[Any, list[tuple[Variable, Any]]] = {}
+    for variable, value in program.constants.items():
+        kind = variable.shape, variable.dtype
+        if kinds[kind] > 1 and variable.size > 1 and variable.dtype.char in "fd":
+            array = np.asarray(value)
+            half = f"f{variable.dtype.itemsize // 2}"
+            with np.errstate(all="ignore"):
+                rise, fall = (part.astype(half).tobytes() for part in (array - array.min(), array.max() - array))
+            yield from ((one, (variable, array)) for one in known.get((kind, fall), ()))
+            known.setdefault((kind, rise), []).append((variable, array))
 
 
 def _rule(equation: Equation, edit: Edit, parts: dict[Variable, Part], sigmoids: _Sigmoids) -> Any:

@@ -39,6 +39,11 @@ class Edit:
         return dict(self.program.uses)
 
     @cached_property
+    def ones(self) -> dict[tuple[tuple[int, ...], Any], Variable]:
+        """The constants that are 1 everywhere, by shape and dtype."""
+        return {(one.shape, one.dtype): one for one in reversed(self.constants) if self.number(one) == 1}
+
+    @cached_property
     def without_nan(self) -> set[Variable]:
         """What the program assumes to hold no NaN, be it known by now or later."""
         made_by = self.program.made_by
@@ -111,21 +116,21 @@ class Edit:
 
 
 def rewrite(program: Program, rule: Rewriting) -> Program:
-    """The program with a rewriting applied to each of its equations, in order."""
+    """The program with a rewriting applied to each of its equations, in order: itself where none is changed."""
     edit = Edit(program)
     results = set(program.outputs)
     for before in program.equations:
         equation = before.with_inputs(edit.replaced)
         edit.current = equation
         new = rule(equation, edit) if len(equation.outputs) == 1 and not equation.unpacks else None
-        if not can_stand_for(new, equation) or (equation.output in results and not isinstance(new, Variable)):
+        if new is None or not can_stand_for(new, equation) or (equation.output in results and not isinstance(new, Variable)):
             edit.add(equation)
             continue
         edit.replaced[equation.output] = new
         if isinstance(new, Variable):
             new.name = new.name or equation.output.name
             edit.uses[new] = edit.uses.get(new, 0) + edit.uses.get(equation.output, 0)
-    return edit.result()
+    return edit.result() if edit.replaced else program
 
 
 def is_over_axes(equation: Equation) -> bool:

@@ -150,6 +150,8 @@ def summed_pieces(program: Program) -> Program:
         return added([*others, *result], edit) if result else None
 
     result = rewrite(program, rule)
+    if result is program:
+        return program
     return dataclasses.replace(result, equations=tuple(in_order(list(enumerate(result.equations)))))
 
 
