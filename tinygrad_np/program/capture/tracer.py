@@ -261,6 +261,7 @@ class Tracer:
         for part, is_bound in parts_of(index):
             if is_bound or part.dtype == bool:
                 getattr(part, "_data", part)._refuse(*(BOUND if is_bound else MASK))
+        index = mapped(index, lambda part: int(part) if issubclass(type(part), np.integer) else part)
         return self.apply("getitem", operator.getitem, (x, index), {})
 
     def apply_whole(self, error: CaptureError, function: Any, arguments: Any, keywords: Any, of: str = "") -> Any:
