@@ -135,8 +135,10 @@ def _bounded(saved: Sequence[Any], times: int) -> list[Any]:
 
 
 def _is_finite(array: Any) -> bool:
-    """Whether all is finite, of NumPy's arrays; others are lazy and not looked at."""
-    return isinstance(array, np.ndarray | np.generic) and bool(np.isfinite(array).all())
+    """Whether all is finite, of NumPy's arrays; others are lazy, and may say that it can be assumed."""
+    if isinstance(array, np.ndarray | np.generic):
+        return bool(np.isfinite(array).all())
+    return hasattr(array, "assumed_all") and bool(np.isfinite(array).assumed_all())
 
 
 def _is_all(mask: Any) -> bool:

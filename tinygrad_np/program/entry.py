@@ -101,7 +101,7 @@ class Entry:
             # What had to be None before is so still.
             if node not in captured.untouched:
                 self.lines.append(f"{self._name(f'cleared_{number}', node)}.grad = None")
-        self.lines.append(f"return rebuild([{', '.join(self._results())}])")
+        self.lines.append(f"return {self._built(self._results())}")
         self.text = "\n    ".join([f"def enter({', '.join(parameters)}):", *self.lines]) + "\n"
 
     def _name(self, name: str, value: Any) -> str:
@@ -150,6 +150,25 @@ class Entry:
             "    is_done = False",
         ]
         return target
+
+    def _built(self, leaves: list[str]) -> str:
+        """What the function returns, of these leaves: tuples, lists and dicts written out, all else by `rebuild`."""
+        places = [object() for _ in leaves]
+        texts = dict(zip(map(id, places), leaves, strict=True))
+
+        def written(part: Any) -> str:
+            if type(part) is tuple:
+                return f"({''.join(f'{written(one)}, ' for one in part)})"
+            if type(part) is list:
+                return f"[{', '.join(map(written, part))}]"
+            if type(part) is dict and all(type(key) in (str, int) for key in part):
+                return f"{{{', '.join(f'{key!r}: {written(one)}' for key, one in part.items())}}}"
+            return "None" if part is None else texts[id(part)]
+
+        try:
+            return written(self.captured.rebuild(places))
+        except KeyError:
+            return f"rebuild([{', '.join(leaves)}])"
 
     def _node(self, number: int, variable: Variable) -> str:
         """The node of a result that needs a gradient in the function, and has none outside."""

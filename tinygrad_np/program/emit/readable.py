@@ -56,7 +56,7 @@ def _function(
     general: General | None = None,
 ) -> list[str]:
     texts = dict(inlined_constants(program))
-    uses, made_by = program.uses(), program.made_by()
+    uses, made_by = program.uses, program.made_by
     within: dict[Variable, list[Equation]] = {}
     body: list[_Line] = []
 
