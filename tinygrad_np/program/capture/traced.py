@@ -265,6 +265,10 @@ class Traced(NDArrayOperatorsMixin):
         """Whether all is true here, which the program then assumes, and checks."""
         return self.tracer.assume(self)
 
+    def assumed_finite(self) -> bool:
+        """Whether all is finite here, which the program then assumes, and checks."""
+        return self.tracer.assume_finite(self)
+
     # What would need the value.
 
     def numpy(self) -> Any:

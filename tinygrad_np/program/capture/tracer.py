@@ -267,6 +267,13 @@ class Tracer:
         self.equations.append(Equation("assume", assume, (condition.variable,), {}, ()))
         return True
 
+    def assume_finite(self, values: Traced) -> bool:
+        """Whether values are finite, as seen from their sum; the function does not ask, and algebra may go on."""
+        before = self.tests_values
+        is_finite = self.assume(np.isfinite(np.sum(values)))
+        self.tests_values = before
+        return is_finite
+
     def choose(self, condition: Traced, a: Any, b: Any) -> Any:
         """What a rule's np.where comes to if its condition holds everywhere, or nowhere; None in all other cases.
 
