@@ -310,7 +310,7 @@ class Tensor(Recorded, Operators):
         seed = self._seed(gradient)
         arrived = [
             (leaf, upstream)
-            for leaf, upstream, _ in backward_steps(node, seed, release=not retain_graph)
+            for leaf, upstream, _ in backward_steps(node, seed, release=not retain_graph, in_place=True)
             if leaf.grad is not NOT_KEPT and leaf.requires_grad
         ]
         shared = {id(seed)}
