@@ -309,7 +309,7 @@ class Tensor(Recorded, Operators):
         node = self._recorded("backward()")
         seed = self._seed(gradient)
         arrived = []
-        for reached, upstream, contributions in backward_steps(node, seed, release=not retain_graph):
+        for reached, upstream, contributions in backward_steps(node, seed, release=not retain_graph, in_place=True):
             if reached.grad is not NOT_KEPT and reached.requires_grad:
                 arrived.append((reached, upstream))
             # Otherwise they would be held while the next step runs.
