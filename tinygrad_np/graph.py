@@ -179,6 +179,8 @@ class _State(threading.local):
     def __init__(self) -> None:
         self.reads: dict[tuple[int, int], Any] = {}
         """Where values were read off as plain numbers or arrays (see reading.py)."""
+        self.earlier_reads: dict[tuple[int, int], Any] = {}
+        """The same, before the last backward pass."""
         self.in_call = False
         """Whether the function of a transform is running."""
 
