@@ -53,13 +53,13 @@ class Look(NamedTuple):
 
 
 LOOKS = {
-    "parameter": Look("parameter", "#fde3b8", "#9a5b00", "solid", 2),
-    "data": Look("data", "#f2f2f2", FAINT, "dashed"),
+    "parameter": Look("parameter", "#fee0ab", "#9a5b00", "solid", 2),
+    "data": Look("data", "#efefef", FAINT, "dashed"),
     "omitted": Look("left out", "#ffffff", FAINT, "dotted"),
     "operation": Look("operation", "#ffffff", FAINT, "rounded"),
-    "named": Look("named result", "#d3e8f8", "#0b5d94", "rounded"),
+    "named": Look("named result", "#bcddf9", "#0b5d94", "rounded"),
     "again": Look("from above", "#ffffff", FAINT, "rounded,dotted"),
-    "output": Look("output", "#b5e3cf", "#00553c", "rounded"),
+    "output": Look("output", "#8fddbd", "#003919", "rounded"),
 }
 """In the order of the legend."""
 

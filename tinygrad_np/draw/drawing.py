@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -303,13 +302,15 @@ def folded(snapshot: Snapshot, fold: Fold, opened: Collection[str] = ()) -> Snap
 
 def unfoldings(whole: Snapshot, drawn: Snapshot) -> list[Snapshot]:
     """What a page unfolds a drawing to, from one depth of modules to the next, and at last all; or folds it to."""
+    if drawn is whole:
+        fewer = folded(whole, True)
+        return [fewer] if len(fewer.vertices) < len(whole.vertices) else []
     deepest = max((len(vertex.modules) for vertex in whole.vertices), default=0)
-    steps = [drawn, *(by_call(by_module(whole, depth=depth)) for depth in range(2, deepest + 1)), whole]
-    larger = [
-        one for before, one in pairwise(steps) if len(one.vertices) > max(len(before.vertices), len(drawn.vertices))
-    ]
-    fewer = folded(whole, True)
-    return larger or ([fewer] if len(fewer.vertices) < len(drawn.vertices) else [])
+    steps = [drawn]
+    for deeper in (*(by_call(by_module(whole, depth=depth)) for depth in range(2, deepest + 1)), whole):
+        if len(deeper.vertices) > len(steps[-1].vertices):
+            steps.append(deeper)
+    return steps[1:]
 
 
 def _names(given: str | Collection[str]) -> Collection[str]:

@@ -146,6 +146,8 @@ def by_module(
     are paths or classes of modules that are to be the one or the other.
     """
     results = [vertex for vertex in snapshot.vertices if vertex.operation is not None and vertex.modules]
+    if not results:
+        return snapshot
     operations = Counter(run for vertex in results for run in vertex.modules)
     within = {run: vertex.modules[:place] for vertex in results for place, run in enumerate(vertex.modules)}
     children = Counter(outer[-1] for outer in within.values() if outer)

@@ -40,7 +40,7 @@ LONGEST_TEXT = 40
 """Longer parameters are cut."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Vertex:
     """One value of the graph, and the operation that made it.
 
@@ -151,8 +151,9 @@ def snapshot(outputs: Sequence[tuple[Node | None, Any]], variables: Mapping[int,
         )
         if value is not None:
             values[ids[id(node)]] = value
-        for owner, array in saved_values(node).items():
-            values.setdefault(ids[id(owner)], array)
+        if node.saved is not None:
+            for owner, array in saved_values(node).items():
+                values.setdefault(ids[id(owner)], array)
     for root, value in outputs:
         if root is None and id(value) not in ids:  # a constant
             ids[id(value)] = len(vertices) + 1
@@ -249,7 +250,9 @@ def _number(array: Any) -> float | None:
 
 def _unusual(primitive: Primitive, parameters: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     """Names and texts of the parameters that are not the default."""
-    defaults = _default_texts(primitive) if parameters else {}
+    if not parameters:
+        return ()
+    defaults = _default_texts(primitive)
     texts = [(name, text(value)) for name, value in parameters.items()]
     return tuple((name, written) for name, written in texts if defaults.get(name) != written)
 
