@@ -3,7 +3,7 @@
     reader = reader_at(frame)               what has just asked a Tensor for its number
     reader.on_purpose                       whether that is written out, as in float(t)
     reader.name                             what to call it: "math.exp", "an assignment to an element"
-    called_at(frame)                        what is being called: "np.mean", "a.dot"
+    called_at(code, instruction)            what is called there: "np.mean", "a.dot"
     is_computed_with(frame)                 whether the attribute read there goes straight into arithmetic
     is_operation(frame)                     whether that is an operator, or a call of NumPy's
     is_only_looked_at(code, instruction)    whether the value read there ends in a comparison or in a print
@@ -75,9 +75,11 @@ class _Instructions:
     def callee(self, call: int) -> int | None:
         """The instruction that loads what is called."""
         operation = self.all[call]
-        if "_EX" in operation.opname or operation.arg is None or "INTRINSIC" in operation.opname:
+        if operation.arg is None or "INTRINSIC" in operation.opname:
             return None
-        level = self.before[call] - operation.arg - ("_KW" in operation.opname)
+        unpacked = "_EX" in operation.opname  # f(*args): one tuple, and a dict where the lowest bit says so.
+        above = 1 + (operation.arg & 1) if unpacked else operation.arg + ("_KW" in operation.opname)
+        level = self.before[call] - above
         return next(
             (
                 index
@@ -214,10 +216,10 @@ def reader_at(frame: FrameType) -> Reader:
     return reader
 
 
-def called_at(frame: FrameType) -> str:
-    """What the running instruction of a frame calls, as it is written: "np.mean", ".dot"; nothing without a call."""
-    instructions = _instructions(frame.f_code)
-    call = instructions.call_at(instructions.at(frame.f_lasti))
+def called_at(code: CodeType, instruction: int) -> str:
+    """What an instruction calls, as it is written: "np.mean", ".dot"; nothing without a call."""
+    instructions = _instructions(code)
+    call = instructions.call_at(instructions.at(instruction))
     return "" if call is None else instructions.loaded(instructions.callee(call))
 
 

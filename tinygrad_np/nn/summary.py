@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..graph import no_grad
-from .module import Module, watched
+from .module import Module
+from .running import watched
 
 
 class Row(NamedTuple):
