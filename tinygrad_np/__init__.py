@@ -17,6 +17,7 @@ from . import optim as optim
 from . import warned as warned
 from .batches import batches
 from .check import check_backward, compare_gradients, gradcheck
+from .check.anomaly import detect_anomaly
 from .check.steps import backward_steps
 from .draw import compare_graphs, draw_graph
 from .errors import LostGradientWarning, TinygradError
@@ -110,6 +111,7 @@ __all__ = [
     "conv_transpose2d",
     "cosine_embedding_loss",
     "cross_entropy",
+    "detect_anomaly",
     "draw_graph",
     "dropout",
     "elementwise_grad",

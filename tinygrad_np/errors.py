@@ -140,6 +140,14 @@ class DivergedError(TinygradError, ArithmeticError):
     """A loss that is NaN or infinite, with which training can't go on."""
 
 
+class AnomalyError(TinygradError, FloatingPointError):
+    """A NaN or an infinity; the message tells where it began, and `anomaly` has the same as data."""
+
+    def __init__(self, sentence: str, anomaly: Any = None) -> None:
+        super().__init__(sentence)
+        self.anomaly = anomaly
+
+
 class TrainingWarning(UserWarning):
     """What a training step does is allowed, but rarely what was meant."""
 
