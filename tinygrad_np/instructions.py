@@ -4,6 +4,7 @@
     reader.on_purpose                       whether that is written out, as in float(t)
     reader.name                             what to call it: "math.exp", "an assignment to an element"
     called_at(frame)                        what is being called: "np.mean", "a.dot"
+    is_discarded(frame)                     whether the result of the call there is used for nothing
     is_computed_with(frame)                 whether the attribute read there goes straight into arithmetic
     is_only_looked_at(code, instruction)    whether the value read there ends in a comparison or in a print
 
@@ -217,6 +218,13 @@ def called_at(frame: FrameType) -> str:
     instructions = _instructions(frame.f_code)
     call = instructions.call_at(instructions.at(frame.f_lasti))
     return "" if call is None else instructions.loaded(instructions.callee(call))
+
+
+def is_discarded(frame: FrameType) -> bool:
+    """Whether the result of the running call is used for nothing: the call is a statement by itself."""
+    instructions = _instructions(frame.f_code)
+    following = instructions.all[instructions.at(frame.f_lasti) + 1 :]
+    return next((one.opname for one in following if one.opname not in (*_SILENT, "CALL")), "") == "POP_TOP"
 
 
 def is_computed_with(frame: FrameType) -> bool:

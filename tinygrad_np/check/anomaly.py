@@ -29,7 +29,7 @@ from ..frames import user_place
 from ..graph import Node, state
 from ..program.capture.watch import is_capturing
 from ..program.compiled import Compiled
-from ..record import NO_PARAMETERS, record
+from ..record import NO_PARAMETERS, Recorded, record
 from ..tensor import Tensor
 from .nonfinite import Anomaly, backward_anomaly, forward_anomaly, given_anomaly
 
@@ -38,7 +38,7 @@ MOST = 1000
 
 _ASKING = ("isnan", "isfinite", "isinf")
 
-_record, _pull, _call = record, engine.pull, Compiled.__call__
+_record, _pull, _call, _computed_from = record, engine.pull, Compiled.__call__, Recorded.__computed_from__
 
 
 class detect_anomaly(ContextDecorator):
@@ -166,10 +166,18 @@ def _silence() -> Iterator[None]:
         yield
 
 
+def _watched_computed_from(value: Recorded, primitive: Any) -> Any:
+    found = _computed_from(value, primitive)
+    if found is not None and _here.watch is not None:
+        _here.watch.consume((value,))
+    return found
+
+
 _HOOKS: tuple[tuple[Any, str, Any, Any], ...] = (
     (tensor, "record", _record, _watched_record),
     (call, "record", _record, _watched_record),
     (Tensor, "__primitive__", staticmethod(_record), staticmethod(_watched_record)),
+    (Recorded, "__computed_from__", _computed_from, _watched_computed_from),
     (engine, "pull", _pull, _watched_pull),
     (Compiled, "__call__", _call, _uncompiled),
 )
@@ -224,16 +232,17 @@ class _Watch:
             anomaly = anomaly if earlier is None else earlier.became(anomaly)
         if self.hidden and (is_new_nan or not bad):
             raise AnomalyError(str(anomaly), anomaly)
-        self._consume(inputs)
+        self.consume(inputs)
         self.latest = anomaly.number
         self._remember(result, anomaly)
 
     def vanished(self, primitive: Any, inputs: tuple[Any, ...], result: Any) -> None:
         """A finite result was computed of what may not be finite; a comparison or an index does not end it."""
         if result._data.dtype.kind == "f" or primitive.name in _ASKING:
-            self._consume(inputs)
+            self.consume(inputs)
 
-    def _consume(self, inputs: tuple[Any, ...]) -> None:
+    def consume(self, inputs: tuple[Any, ...]) -> None:
+        """Something was computed of these."""
         for value in inputs:
             self.open.pop(id(getattr(value, "_data", value)), None)
 
