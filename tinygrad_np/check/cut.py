@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from types import CodeType, FrameType
 from typing import Any
 
-
 from ..frames import passed_over, place_of, user_frame
 from ..graph import ancestors, state
 from ..reading import Read
@@ -64,7 +63,7 @@ class Cut:
 
 
 def cuts(x: Tensor, loss: Tensor) -> list[Cut]:
-    """The line at which the path from x to the loss was cut; if no witness is sure, the lines where it may have been."""
+    """The line at which the path from x to the loss was cut; or, if none is sure, where it may have been."""
     frame: FrameType | None = user_frame()
     while frame is not None:
         if not passed_over[frame.f_code.co_filename]:
@@ -162,7 +161,8 @@ def _name(called: ast.expr) -> str:
 def _noted(x: Tensor) -> Iterator[tuple[CodeType, Cut]]:
     """What was read off, and where recording was turned off: since the latest backward pass, or else before it."""
     found = [*_noted_in(state.reads, state.pauses, x)]
-    yield from found or _noted_in(*(state.earlier or [{}, {}]), x)
+    reads, pauses = state.earlier or ({}, {})
+    yield from found or _noted_in(reads, pauses, x)
 
 
 def _noted_in(reads: dict[Any, Any], pauses: dict[Any, Any], x: Tensor) -> Iterator[tuple[CodeType, Cut]]:

@@ -188,7 +188,8 @@ def _came(passage: Passage, node: Node, name: str, variables: dict[int, str]) ->
         joint = passage.uses[joint][0][0]
     if len(passage.uses.get(joint, [])) < 2:
         joint = node
-    paths, seen = [], set()
+    paths: list[Path] = []
+    seen = set()
     for user, contribution in passage.uses.get(joint, []):
         index = next(place for place, one in enumerate(user.inputs) if one is joint and (user, place) not in seen)
         seen.add((user, index))
