@@ -18,6 +18,7 @@ from . import warned as warned
 from .batches import batches
 from .check import check_backward, compare_gradients, gradcheck
 from .check.anomaly import detect_anomaly
+from .check.exercise import exercise
 from .check.explain import explain
 from .check.steps import backward_steps
 from .draw import compare_graphs, draw_graph
@@ -120,6 +121,7 @@ __all__ = [
     "embedding",
     "erf",
     "erfc",
+    "exercise",
     "explain",
     "fit",
     "gaussian_nll_loss",

@@ -124,6 +124,10 @@ class WrongGradientError(TinygradError, AssertionError):
     """A gradient is not right, or can't be checked; the message is the printed report."""
 
 
+class ExerciseError(TinygradError, ValueError):
+    """A forward pass of which no exercise can be made."""
+
+
 class UnknownTensorError(TinygradError, LookupError):
     """A name or a tensor that is not in the graph, or not once."""
 

@@ -116,8 +116,8 @@ class Report:
         wrong = sum(row.verdict == WRONG for row in self.rows)
         unchecked = sum(row.verdict == UNCHECKED for row in self.rows)
         unproved = len(self.unproved)
-        if count == 1:
-            return self.rows[0].verdict
+        if count <= 1:
+            return self.rows[0].verdict if self.rows else "nothing to compare"
         if not wrong and not unchecked and not unproved:
             at_kink = sum(row.verdict == AT_KINK for row in self.rows)
             return f"all {count} are right{f', {at_kink} of them at a kink' if at_kink else ''}"
