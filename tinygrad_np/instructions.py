@@ -4,6 +4,7 @@
     reader.on_purpose                       whether that is written out, as in float(t)
     reader.name                             what to call it: "math.exp", "an assignment to an element"
     called_at(frame)                        what is being called: "np.mean", "a.dot"
+    is_printed(frame)                       whether it is print that is being called, to print as usual
     is_discarded(frame)                     whether the result of the call there is used for nothing
     is_computed_with(frame)                 whether the attribute read there goes straight into arithmetic
     is_only_looked_at(code, instruction)    whether the value read there ends in a comparison or in a print
@@ -218,6 +219,14 @@ def called_at(frame: FrameType) -> str:
     instructions = _instructions(frame.f_code)
     call = instructions.call_at(instructions.at(frame.f_lasti))
     return "" if call is None else instructions.loaded(instructions.callee(call))
+
+
+def is_printed(frame: FrameType) -> bool:
+    """Whether the running instruction is a call of print, with no keyword, such as a file."""
+    instructions = _instructions(frame.f_code)
+    index = instructions.at(frame.f_lasti)
+    has_keywords = any("KW" in one.opname for one in instructions.all[max(index - 2, 0) : index + 1])
+    return called_at(frame) == "print" and not has_keywords
 
 
 def is_discarded(frame: FrameType) -> bool:

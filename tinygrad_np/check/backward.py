@@ -33,7 +33,7 @@ from .variables import names_of_results, plain_name, variable_of
 _UPSTREAM = {"dout", "dloss", "dL", "dJ", "upstream", "grad_output", "dy_loss"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BackwardReport(Report):
     """The rows of the gradients, and the lines of the backward function that are wrong, in the order in which they ran.
 
@@ -61,11 +61,9 @@ class BackwardReport(Report):
     def __bool__(self) -> bool:
         return self.is_whole and not self.wrong_lines and not self.blank and Report.__bool__(self)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         paragraphs = ["\n".join(culprit.lines()) for culprit in self.wrong_lines]
-        return "\n\n".join([Report.__str__(self), *paragraphs])
-
-    __repr__ = __str__
+        return "\n\n".join([Report._text(self), *paragraphs])
 
 
 def check_backward(

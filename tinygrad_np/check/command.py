@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import exercise_command
+from .colour import coloured, on_terminal
 from .grading import Grade, Limits, Names, graded
 
 
@@ -30,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     grade = graded(chosen.file, names, limits, teacher=chosen.teacher, inherited=chosen.inherited)
     if chosen.gradescope is not None:
         Path(chosen.gradescope).write_text(json.dumps(gradescope(grade, chosen.points), indent=2))
-    print(json.dumps(grade.to_dict(), indent=2) if chosen.json else grade.text)
+    text = coloured(grade.text) if on_terminal() else grade.text
+    print(json.dumps(grade.to_dict(), indent=2) if chosen.json else text)
     return grade.exit_code
 
 

@@ -106,7 +106,7 @@ def exercise(
     def backward(X, Y, A):
         \"\"\"The gradients of forward's loss: returns dW.\"\"\"
         dA = ...  # (4, 1)
-        dW = ...  # (2, 1)
+        dW = ...  # (2, 1), by A = np.tanh(X @ W)
         return dW
     <BLANKLINE>
     """

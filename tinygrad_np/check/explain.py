@@ -20,6 +20,7 @@ from ..frames import passed_over, place_of, user_place
 from ..graph import Node, ancestors, between
 from ..instructions import is_discarded
 from ..tensor import Tensor
+from .colour import Shown, coloured, on_terminal
 from .cut import Cut, cuts
 from .passage import Passage
 from .report import html_table, number, plain, table, wrapped
@@ -70,8 +71,8 @@ class Stage:
         return f"d{self.name}" if self.name.isidentifier() else f"d({self.name})", self.formula, number(self.norm)
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(Shown):
     """Where the gradient of a tensor came from; true if one came, and is not 0.
 
     Attributes: `name` of the tensor; `norm` of its gradient; `paths`; `way`, the values that a gradient passes from the
@@ -96,7 +97,7 @@ class Explanation:
         found = {"name": self.name, "norm": plain(self.norm), "paths": paths, "way": way}
         return {**found, "cuts": [cut.to_dict() for cut in self.cuts], "reason": self.reason}
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         lines = [self._title()]
         if self.paths:
             lines += ["", *table(*_PATHS, [path.cells for path in _some(self.paths)])]
@@ -107,8 +108,6 @@ class Explanation:
         for text in [self.reason, *map(str, self.cuts)]:
             lines += ["", *(line for part in text.split("\n") for line in wrapped(part))] if text else []
         return "\n".join(lines)
-
-    __repr__ = __str__
 
     def _title(self) -> str:
         if not self.paths:
@@ -148,14 +147,14 @@ def explain(loss: Tensor, x: Tensor) -> Explanation:
     >>> loss = np.sum(w * np.array([1.0, 2.0])) + 0.5 * np.sum(w**2)
     >>> found = tg.explain(loss, w)
     >>> [(path.operation, round(path.share, 2)) for path in found.paths]
-    [('power', 0.7), ('multiply', 0.3)]
+    [('power', 0.69), ('multiply', 0.31)]
     >>> tg.explain(np.sum(w.detach() ** 2 + 1), w).cuts[0].how
     'detach'
     """
     found = _explained(loss, x)
     frame = sys._getframe(1)
     if not passed_over[frame.f_code.co_filename] and is_discarded(frame):
-        print(found)
+        print(coloured(str(found)) if on_terminal() else found)
     return found
 
 

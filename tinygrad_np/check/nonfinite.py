@@ -23,6 +23,7 @@ from ..frames import place_of, user_frame
 from ..graph import Node
 from ..primitive import Primitive
 from .blame import Reason, reason_of, slope_reason
+from .colour import Shown
 from .report import html_table, plain, table, wrapped
 from .steps import gradient_name, symbols_of, variable_names, vjp_formula, without_defaults
 
@@ -56,8 +57,8 @@ class Operand:
         return (self.name, str(self.shape), self.dtype, *numbers, *counts, _shown(self.value))
 
 
-@dataclass(frozen=True)
-class Anomaly:
+@dataclass(frozen=True, repr=False)
+class Anomaly(Shown):
     """How a NaN or an infinity began.
 
     Attributes: `kind`, "nan" or "infinity"; `direction`, "forward", "backward" or "input"; `operation`; `formula`, what
@@ -110,7 +111,7 @@ class Anomaly:
         operands = [{name: plain(value) for name, value in asdict(one).items()} for one in self.operands]
         return {**found, "source": self.source, "operands": operands, "later": list(self.later)}
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         lines = [f"the first {self._what()}: {self._headline()}"]
         if self.source:
             lines.append(f"    line {self.line}: {self.source}")
@@ -121,8 +122,6 @@ class Anomaly:
         for text in self.later:
             lines += wrapped(text)
         return "\n".join(lines)
-
-    __repr__ = __str__
 
     def _what(self) -> str:
         return "NaN" if self.kind == "nan" else "infinity"

@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from ..errors import WrongGradientError, listed
+from .colour import Shown
 
 RIGHT, WRONG, UNCHECKED = "right", "wrong", "can't be checked"
 AT_KINK, UNPROVED = "right, at a kink", "proves nothing here"
@@ -49,8 +50,8 @@ class Row:
         )
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Shown):
     """The rows of a check, to be printed. True if no gradient is wrong, and not all of them prove nothing.
 
     `wrong` lists those that are wrong or can't be checked, `unproved` those that prove nothing here, since they are
@@ -98,18 +99,16 @@ class Report:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the table, and the sentences below it."""
-        _, *rest = str(self).split("\n\n")
+        _, *rest = self._text().split("\n\n")
         below = rest[1 if self.rows else 0 :]
         return html_table(f"{self.title}: {self._summary()}", self.columns, [row.cells for row in self.rows], below)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         lines = [f"{self.title}: {self._summary()}", ""]
         lines += table(self.columns, self.alignment, [row.cells for row in self.rows])
         for text in dict.fromkeys([*(row.diagnosis for row in self.rows), *self.notes]):
             lines += ["", *wrapped(text)] if text else []
         return "\n".join(lines)
-
-    __repr__ = __str__
 
     def _summary(self) -> str:
         count = len(self.rows)
