@@ -205,16 +205,11 @@ _COUNTERPARTS: tuple[tuple[type[Exception], type[TinygradError]], ...] = (
 FORWARD_FAILURES = (ValueError, TypeError, IndexError, OverflowError)
 
 
-_ITSELF = "nothing in its place: gradcheck finds its steps and tolerances itself"
 FOREIGN_KEYWORDS = {
     "dim": "axis=",
     "dims": "axis=",
     "keepdim": "keepdims=",
     "create_graph": "tg.grad(tg.grad(f)), or tg.hessian, for a second derivative",
-    "eps": _ITSELF,
-    "atol": _ITSELF,
-    "rtol": _ITSELF,
-    "raise_exception": "gradcheck(f, x).assert_ok()",
 }
 """What other libraries call an argument, and what to write here."""
 

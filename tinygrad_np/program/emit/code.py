@@ -8,17 +8,13 @@ from html import escape
 class Code(str):
     """Python source: a string in every respect, but for how it shows itself."""
 
-    __slots__ = ()
-
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
         try:
-            from pygments import highlight
-            from pygments.formatters import HtmlFormatter
-            from pygments.lexers import PythonLexer
+            from pygments import formatters, highlight, lexers
         except ImportError:
             return f"<pre>{escape(self)}</pre>"
-        return str(highlight(self, PythonLexer(), HtmlFormatter(noclasses=True, nobackground=True)))
+        return str(highlight(self, lexers.PythonLexer(), formatters.HtmlFormatter(noclasses=True, nobackground=True)))
