@@ -10,6 +10,7 @@ a graph backward is to walk it by falling number.
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
 from collections import deque
@@ -175,10 +176,17 @@ class _State(threading.local):
     def __init__(self) -> None:
         self.reads: dict[tuple[int, int], Any] = {}
         """Where values were read off as plain numbers or arrays (see reading.py)."""
-        self.earlier_reads: dict[tuple[int, int], Any] = {}
-        """The same, before the last backward pass."""
+        self.pauses: dict[tuple[int, int], tuple[CodeType, int]] = {}
+        """The instructions at which recording was turned off."""
+        self.earlier: tuple[dict[tuple[int, int], Any], dict[tuple[int, int], Any]] = ({}, {})
+        """Both, as they were before the latest backward pass."""
         self.in_call = False
         """Whether the function of a transform is running."""
+
+    def forget(self) -> None:
+        """A backward pass is over: what was noted before it is of no account for the next one."""
+        self.earlier = self.reads, self.pauses
+        self.reads, self.pauses = {}, {}
 
 
 state = _State()
@@ -208,6 +216,9 @@ class no_grad(ContextDecorator):
 
     def __enter__(self) -> None:
         self._before.setdefault(threading.get_ident(), []).append(state.recording)
+        if state.recording and not self.recording:
+            frame = sys._getframe(1)
+            state.pauses[id(frame.f_code), frame.f_lasti] = frame.f_code, frame.f_lasti
         state.recording = self.recording
 
     def __exit__(self, *exception: object) -> None:

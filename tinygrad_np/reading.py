@@ -156,7 +156,7 @@ def warn_of_lost(reads: dict[Any, Any], outputs: Sequence[Any], variables: Seque
 
 def where_it_was_lost(what: str = "it", earlier: bool = False) -> str:
     """A sentence that names where a value was read off since the last backward pass, or earlier, or nothing."""
-    noted = state.earlier_reads if earlier else state.reads
+    noted = state.earlier[0] if earlier else state.reads
     reads = map(Read._make, reversed([*noted.values()]))
     read = next((read for read in reads if read.may_lose), None)
     if read is None:

@@ -322,7 +322,7 @@ class Tensor(Recorded, Operators):
                 leaf.awaited = retain_graph
                 leaf.grad = own_gradient(upstream, shared) if leaf.grad is None else leaf.grad + upstream
         if not state.in_call:
-            state.earlier_reads, state.reads = state.reads, {}
+            state.forget()
 
     def _seed(self, gradient: Any) -> Any:
         """The gradient that a backward pass from here starts with."""

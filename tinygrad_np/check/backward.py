@@ -25,7 +25,7 @@ from .comparison import ALIGNMENT, COLUMNS, compare_gradients
 from .culprit import Culprit, find_culprits
 from .expected import Expected
 from .recording import Recording, is_as_before, kept, recorded
-from .report import Report
+from .report import UNCHECKED, Report, Row
 from .rerun import Rerun
 from .suspects import History
 from .variables import names_of_results, plain_name, variable_of
@@ -33,19 +33,21 @@ from .variables import names_of_results, plain_name, variable_of
 _UPSTREAM = {"dout", "dloss", "dL", "dJ", "upstream", "grad_output", "dy_loss"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BackwardReport(Report):
     """The rows of the gradients, and the lines of the backward function that are wrong, in the order in which they ran.
 
     `first_wrong` is the first of them, None if all is right; `wrong_lines` are all that were found;
     `is_whole` says whether the function came to its end and returned a gradient of an input; `returned` has the names
-    of the rows that it returned, `entered` those of the packages whose functions it ran.
+    of the rows that it returned, `entered` those of the packages whose functions it ran, `blank` those of variables
+    that are still to be filled in, as an exercise leaves them: `dW1 = ...`.
     """
 
     wrong_lines: tuple[Culprit, ...] = ()
     is_whole: bool = True
     returned: frozenset[str] = frozenset()
     entered: frozenset[str] = frozenset()
+    blank: tuple[str, ...] = ()
 
     @property
     def first_wrong(self) -> Culprit | None:
@@ -57,13 +59,11 @@ class BackwardReport(Report):
         return {**Report.to_dict(self), "wrong_lines": [asdict(one) for one in self.wrong_lines]}
 
     def __bool__(self) -> bool:
-        return self.is_whole and not self.wrong_lines and Report.__bool__(self)
+        return self.is_whole and not self.wrong_lines and not self.blank and Report.__bool__(self)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         paragraphs = ["\n".join(culprit.lines()) for culprit in self.wrong_lines]
-        return "\n\n".join([Report.__str__(self), *paragraphs])
-
-    __repr__ = __str__
+        return "\n\n".join([Report._text(self), *paragraphs])
 
 
 def check_backward(
@@ -102,13 +102,17 @@ def check_backward(
     arguments = forward_pass.arguments_of(backward)
     before = map_tree(kept, arguments)
     run = recorded(backward, (), arguments)
-    results = forward_pass.matched(names_of_results(backward, run), run)
+    named = names_of_results(backward, run)
+    results = forward_pass.matched(named, run)
     expected = Expected(forward_pass.loss, forward_pass.tensors)
+    blank = tuple(dict.fromkeys(one.name for one in run.assignments if one.value is ...))
     notes = [*_notes(backward, run), *_changes(backward, arguments, before)]
+    if blank:
+        notes.insert(0, f"Still to be filled in: {listed(list(blank))}.")
     culprits: list[Culprit] = []
     interior: dict[Tensor, Any] = {}
     rerun = Rerun(backward, before, run, expected, results, forward_pass.matched)
-    if run.error is not None or rerun.wrong_of(results):
+    if (run.error is not None and not blank) or rerun.wrong_of(results):
         rerun.expected = expected.settled(results)
         wrong = rerun.wrong_of(results)
         if run.error is not None or wrong:
@@ -121,10 +125,17 @@ def check_backward(
     plain = {field.name: getattr(report, field.name) for field in fields(Report)}
     plain["title"] = f"{_name(backward)} by hand, against autograd of {_name(forward)}"
     plain["notes"] = [*report.notes, *notes]
+    unfilled = [found[0] for name, value in named if value is ... for found in [forward_pass.held(name)] if found]
+    plain["rows"] = report.rows + [Row(one.name or "", one.shape, np.inf, np.inf, None, UNCHECKED) for one in unfilled]
     is_whole = run.error is None and any(tensor.is_leaf for tensor in results)
-    returned = frozenset(tensor.name or "" for tensor in results)
+    returned = frozenset(tensor.name or "" for tensor in [*results, *unfilled])
     return BackwardReport(
-        **plain, wrong_lines=tuple(culprits), is_whole=is_whole, returned=returned, entered=frozenset(run.entered)
+        **plain,
+        wrong_lines=tuple(culprits),
+        is_whole=is_whole,
+        returned=returned,
+        entered=frozenset(run.entered),
+        blank=blank,
     )
 
 
@@ -206,10 +217,11 @@ class _Forward:
         if run.error is not None and not results:
             # What was to be added to zeros is not there yet.
             results = [(one.name, one.value) for one in run.assignments if np.any(one.value)]
+        results = [(name, value) for name, value in results if value is not ...]
         found: dict[Tensor, Any] = {}
         rest = []
         for name, array in results:
-            tensor = None if name is None else variable_of(name, self.tensors, is_result=run.error is None)
+            tensor = self.held(name, run.error is None)
             if tensor is not None:
                 found[tensor[0]] = array
             elif run.error is None:
@@ -225,6 +237,10 @@ class _Forward:
             if free:
                 found[free[0]] = array
         return {tensor: array for tensor, array in found.items() if tensor.requires_grad}
+
+    def held(self, name: str | None, is_result: bool = True) -> list[Tensor] | None:
+        """The Tensors of which a variable of the backward function is the gradient, told by its name."""
+        return None if name is None else variable_of(name, self.tensors, is_result=is_result)
 
 
 def _named(forward: Callable[..., Any], inputs: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
