@@ -239,13 +239,11 @@ class Primitive(Operation):
         read = self._read(rules, count)
         picked = [1 if read[0] else 0]
         picked += [(0, 2 + count + index, 2 + index)[amount] for index, amount in enumerate(read[1:])]
-        reads_values = bool(read[0]) or VALUE in read
         values = tuple(index for index, amount in enumerate(read[1:]) if amount == VALUE)
-        # The rule of any number of inputs is run for each of them, and takes none that it does not read.
-        nothing = (None,) if self.rule_for_each is not None else (None,) * (1 + count)
-        plan = Plan(self, tuple(rules), any(picked), itemgetter(*picked), nothing, reads_values, values)
-        self.plans[(1 << count) + mask] = plan
-        return plan
+        # The rule of any number of inputs takes none that it does not read.
+        nothing = (None,) * (1 if self.rule_for_each is not None else 1 + count)
+        plan = Plan(self, tuple(rules), any(picked), itemgetter(*picked), nothing, bool(read[0] or values), values)
+        return self.plans.setdefault((1 << count) + mask, plan)
 
     def _read(self, rules: list[tuple[int, Rule]], count: int) -> list[int]:
         """How much the rules read of the result and of each of `count` inputs."""

@@ -24,7 +24,8 @@ import numpy as np
 
 from ..errors import DTypeError, ModuleError, StateError, TinygradError, listed
 from ..frames import user_place
-from ..graph import clock, state
+from ..exposure import clock
+from ..graph import state
 from ..tensor import Tensor
 from .parameter import is_parameter, not_learned
 from .running import name_place, note_scope, running
