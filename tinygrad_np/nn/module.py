@@ -23,8 +23,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from ..errors import DTypeError, ModuleError, StateError, TinygradError, listed
-from ..frames import user_place
 from ..exposure import clock
+from ..frames import user_place
 from ..graph import state
 from ..tensor import Tensor
 from .parameter import is_parameter, not_learned

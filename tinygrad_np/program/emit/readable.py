@@ -6,8 +6,8 @@ comment at the end of a line names the line of the user's code that it comes fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ...formula import Symbol
