@@ -81,6 +81,9 @@ if TYPE_CHECKING:
     from . import nn as nn
     from . import optim as optim
     from .check import check_backward, compare_gradients, gradcheck
+    from .check.anomaly import detect_anomaly
+    from .check.exercise import exercise
+    from .check.explain import explain
     from .check.steps import backward_steps
     from .draw import compare_graphs, draw_graph
     from .program import compile
@@ -112,6 +115,7 @@ __all__ = [
     "conv_transpose2d",
     "cosine_embedding_loss",
     "cross_entropy",
+    "detect_anomaly",
     "draw_graph",
     "dropout",
     "elementwise_grad",
@@ -119,6 +123,8 @@ __all__ = [
     "embedding",
     "erf",
     "erfc",
+    "exercise",
+    "explain",
     "fit",
     "gaussian_nll_loss",
     "gelu",
@@ -196,6 +202,9 @@ if not TYPE_CHECKING:
     _LATER = {
         **dict.fromkeys(["check_backward", "compare_gradients", "gradcheck"], "check"),
         "backward_steps": "check.steps",
+        "detect_anomaly": "check.anomaly",
+        "exercise": "check.exercise",
+        "explain": "check.explain",
         **dict.fromkeys(["compare_graphs", "draw_graph"], "draw"),
         "compile": "program",
         **dict.fromkeys(["load", "save"], "saving"),

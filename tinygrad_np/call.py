@@ -201,7 +201,7 @@ def gradients_of(
             elif not recorded and isinstance(seed, Tensor):
                 seed = seed.numpy()
             lift = make_tensor if recorded else None
-            for node, upstream, _ in backward_steps(output._node, seed, nodes=nodes, lift=lift):
+            for node, upstream, _ in backward_steps(output._node, seed, nodes=nodes, lift=lift, in_place=not recorded):
                 place = places.get(node)
                 if place is not None:
                     totals[place] = upstream if totals[place] is None else totals[place] + upstream

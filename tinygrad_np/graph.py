@@ -10,13 +10,15 @@ a graph backward is to walk it by falling number.
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
 from collections import deque
 from contextlib import ContextDecorator
 from operator import attrgetter
 from types import CodeType, FrameType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+from weakref import ReferenceType
 
 from .errors import DTypeError
 from .exposure import Exposure, clock
@@ -30,6 +32,20 @@ NOT_KEPT: Any = object()
 """The `grad` of an interior node, which keeps none unless it is told to."""
 
 
+class Scope(NamedTuple):
+    """A module's forward pass, noted at each node that it returned: what led there since `first` was computed in it.
+
+    `kind` is the module's class; `module`, and `root`, the outermost module that was running, are weak references, for
+    a graph keeps no module alive; `inner` is the module within this one that returned the same node, None without.
+    """
+
+    first: int
+    kind: type
+    module: ReferenceType[Any]
+    root: ReferenceType[Any]
+    inner: Scope | None
+
+
 class Node:
     """One value in the graph: a leaf, or the result of a primitive.
 
@@ -37,13 +53,15 @@ class Node:
     else the constant itself), `saved` (what the rules read, freed by the backward pass: None), `parameters`, `shape`,
     `dtype`, `number`, `requires_grad`, `grad`, `name`, `exposure` (what the user may have changed),
     `awaited` (whether an operation that used this value may still await its backward pass), `spent` (the gradient that
-    an optimiser has used, until another is set), `value` (of a single number, for drawings).
+    an optimiser has used, until another is set), `value` (of a single number, for drawings), `scope` (of the outermost
+    module that returned it).
     """
 
     __slots__ = (
         "__weakref__",
         "_code",
         "_instruction",
+        "_scope",
         "awaited",
         "dtype",
         "exposure",
@@ -87,6 +105,15 @@ class Node:
         self.value: Any = None
         self._code: CodeType = frame.f_code
         self._instruction = frame.f_lasti
+
+    @property
+    def scope(self) -> Scope | None:
+        """Of which module's forward pass this is a result; not set when a node is made, which costs nothing so."""
+        return getattr(self, "_scope", None)
+
+    @scope.setter
+    def scope(self, scope: Scope) -> None:
+        self._scope = scope
 
     @property
     def ndim(self) -> int:
@@ -149,8 +176,17 @@ class _State(threading.local):
     def __init__(self) -> None:
         self.reads: dict[tuple[int, int], Any] = {}
         """Where values were read off as plain numbers or arrays (see reading.py)."""
+        self.pauses: dict[tuple[int, int], tuple[CodeType, int]] = {}
+        """The instructions at which recording was turned off."""
+        self.earlier: tuple[dict[tuple[int, int], Any], dict[tuple[int, int], Any]] = ({}, {})
+        """Both, as they were before the latest backward pass."""
         self.in_call = False
         """Whether the function of a transform is running."""
+
+    def forget(self) -> None:
+        """A backward pass is over: what was noted before it is of no account for the next one."""
+        self.earlier = self.reads, self.pauses
+        self.reads, self.pauses = {}, {}
 
 
 state = _State()
@@ -180,6 +216,9 @@ class no_grad(ContextDecorator):
 
     def __enter__(self) -> None:
         self._before.setdefault(threading.get_ident(), []).append(state.recording)
+        if state.recording and not self.recording:
+            frame = sys._getframe(1)
+            state.pauses[id(frame.f_code), frame.f_lasti] = frame.f_code, frame.f_lasti
         state.recording = self.recording
 
     def __exit__(self, *exception: object) -> None:

@@ -154,12 +154,14 @@ def warn_of_lost(reads: dict[Any, Any], outputs: Sequence[Any], variables: Seque
             )
 
 
-def where_it_was_lost() -> str:
-    """A sentence that names where a value was read off since the last backward pass, or nothing."""
-    reads = map(Read._make, reversed([*state.reads.values()]))
+def where_it_was_lost(what: str = "it", earlier: bool = False) -> str:
+    """A sentence that names where a value was read off since the last backward pass, or earlier, or nothing."""
+    noted = state.earlier[0] if earlier else state.reads
+    reads = map(Read._make, reversed([*noted.values()]))
     read = next((read for read in reads if read.may_lose), None)
     if read is None:
         return ""
     return (
-        f" If it was computed from what {read.how} read off, {read.place}: a plain number or array carries no gradient."
+        f" If {what} was computed from what {read.how} read off, {read.place}: a plain number or array carries no "
+        "gradient."
     )

@@ -307,7 +307,7 @@ class Tensor(Recorded, Operators):
         node = self._recorded("backward()")
         seed = self._seed(gradient)
         arrived = []
-        for reached, upstream, contributions in backward_steps(node, seed, release=not retain_graph):
+        for reached, upstream, contributions in backward_steps(node, seed, release=not retain_graph, in_place=True):
             if reached.grad is not NOT_KEPT and reached.requires_grad:
                 arrived.append((reached, upstream))
             # Otherwise they would be held while the next step runs.
@@ -320,7 +320,7 @@ class Tensor(Recorded, Operators):
                 leaf.awaited = retain_graph
                 leaf.grad = own_gradient(upstream, shared) if leaf.grad is None else leaf.grad + upstream
         if not state.in_call:
-            state.reads.clear()
+            state.forget()
 
     def _seed(self, gradient: Any) -> Any:
         """The gradient that a backward pass from here starts with."""
