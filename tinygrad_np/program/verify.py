@@ -137,7 +137,7 @@ class Beside:
         copies = [leaf if isinstance(leaf, Tensor) else _copy(leaf) for leaf in self.leaves]
         arguments, keywords = self.rebuild(self.captured.arguments(copies))
         overlay = _Overlay()
-        with _alone, warnings.catch_warnings(), np.errstate(all="ignore"), watched(overlay):
+        with _alone, warnings.catch_warnings(), watched(overlay):
             warnings.simplefilter("ignore")
             try:
                 result = self.f(*arguments, **keywords)

@@ -15,8 +15,10 @@ from __future__ import annotations
 import array
 import dataclasses
 import functools
+import gc
 import inspect
 import io
+import os
 import random
 import sys
 import types
@@ -115,6 +117,7 @@ class _Walk:
         elif isinstance(value, functools._lru_cache_wrapper):
             self.found.caches.append(value)
             self._object(met)
+            self._cached(met)
         elif isinstance(value, types.MethodType):
             self._later(value.__self__, path)
             self._later(value.__func__, path)
@@ -161,6 +164,8 @@ class _Walk:
         self._names.update(names.attributes)
         self._names_any = self._names_any or not _ANY_NAME.isdisjoint(names.globals + names.attributes)
         takes_all = not _ANY_GLOBAL.isdisjoint(names.globals)
+        if "getenv" in names.globals + names.attributes:
+            self._later(os.environ, "os.environ")
         for name in [name for name in scope if name[:2] != "__"] if takes_all else names.globals:
             if name in scope:
                 self._later(self.found.item(scope, scope, name, name), name)
@@ -201,11 +206,28 @@ class _Walk:
         module = type(value).__module__
         if _is_of_a_network(type(value)):
             self._settings(met)
+        if module.partition(".")[0] == "pandas" and hasattr(value, "_mgr"):
+            self._frame(met)
         if self._is_users(module) or not (is_inside or is_our_module(module)):
             self._class(type(value), _ASIDE | _CONSTRUCTION)
             self._objects.append(met)
         elif isinstance(value, Tensor):
             self._objects.append(met)
+
+    def _cached(self, met: _Met) -> None:
+        """What a cache of functools holds, as the one instance of a class that `settings()` makes."""
+        for part in gc.get_referents(met.value):
+            is_filled = type(part) is dict and part is not met.value.__dict__
+            for kept in part.values() if is_filled else [part]:
+                if not isinstance(kept, type):
+                    self._later(kept, f"{met.path}()")
+
+    def _frame(self, met: _Met) -> None:
+        """The arrays of an object of pandas, and its labels."""
+        manager = self.found.attribute(met.value, "_mgr", met.path)
+        self._later(self.found.attribute(manager, "axes", met.path), met.path, True)
+        for block in self.found.attribute(manager, "blocks", met.path) or ():
+            self._later(self.found.attribute(block, "values", met.path), met.path, True)
 
     def _settings(self, met: _Met) -> None:
         """What a module or an optimiser of ours is set to, such as `training` or the `lr` of its groups."""
@@ -247,8 +269,9 @@ class _Walk:
         if isinstance(value, types.ModuleType):
             self._find_names_in_module(value, path)
             return
-        if isinstance(value, Tensor) and "name" in self._names:
-            self.found.attribute(value, "name", f"{path}.name")
+        for name in ("name", "requires_grad") if isinstance(value, Tensor) else ():
+            if name in self._names:
+                self.found.attribute(value, name, f"{path}.{name}")
         is_function = isinstance(value, types.FunctionType)
         is_users = is_function or self._is_users(type(value).__module__)
         is_open = is_users or type(value).__module__ in _NAMESPACES or is_our_module(type(value).__module__)

@@ -35,6 +35,7 @@ class Remembered:
         stray: type | tuple[type, ...] = (),
         but_for: Iterable[Setting] = (),
     ) -> None:
+        self.stray = stray
         self.found = found = reachable(f, arguments, stray)
         found.leave_out(but_for)
         self.randoms = [(generator, path, drawn_from(generator)) for generator, path in found.randoms]
@@ -78,9 +79,9 @@ class Remembered:
                 part.restore()
 
     def empty_caches(self) -> None:
-        """Let the caches forget that were filled since: by a capture, with what only its program knows."""
+        """Let the caches forget that were filled since with what only a capture knows."""
         for cache, size in self.caches:
-            if cache.cache_info().currsize != size:
+            if cache.cache_info().currsize != size and reachable(cache, stray=self.stray).strays:
                 cache.cache_clear()
 
     def described(self, path: str) -> str:
