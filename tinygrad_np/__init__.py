@@ -19,7 +19,7 @@ from .batches import batches
 from .check import check_backward, compare_gradients, gradcheck
 from .check.steps import backward_steps
 from .draw import compare_graphs, draw_graph
-from .errors import LostGradientWarning, TinygradError
+from .errors import CaptureError, CaptureWarning, DifferenceError, LostGradientWarning, TinygradError
 from .graph import no_grad
 from .hints import unknown_name as _unknown_name
 from .ops.arrays.picking import embedding
@@ -86,6 +86,9 @@ from .training import fit
 from .transforms import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
+    "CaptureError",
+    "CaptureWarning",
+    "DifferenceError",
     "LostGradientWarning",
     "Tensor",
     "TinygradError",

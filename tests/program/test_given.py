@@ -315,3 +315,22 @@ def test_a_failed_first_step_leaves_no_state() -> None:
         tg.compile(step)()
     assert optimizer.state == {}
     assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_compile_decorates_with_options_and_counts_the_calls_of_each_program() -> None:
+    @tg.compile(verify=False, exact=True)
+    def f(x: Any) -> Any:
+        """Doubled."""
+        return 2 * x
+
+    assert f.__doc__ == "Doubled."
+    assert (f.verify, f.exact, f.calls) == (False, True, [])
+    for x in (X, X, Y, X):
+        f(x)
+    assert f.calls == [3, 1]
+
+
+def test_what_a_capture_says_can_be_caught_by_its_name() -> None:
+    assert issubclass(tg.CaptureError, tg.TinygradError)
+    assert issubclass(tg.DifferenceError, tg.TinygradError)
+    assert issubclass(tg.CaptureWarning, Warning)

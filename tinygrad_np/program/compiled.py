@@ -15,7 +15,7 @@ import types
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -129,6 +129,12 @@ class Compiled:
         return self.latest
 
     @property
+    def calls(self) -> list[int]:
+        """How often each of the programs has run, in the order in which they were captured."""
+        programs = sorted((one for known in self.variants.values() for one in known), key=lambda one: one.number)
+        return [one.schedule.calls for one in programs]
+
+    @property
     def program(self) -> Program:
         """The program of the latest call, after all passes."""
         return self._captured().program
@@ -198,7 +204,11 @@ def _changed(before: Any, now: Any) -> str | None:
     return next(filter(None, map(_changed, before, now)), None)
 
 
-def compile(f: Callable[..., Any], *, verify: str | bool = "doubling", exact: bool = False) -> Compiled:
+@overload
+def compile(f: Callable[..., Any], *, verify: str | bool = ..., exact: bool = ...) -> Compiled: ...
+@overload
+def compile(*, verify: str | bool = ..., exact: bool = ...) -> Callable[[Callable[..., Any]], Compiled]: ...
+def compile(f: Any = MISSED, *, verify: str | bool = "doubling", exact: bool = False) -> Any:
     """The same function as a NumPy program, derived once and then run without Tensors or a graph.
 
     The first call for each set of shapes, dtypes and static values (Python's numbers, strings) runs f on values that
@@ -217,7 +227,7 @@ def compile(f: Callable[..., Any], *, verify: str | bool = "doubling", exact: bo
     What escapes that watch is caught by a net: beside the 2nd, 4th, 8th … call of each program (`verify`: "doubling";
     or "always", or False) f itself runs on the same arguments and Tensors, and a difference in what it returns or
     changes is a DifferenceError. Algebra may change last digits, the signs of zeros, and NaN and infinity in terms that
-    cancel; `exact=True` leaves it out.
+    cancel; `exact=True` leaves it out. `@tg.compile(verify=False)` decorates, too.
 
     Raises CaptureError, with the line, where f reads a value (float(t), a branch, print), does not do the same thing
     twice (random numbers), or in every call changes something but Tensors, or keeps a value outside: its program would
@@ -228,4 +238,6 @@ def compile(f: Callable[..., Any], *, verify: str | bool = "doubling", exact: bo
     >>> slope(np.array([0.5, -1.0])).round(4)
     array([ 0.7269, -0.6397])
     """
+    if f is MISSED:
+        return functools.partial(compile, verify=verify, exact=exact)
     return Compiled(f, verify, exact)

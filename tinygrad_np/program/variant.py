@@ -84,7 +84,7 @@ class Variant:
         self.text = fast_source(
             self.lowered, self.parameters, {variable: f"out_{variable}" for variable in targets}, self.functions
         )
-        number = next(_numbers)
+        self.number = number = next(_numbers)
         self.file = f"<compiled {self.program.name} {number}>"
         self.code = self._compiled(self.text, self.file)
         self.entry_code = self._compiled(self.entry.text, f"<call of {self.program.name} {number}>")
