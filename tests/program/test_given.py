@@ -100,6 +100,29 @@ def test_a_momentum_that_a_cycle_moves_is_given_after_it_has_moved_once() -> Non
         np.testing.assert_allclose(other, one, rtol=1e-10)
 
 
+def test_a_rate_of_numpys_is_given_too_and_stays_one() -> None:
+    w, v = (Tensor(np.ones(3, np.float32), requires_grad=True) for _ in range(2))
+    one, other = (optim.SGD([p], lr=np.float64(0.5)) for p in (w, v))
+
+    def step_of(p: Tensor, optimizer: Any) -> Callable[[], Any]:
+        def step() -> Any:
+            optimizer.zero_grad()
+            np.sum(p**2).backward()
+            optimizer.step()
+            return p.data * optimizer.param_groups[0]["lr"]
+
+        return step
+
+    step, compiled = step_of(w, one), tg.compile(step_of(v, other), verify="always")
+    for number in range(6):
+        expected, actual = step(), compiled()
+        assert (expected.dtype, actual.dtype) == (np.float64, np.float64)
+        np.testing.assert_array_equal(actual, expected)
+        for optimizer in (one, other):
+            optimizer.param_groups[0]["lr"] = np.cos(number / 8) / 2
+    assert count(compiled) == 1
+
+
 @dataclasses.dataclass
 class Settings:
     rate: float = 0.5
@@ -202,6 +225,7 @@ def with_slopes(rng: np.random.Generator) -> Callable[[Any], Any]:
 DRAWING: list[Callable[[np.random.Generator], Callable[[Any], Any]]] = [
     lambda rng: lambda x: x + rng.normal(size=x.shape),
     lambda rng: lambda x: x * rng.random() + rng.integers(0, 5) + rng.standard_normal(3),
+    lambda rng: lambda x: x.astype(np.float32) * rng.random() + (1 - rng.normal() / 2) * np.sqrt(rng.random()),
     lambda rng: (lambda state: lambda x: x + state["rngs"][0].random(x.shape))({"rngs": [rng]}),
     lambda rng: lambda x: tg.dropout(x, 0.25, random=rng) + tg.rrelu(x, training=True, random=rng),
     lambda rng: lambda x: np.where(rng.random(x.shape) < 0.5, x, rng.choice(5, size=x.shape)),

@@ -30,7 +30,7 @@ from .capture.watch import is_capturing
 from .entry import MISSED
 from .ir import Program
 from .passes.naming import named
-from .state.slots import Setting
+from .state.slots import NUMBERS, Setting
 from .variant import Variant
 from .verify import Schedule
 
@@ -91,7 +91,7 @@ class Compiled:
         """The numbers in reach that have changed before, or now, but for those that a program can't be given."""
         moving = [setting for variant in known for setting, _ in variant.captured.settings]
         moving += [setting for variant in known if variant.state for setting in variant.state.moving()]
-        return [setting for setting in moving if setting.key not in self.fixed and type(setting.value()) is float]
+        return [setting for setting in moving if setting.key not in self.fixed and type(setting.value()) in NUMBERS]
 
     def _notice(self, key: Any) -> None:
         """Warn once of a function that is captured anew again and again for arrays of the same shapes."""

@@ -139,7 +139,8 @@ class Entry:
         key = f".{setting.name}" if setting.read is getattr else f"[{self._name(f'key_{number}', setting.name)}]"
         self.lines.append(f"{name} = {holder}{key}" + (f"[{setting.part}]" if setting.part is not None else ""))
         differs = "" if truth is None else f" or not {name}" if truth else f" or {name}"
-        self.lines.append(f"if type({name}) is not float{differs}: return MISSED")
+        kind = self._name(f"kind_{number}", type(setting.value()))
+        self.lines.append(f"if type({name}) is not {kind}{differs}: return MISSED")
         self.values.append(f"float64({name})")
 
     def _read(self, number: int, binding: Binding) -> None:

@@ -42,7 +42,8 @@ class Draw(NamedTuple):
 
     def __call__(self) -> Any:
         """Draw."""
-        return getattr(self.generator, self.method)(*self.arguments, **self.keywords)
+        drawn = getattr(self.generator, self.method)(*self.arguments, **self.keywords)
+        return np.float64(drawn) if type(drawn) is float else drawn
 
     @property
     def what(self) -> tuple[Any, ...]:

@@ -35,7 +35,7 @@ from ...frames import installed_package, is_our_module, is_users_file, is_users_
 from ...primitive import Primitive
 from ...tensor import Tensor
 from .bytecode import names_in_code
-from .slots import Current, Found, Setting, namespace_of
+from .slots import NUMBERS, Current, Found, Setting, namespace_of
 
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), range, slice, types.CodeType})
 _PLAIN_OF_NUMPY = (np.generic, np.dtype, np.ufunc)
@@ -235,7 +235,7 @@ class _Walk:
             if not (name.startswith("_") or isinstance(kept, Tensor | np.ndarray)):
                 self._later(self.found.attribute(met.value, name, f"{met.path}.{name}"), f"{met.path}.{name}")
         for group in getattr(met.value, "param_groups", ()):
-            if type(group.get("lr")) is float:
+            if type(group.get("lr")) in NUMBERS:
                 self.found.settings.append(Setting(getitem, group, "lr"))
 
     def _class(self, kind: type, skipped: set[str]) -> None:

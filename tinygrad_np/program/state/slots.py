@@ -14,6 +14,8 @@ from operator import getitem
 from types import CodeType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 ABSENT: Any = object()
 """The value of a variable or slot that has none."""
 
@@ -25,6 +27,10 @@ class Slot(NamedTuple):
     name: Any
     value: Any
     path: str
+
+
+NUMBERS = (float, np.float64)
+"""The types of numbers that a program may be given."""
 
 
 class Setting(NamedTuple):

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from .slots import Setting, Slot, put
+from .slots import NUMBERS, Setting, Slot, put
 
 _EXACT = frozenset({int, str, bytes, bool, range})
 _GONE = object()
@@ -236,7 +236,7 @@ def _moving(read: Callable[[Any, Any], Any], holder: Any, name: Any, before: Any
     """The numbers in a slot that are others by now."""
     if type(before) is not type(now) or _same(now, before):
         return
-    if type(before) is float:
+    if type(before) in NUMBERS:
         yield Setting(read, holder, name)
     elif type(before) is tuple and len(before) == len(now) and {float} == {*map(type, before + now)}:
         yield from (Setting(read, holder, name, part) for part in range(len(now)))
