@@ -35,7 +35,7 @@ from ...frames import installed_package, is_our_module, is_users_file, is_users_
 from ...primitive import Primitive
 from ...tensor import Tensor
 from .bytecode import names_in_code
-from .slots import NUMBERS, Current, Found, Setting, namespace_of
+from .slots import ABSENT, NUMBERS, Current, Found, Setting, Slot, namespace_of
 
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), range, slice, types.CodeType})
 _PLAIN_OF_NUMPY = (np.generic, np.dtype, np.ufunc)
@@ -170,7 +170,7 @@ class _Walk:
             if name in scope:
                 self._later(self.found.item(scope, scope, name, name), name)
             elif self.found.is_new(scope, name):
-                self.found.absent.append((scope, name))
+                self.found.absent.append(Slot(scope, name, ABSENT, name))
         package = (scope.get("__package__") or "").split(".")
         for name in names.modules:
             for length in range(len(package) + 1):  # From no package at all, and from each that this one is in.

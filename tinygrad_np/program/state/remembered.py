@@ -21,8 +21,8 @@ from typing import Any
 
 from .bytecode import line_naming
 from .reachable import reachable
-from .slots import Setting
-from .unchanged import Absent, Bytes, Containers, Elements, Sizes, Slots, has_bytes
+from .slots import Setting, entry
+from .unchanged import Arrays, Containers, Sizes, Slots
 
 
 class Remembered:
@@ -40,16 +40,13 @@ class Remembered:
         found.leave_out(but_for)
         self.randoms = [(generator, path, drawn_from(generator)) for generator, path in found.randoms]
         self.caches = [(cache, cache.cache_info().currsize) for cache in found.caches]
-        contiguous = [(array, path) for array, path in found.arrays if has_bytes(array)]
-        others = [(array, path) for array, path in found.arrays if not has_bytes(array)]
         kinds: list[tuple[Any, list[Any]]] = [
             (partial(Slots, read=getattr), found.attributes),
             (partial(Slots, read=getitem), found.items),
-            (Absent, found.absent),
+            (partial(Slots, read=entry), found.absent),
             (Sizes, found.growing),
             (Containers, found.containers),
-            (Bytes, contiguous),
-            (Elements, others),
+            (Arrays, found.arrays),
         ]
         self.parts = [kind(state) for kind, state in kinds if state]
 

@@ -63,10 +63,17 @@ class Setting(NamedTuple):
         return put(self.read, self.holder, self.name, value)
 
 
+def entry(scope: dict[str, Any], name: str) -> Any:
+    """An entry of a dict, or ABSENT."""
+    return scope.get(name, ABSENT)
+
+
 def put(read: Callable[[Any, Any], Any], holder: Any, name: Any, value: Any) -> bool:
     """Put a value into the slot that `read` reads; whether that can be done."""
     with suppress(AttributeError, KeyError, TypeError, ValueError):
-        if read is not getattr:
+        if read is entry and value is ABSENT:
+            holder.pop(name, None)
+        elif read is not getattr:
             holder[name] = value
         elif value is ABSENT:
             delattr(holder, name)
@@ -95,7 +102,7 @@ class Found:
         self.settings: list[Setting] = []
         self.attributes: list[Slot] = []
         self.items: list[Slot] = []
-        self.absent: list[tuple[dict[str, Any], str]] = []
+        self.absent: list[Slot] = []
         self.growing: list[tuple[Any, str]] = []
         self.containers: list[tuple[Any, str]] = []
         self.arrays: list[tuple[Any, str]] = []
