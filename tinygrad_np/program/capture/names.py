@@ -7,7 +7,6 @@ results are, the engine and the transforms tell (graph.Observer).
 from __future__ import annotations
 
 import keyword
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from types import FrameType, ModuleType
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...engine import backward_steps, pull
-from ...frames import is_others
+from ...frames import is_others, place_of
 from ...graph import Node
 from ...tensor import Tensor
 from ..ir import Variable
@@ -94,7 +93,7 @@ class Names:
             return f"gradient of {self.node.place}"
         if not users:
             return self.line
-        return f"{os.path.basename(users[0].f_code.co_filename)} line {users[0].f_lineno}"
+        return place_of(users[0].f_code.co_filename, users[0].f_lineno)
 
     def called(self, owner: Any) -> str | None:
         """What the user calls a Tensor: the name that they gave it, or that of a variable, an attribute or a key."""

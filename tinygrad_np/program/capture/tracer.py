@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import CaptureError
-from ...frames import is_others, is_our_module, user_place
+from ...frames import is_others, is_our_module, place_of, user_place
 from ...graph import state
 from ...ops.arrays.indexing import getitem
 from ...ops.linalg.decomposition import packed_eig
@@ -335,7 +335,7 @@ class Tracer:
 def line_of(f: Any) -> str:
     """File and line of a function's definition, as a sentence says it."""
     code = getattr(inspect.unwrap(f), "__code__", None)
-    return f"{os.path.basename(code.co_filename)} line {code.co_firstlineno}" if code else repr(f)
+    return place_of(code.co_filename, code.co_firstlineno) if code else repr(f)
 
 
 def is_array(value: Any) -> bool:

@@ -205,7 +205,7 @@ def _contents(array: Any) -> Any:
     if array.dtype.hasobject:
         return tuple(array.ravel().tolist())
     if isinstance(array, np.ndarray) and array.flags.c_contiguous and array.dtype.kind not in "mM":
-        return bytearray(memoryview(array))
+        return bytearray(array.data)
     return array.tobytes("A")
 
 
