@@ -40,6 +40,8 @@ _EXACT_UFUNCS = {
 }  # fmt: skip
 _ROUNDING = {"cumprod", "cumsum", "dot", "einsum", "inner", "matmul", "mean", "prod", "std", "sum", "tensordot", "var"}
 
+_PRODUCTS = {np.multiply, np.divide, np.square, np.dot, np.matmul}
+
 _alone = threading.Lock()
 """Python's filters of warnings belong to all threads."""
 
@@ -262,8 +264,11 @@ class Beside:
         def rounded(equation: Equation, value: Any) -> Any:
             if not _rounds(equation) or getattr(value, "dtype", np.dtype(bool)).kind != "f":
                 return value
-            last = np.finfo(value.dtype).eps * random.uniform(-1, 1, np.shape(value))
-            return (value * (1 + last).astype(value.dtype)).astype(value.dtype)
+            limits = np.finfo(value.dtype)
+            last = random.uniform(-1, 1, np.shape(value))
+            # What a product has lost for being too small comes back where the next one makes it large.
+            lost = limits.tiny * last * (np.abs(value) < limits.tiny) if equation.function in _PRODUCTS else 0
+            return (value * (1 + limits.eps * last).astype(value.dtype) + lost).astype(value.dtype)
 
         with np.errstate(all="ignore"):
             return [captured.program.run(values), *(captured.program.run(values, rounded) for _ in range(6))]

@@ -21,7 +21,7 @@ from typing import Any
 
 from .bytecode import line_naming
 from .reachable import reachable
-from .slots import Setting, entry
+from .slots import Setting, entry, length
 from .unchanged import Arrays, Containers, Sizes, Slots
 
 
@@ -44,6 +44,7 @@ class Remembered:
             (partial(Slots, read=getattr), found.attributes),
             (partial(Slots, read=getitem), found.items),
             (partial(Slots, read=entry), found.absent),
+            (partial(Slots, read=length), found.lengths),
             (Sizes, found.growing),
             (Containers, found.containers),
             (Arrays, found.arrays),

@@ -68,11 +68,18 @@ def entry(scope: dict[str, Any], name: str) -> Any:
     return scope.get(name, ABSENT)
 
 
+def length(container: Any, _: None) -> int:
+    """How many entries a container has."""
+    return len(container)
+
+
 def put(read: Callable[[Any, Any], Any], holder: Any, name: Any, value: Any) -> bool:
     """Put a value into the slot that `read` reads; whether that can be done."""
     with suppress(AttributeError, KeyError, TypeError, ValueError):
         if read is entry and value is ABSENT:
             holder.pop(name, None)
+        elif read is length:
+            return False
         elif read is not getattr:
             holder[name] = value
         elif value is ABSENT:
@@ -92,10 +99,10 @@ class Found:
     """What a walk has found, each slot once.
 
     `attributes` and `items` are slots into which another value may be put; `absent` globals that do not exist (yet);
-    `growing` objects that may get more attributes; `containers` and `arrays` have contents; `randoms` are generators of
-    random numbers, and files; `caches` are those of functools; `iterators` have a next value that nobody sees; `strays`
-    are the paths of values that a capture left where they do not belong; `codes` is the user's code that was looked
-    into; `settings` are numbers that change between calls.
+    `lengths` those of containers whose entries are slots; `growing` objects that may get more attributes; `containers`
+    and `arrays` have contents; `randoms` are generators of random numbers, and files; `caches` are those of functools;
+    `iterators` have a next value that nobody sees; `strays` are the paths of values that a capture left where they do
+    not belong; `codes` is the user's code that was looked into; `settings` are numbers that change between calls.
     """
 
     def __init__(self) -> None:
@@ -103,6 +110,7 @@ class Found:
         self.attributes: list[Slot] = []
         self.items: list[Slot] = []
         self.absent: list[Slot] = []
+        self.lengths: list[Slot] = []
         self.growing: list[tuple[Any, str]] = []
         self.containers: list[tuple[Any, str]] = []
         self.arrays: list[tuple[Any, str]] = []
@@ -136,6 +144,7 @@ class Found:
                 names = container if isinstance(container, dict) else range(len(container))
                 others = [name for name in names if (id(container), name) not in known]
                 self.items += [Slot(container, name, container[name], f"{path}[{name!r}]") for name in others]
+                self.lengths.append(Slot(container, None, len(container), path))
         self.containers = [(one, path) for one, path in self.containers if id(one) not in holders]
 
     def is_new(self, owner: Any, name: Any) -> bool:
