@@ -6,10 +6,10 @@
 
 The gradient that `where` sends to what it did not select is 0 already. But behind it `log` may divide that 0 by 0, and
 the NaN would spread. So beside the gradients flow masks, of what was selected, and a rule's answer is taken where its
-mask holds alone. An operation that works element by element hands its mask on as it is. Through the others a gradient
-is sent that is NaN where the mask holds: a rule is linear in the upstream gradient, so that whatever such a NaN
-reaches, and nothing else, is NaN. The masks ask what was selected, never which gradient happens to be 0: that may have
-a derivative of its own.
+mask holds alone. An operation that works element by element hands its mask on as it is, and a product of matrices says
+what it makes of it (Primitive.reaches). Through the others a gradient is sent that is NaN where the mask holds: a rule
+is linear in the upstream gradient, so that whatever such a NaN reaches, and nothing else, is NaN. The masks ask what
+was selected, never which gradient happens to be 0: that may have a derivative of its own.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Node
+from .ops.elementwise.selection import is_all, only
 from .primitive import Plan, Primitive, Rule
 from .unbroadcast import unbroadcast
 
@@ -46,18 +47,27 @@ class Selection:
         if selects is None and (mask is None or (parent.plan is None and self._is_finite(contribution))):
             return contribution
         if mask is not None and not self.primitive.elementwise:
-            marks = np.where(mask, np.nan, 0).astype(self.node.dtype)
-            mask = np.isnan(rule(marks, _bounded(self.saved, 1)))
+            mask = self._reached(index, rule)
             contribution = _without_infinity(contribution, mask, lambda way: rule(upstream, _bounded(saved, way)))
         if selects is not None:
             chosen = selects(*self.saved[1:], **self.node.parameters)
             mask = chosen if mask is None else np.logical_and(mask, chosen)
-            mask = np.broadcast_to(mask, contribution.shape)
+            mask = np.broadcast_to(mask, np.broadcast_shapes(mask.shape, contribution.shape))
         if not self.primitive.asks:
             self.found[index] = _fitted(mask, parent.shape, self.node)
-        if self.mask is None:
+        # What is finite is 0 already where only zeros were sent, unless a rule announces by a 1 what was.
+        if self.mask is None or (self._is_finite(contribution) and not self.primitive.asks):
             return contribution
-        return np.where(_fitted(mask, contribution.shape, self.node), contribution, 0)
+        return only(_fitted(mask, contribution.shape, self.node), contribution)
+
+    def _reached(self, index: int, rule: Rule) -> Any:
+        """The mask of an input: the elements that those of this node's mask were made of."""
+        reaches = self.primitive.reached.get(index)
+        mask = None if reaches is None else reaches(self.mask, *self.saved[1:], **self.node.parameters)
+        if mask is not None:
+            return np.broadcast_to(mask, np.broadcast_shapes(mask.shape, self.node.inputs[index].shape))
+        marks = only(self.mask, np.full(self.mask.shape, np.nan, self.node.dtype))
+        return np.isnan(rule(marks, _bounded(self.saved, 1)))
 
     def _is_finite(self, contribution: Any) -> bool:
         """Whether a contribution needs no mask; one that is captured is masked where that is no more than a choice."""
@@ -71,7 +81,7 @@ class Selection:
             before = self.masks.pop(parent, None)
             if parent in reached:
                 mask = None if before is None or mask is None else np.logical_or(before, mask)
-            if mask is not None and not _is_all(mask):
+            if mask is not None and not is_all(mask):
                 self.masks[parent] = mask
             reached.add(parent)
 
@@ -82,7 +92,7 @@ def selection_at(node: Node, masks: Masks) -> Selection | None:
     if plan is None or saved is None:
         return None
     choices = _choices(node, plan.primitive).values()
-    if not masks and mask is None and all(_is_all(chosen(*saved[1:], **node.parameters)) for chosen in choices):
+    if not masks and mask is None and all(is_all(chosen(*saved[1:], **node.parameters)) for chosen in choices):
         return None
     return Selection(node, plan, saved, mask, masks)
 
@@ -152,10 +162,3 @@ def _is_finite(array: Any) -> bool:
     if _is_here(array):
         return bool(np.isfinite(array).all())
     return hasattr(array, "assumed_finite") and array.assumed_finite()
-
-
-def _is_all(mask: Any) -> bool:
-    """Whether a mask leaves nothing out, of NumPy's arrays; others are lazy, and may say that it can be assumed."""
-    if isinstance(mask, np.ndarray | np.bool):
-        return bool(mask.all())
-    return hasattr(mask, "assumed_all") and mask.assumed_all()

@@ -28,7 +28,7 @@ def count(compiled: Any) -> int:
 def trained(make: Callable[[Any], Any], dtype: Any, compiled: bool) -> tuple[list[Any], Any]:
     """Losses, parameters, statistics and states of 20 steps of a network with dropout, batch norm and a schedule."""
     model = nn.Sequential(
-        nn.Linear(3, 8, rng=1, dtype=dtype),
+        nn.Linear(3, 8, rng=1, bias=False, dtype=dtype),  # A bias before it has no gradient but rounding.
         nn.BatchNorm1d(8, dtype=dtype),
         nn.Tanh(),
         nn.Dropout(0.3, rng=3),

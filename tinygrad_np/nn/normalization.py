@@ -72,7 +72,8 @@ class BatchNorm1d(_ChannelNorm):
             momentum = 1 / batches if momentum is None else momentum
         momentum = 0.0 if momentum is None else momentum
         statistics, parameters = (self.running_mean, self.running_var), (self.weight, self.bias)
-        y = normalization.batch_norm(input, *statistics, *parameters, self.training, momentum, self.eps)
+        own = self.training or self.running_mean is None
+        y = normalization.batch_norm(input, *statistics, *parameters, own, momentum, self.eps)
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked.data = batches
         return y

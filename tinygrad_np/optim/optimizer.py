@@ -24,6 +24,7 @@ from ..errors import ParameterError, StateError, TrainingWarning, describe, list
 from ..frames import user_place
 from ..graph import enable_grad
 from ..program.capture.watch import is_capturing
+from ..reading import where_it_was_lost
 from ..record import make_tensor
 from ..tensor import Tensor
 
@@ -264,14 +265,15 @@ class Optimizer:
         for index, p in missing:
             named = describe(p.shape, p.dtype, p.name or f"parameter {index}")
             reason = (
-                "operations have read it, but no backward pass from the loss reached it: backward() was not called, or "
-                "the path is cut by detach(), no_grad() or t.numpy(). tg.explain(loss, parameter) looks for the cut."
+                "operations have read it, but no backward pass reached it: backward() was not called, or the path from "
+                "the loss is cut by detach(), no_grad() or t.numpy()."
                 if p._noted().awaited
                 else "no operation has read it: is it left out of the forward pass, or has another taken its place?"
             )
             warnings.warn(
                 f"step() of {type(self).__name__}, {user_place()}: {named} has no gradient and stays as it is: "
-                + reason,
+                + reason
+                + where_it_was_lost("the loss", earlier=True),
                 TrainingWarning,
                 stacklevel=3,
             )

@@ -27,6 +27,7 @@ from ..tree import flatten
 from .capture.refusals import MORE_ATTRIBUTES, NOT_A_TREE, NOT_CALLABLE, NOTHING_YET, refusal
 from .capture.tracer import line_of
 from .capture.watch import is_capturing
+from .emit.code import Code
 from .entry import MISSED
 from .ir import Program
 from .passes.naming import named
@@ -145,14 +146,14 @@ class Compiled:
         return named(self._captured().captured.program)
 
     @property
-    def source(self) -> str:
+    def source(self) -> Code:
         """The program of the latest call as a NumPy function to be read: a formula a line."""
-        return self._captured().source
+        return Code(self._captured().source)
 
     @property
-    def fast_source(self) -> str:
+    def fast_source(self) -> Code:
         """The program of the latest call as the NumPy function that runs, with buffers."""
-        return self._captured().fast_source
+        return Code(self._captured().fast_source)
 
     @property
     def constants(self) -> list[Any]:

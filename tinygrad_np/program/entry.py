@@ -23,7 +23,7 @@ import numpy as np
 from ..errors import ChangedValueError, NoGradientError, describe
 from ..exposure import ALONE, Exposure
 from ..frames import user_frame
-from ..graph import NOT_KEPT, Node, clock
+from ..graph import NOT_KEPT, Node
 from ..primitive import Plan, Primitive
 from ..record import make_tensor
 from ..tensor import Tensor
@@ -112,7 +112,7 @@ class Entry:
             # What had to be None before is so still.
             if node not in captured.untouched:
                 self.lines.append(f"{self._name(f'cleared_{number}', node)}.grad = None")
-        self.lines.append(f"return rebuild([{', '.join(self._results())}])")
+        self.lines.append(f"return {self._built(self._results())}")
         self.text = "\n    ".join([f"def enter({', '.join(parameters)}):", *self.lines]) + "\n"
 
     def _name(self, name: str, value: Any) -> str:
@@ -172,6 +172,25 @@ class Entry:
         ]
         return target
 
+    def _built(self, leaves: list[str]) -> str:
+        """What the function returns, of these leaves: tuples, lists and dicts written out, all else by `rebuild`."""
+        places = [object() for _ in leaves]
+        texts = dict(zip(map(id, places), leaves, strict=True))
+
+        def written(part: Any) -> str:
+            if type(part) is tuple:
+                return f"({''.join(f'{written(one)}, ' for one in part)})"
+            if type(part) is list:
+                return f"[{', '.join(map(written, part))}]"
+            if type(part) is dict and all(type(key) in (str, int) for key in part):
+                return f"{{{', '.join(f'{key!r}: {written(one)}' for key, one in part.items())}}}"
+            return "None" if part is None else texts[id(part)]
+
+        try:
+            return written(self.captured.rebuild(places))
+        except KeyError:
+            return f"rebuild([{', '.join(leaves)}])"
+
     def _node(self, number: int, variable: Variable) -> str:
         """The node of a result that needs a gradient in the function, and has none outside."""
         reads = [binding.tensor for binding in self.captured.reads if binding.slot == "_data"]
@@ -225,12 +244,12 @@ def _updating(updates: Sequence[Binding], is_own: Sequence[bool]) -> Callable[[S
                 # The user holds this array, and has asked for it to change.
                 if owner._data is not value:
                     owner._data[...] = value
-                exposure.replaced(next(clock), owner._data)
+                exposure.replaced(owner._data)
                 continue
             if exposure is None:
                 exposure = node.exposure = Exposure()
             owner._data = value if is_new and isinstance(value, np.ndarray) else np.array(value)
-            exposure.replaced(next(clock), None)
+            exposure.replaced(None)
 
     return update
 

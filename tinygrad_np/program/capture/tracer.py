@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import ops, selected
 from ...errors import CaptureError
 from ...frames import is_others, is_our_module, place_of, user_place
 from ...graph import state
@@ -56,7 +57,7 @@ _VARYING = {packed_eig.forward, residuals.forward}
 """Rules of ours whose result may be of another shape or dtype for other values."""
 _BY_VALUES = (np.linalg.LinAlgError, FloatingPointError)
 """Errors that other values would not have raised."""
-_RULES = os.path.dirname(sys.modules[getitem.__module__.rpartition(".")[0].rpartition(".")[0]].__file__ or "")
+_RULES = (os.path.dirname(ops.__file__ or ""), selected.__file__ or "")
 _TESTS = ("isfinite", "isinf", "isnan", "isneginf", "isposinf", "nan")
 """What the names of functions begin with that ask for NaN or infinity."""
 _GIVEN = object()
@@ -220,9 +221,11 @@ class Tracer:
         if threading.get_ident() != self.thread:
             raise refusal(OTHER_THREAD, line=user_place())
         arguments, is_weak = strong(name, function, arguments, keywords)
-        values, options = _values((arguments, keywords))
+        boxes: list[Traced] = []
+        values, options = _values((arguments, keywords), boxes)
+        errors = np.geterr()
         self.tests_values = self.tests_values or (name.startswith(_TESTS) and not is_rules(name))
-        if np.geterr() != self.warnings and "raise" in np.geterr().values():
+        if errors != self.warnings and "raise" in errors.values():
             raise refusal(ERRSTATE, line=user_place())
         try:
             result = function(*values, **options)
@@ -237,14 +240,13 @@ class Tracer:
         if isinstance(function, np.ufunc):
             arguments = _weak(values, arguments, result)
         line = self.running_line()
-        ignores = np.geterr() != self.warnings
         unpacks = isinstance(result, tuple | list)
         parts = result if unpacks else (result,)
         outputs = tuple(
             Variable(np.shape(part), np.asarray(part).dtype, None, isinstance(part, np.ndarray)) for part in parts
         )
-        boxes = [box for box in flatten((arguments, keywords))[0] if isinstance(box, Traced)]
         arguments, keywords = mapped((arguments, keywords), self._operand)
+        ignores = errors != self.warnings
         self.equations.append(Equation(name, function, arguments, keywords, outputs, line, ignores, unpacks))
         traced = [
             Traced(
@@ -284,7 +286,7 @@ class Tracer:
         holds, fails = bool(np.all(condition.value)), not np.any(condition.value)
         if not (holds or fails):
             return None
-        result = np.where(*_values((condition, a, b)))
+        result = np.where(*_values((condition, a, b), []))
         self.assume(condition if holds else self.apply("logical_not", np.logical_not, (condition,), {}))
         chosen = a if holds else b
         if not isinstance(chosen, Traced):
@@ -298,6 +300,7 @@ class Tracer:
         for part, is_bound in parts_of(index):
             if is_bound or part.dtype == bool:
                 getattr(part, "_data", part)._refuse(*(BOUND if is_bound else MASK))
+        index = mapped(index, lambda part: int(part) if issubclass(type(part), np.integer) else part)
         return self.apply("getitem", operator.getitem, (x, index), {})
 
     def apply_whole(self, error: CaptureError, function: Any, arguments: Any, keywords: Any, of: str = "") -> Any:
@@ -321,8 +324,10 @@ class Tracer:
 
     def _operand(self, value: Any) -> Any:
         """What stands for a value in an equation."""
-        if isinstance(value, Traced | np.ndarray | Tensor):
-            return self._variable(getattr(value, "_data", value) if isinstance(value, Tensor) else value)
+        if type(value) is Traced:
+            return value.variable
+        if isinstance(value, np.ndarray | Tensor):
+            return self._variable(value._data if isinstance(value, Tensor) else value)
         if not is_written(value):
             raise refusal(NOT_WRITTEN, value=value, line=user_place())
         return value
@@ -351,15 +356,15 @@ def of_one_kind(x: Any, shape: Any, dtype: Any) -> Any:
     return x
 
 
-def _values(value: Any) -> Any:
-    """The structure with values instead of traced arrays."""
+def _values(value: Any, boxes: list[Traced]) -> Any:
+    """The structure with values instead of traced arrays, which are added to the boxes."""
 
     def known(leaf: Any) -> Any:
-        leaf = leaf._data if isinstance(leaf, Tensor) else leaf
-        if isinstance(leaf, Traced):
-            leaf.variable  # noqa: B018  (an array that was changed in place refuses)
-            return leaf.value
-        return leaf
+        if type(leaf) is not Traced:
+            return known(leaf._data) if isinstance(leaf, Tensor) else leaf
+        leaf.variable  # noqa: B018  (an array that was changed in place refuses)
+        boxes.append(leaf)
+        return leaf.value
 
     return mapped(value, known)
 
