@@ -81,7 +81,7 @@ class Compiled:
             all_leaves, rebuild = flatten((arguments, keywords))
             moving = self._moving(self.variants.get(key, [])[:1])
             self.latest = variant = Variant(self.f, all_leaves, rebuild, self.verify, self.exact, True, moving)
-            self.fixed |= {setting.key for setting in moving} - {one.key for one, _ in variant.captured.settings}
+            self.fixed |= {setting.key for setting in moving} - {given.key for given, _ in variant.captured.settings}
             self.variants.setdefault(key, []).insert(0, variant)
             del self.variants[key][8:]
             if len(self.variants) > MOST:
@@ -132,8 +132,10 @@ class Compiled:
     @property
     def calls(self) -> list[int]:
         """How often each of the programs has run, in the order in which they were captured."""
-        programs = sorted((one for known in self.variants.values() for one in known), key=lambda one: one.number)
-        return [one.schedule.calls for one in programs]
+        programs = sorted(
+            (variant for known in self.variants.values() for variant in known), key=lambda variant: variant.number
+        )
+        return [variant.schedule.calls for variant in programs]
 
     @property
     def program(self) -> Program:

@@ -130,8 +130,8 @@ class Beside:
     def run(self) -> None:
         """Run the function, and keep what it returns and changes."""
         self.is_run = True
-        made = [one for one in (self.captured, self.general) if one is not None]
-        for owner, slot in [*_changed(made), *((read.tensor, read.slot) for one in made for read in one.reads)]:
+        made = [known for known in (self.captured, self.general) if known is not None]
+        for owner, slot in [*_changed(made), *((read.tensor, read.slot) for known in made for read in known.reads)]:
             self.before[slot, id(owner)] = owner, _copy(unwatched(owner, slot))
         self.generators = {id(draw.generator): draw.generator for draw in self.captured.draws}.values()
         self.random = [generator.bit_generator.state for generator in self.generators]
@@ -226,13 +226,13 @@ class Beside:
             return
         captured = self._captured_now
         results = zip(self._result_names, captured.results, strict=True)
-        places = [name for name, (kind, _) in results if kind != "static"]
-        for number, name in enumerate(places):
+        names = [name for name, (kind, _) in results if kind != "static"]
+        for number, name in enumerate(names):
             if expected.name == name:
                 yield [run[number] for run in runs]
         for number, update in enumerate(captured.updates):
             if expected.slot == (update.slot, id(update.tensor)):
-                yield [run[len(places) + number] for run in runs]
+                yield [run[len(names) + number] for run in runs]
 
     @property
     def _result_names(self) -> list[str]:
@@ -290,10 +290,10 @@ def failure(f: Any, difference: str, reason: str, schedule: Schedule) -> Differe
 
 
 def _changed(captured: Sequence[Captured]) -> Iterator[tuple[Any, str]]:
-    for one in captured:
-        for update in one.updates:
+    for program in captured:
+        for update in program.updates:
             yield update.tensor, update.slot
-        for node in one.cleared:
+        for node in program.cleared:
             yield node, "grad"
 
 

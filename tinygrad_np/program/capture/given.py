@@ -77,7 +77,7 @@ class Anew:
 
     def is_true(self, number: Traced) -> bool | None:
         """Whether a setting is true; None if the number is not one."""
-        index = next((index for index, one in enumerate(self._numbers) if one is number), None)
+        index = next((index for index, other in enumerate(self._numbers) if other is number), None)
         if index is None:
             return None
         self.settings[index] = self.settings[index][0], bool(number.value)
@@ -134,18 +134,22 @@ def strong(name: str, function: Any, arguments: Any, keywords: Any) -> tuple[Any
         return arguments, False
     if len(weak) == len(traced):
         return arguments, function in _OF_NUMBERS
-    dtype = np.result_type(*[leaf.dtype for leaf in traced if not any(leaf is one for one in weak)], 0.0)
+    dtype = np.result_type(*[leaf.dtype for leaf in traced if not any(leaf is number for number in weak)], 0.0)
     if dtype == np.float64:
         return arguments, False
     if not isinstance(function, np.ufunc) and function is not np.where:
         raise refusal(WEAK, name=name, dtype=dtype, line=user_place())
-    return mapped(arguments, lambda leaf: leaf.astype(dtype) if any(leaf is one for one in weak) else leaf), False
+    return mapped(arguments, lambda leaf: leaf.astype(dtype) if any(leaf is number for number in weak) else leaf), False
 
 
 @contextmanager
 def standing_in(anew: Anew, found: Found, settings: Iterable[Setting]) -> Iterator[dict[int, Any]]:
     """Let traced numbers stand for the settings and others for generators, in all slots that were found."""
-    drawings = {id(one): Drawing(anew, one) for one, _ in found.randoms if type(one) is np.random.Generator}
+    drawings = {
+        id(generator): Drawing(anew, generator)
+        for generator, _ in found.randoms
+        if type(generator) is np.random.Generator
+    }
     stood: list[tuple[Setting, Any, Any]] = []
     try:
         for setting in settings:

@@ -38,8 +38,8 @@ def refused() -> list[tuple[str, CaptureError]]:
 
 def settle(error: CaptureError) -> None:
     """Take back what was refused at the line of this error: a rule did so, which the program has as a whole."""
-    places = {user_place(), *(place for place, one in _thread.refused if one is error)}
-    _thread.refused[:] = [one for one in _thread.refused if one[0] not in places]
+    lines = {user_place(), *(line for line, other in _thread.refused if other is error)}
+    _thread.refused[:] = [(line, other) for line, other in _thread.refused if line not in lines]
 
 
 REFUSED = (

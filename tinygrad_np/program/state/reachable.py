@@ -240,18 +240,18 @@ class _Walk:
 
     def _class(self, kind: type, skipped: set[str]) -> None:
         """The methods of a class that Python's syntax calls; those that are called by name are found with the names."""
-        for one in kind.__mro__[:-1]:
-            if is_our_module(one.__module__):
+        for base in kind.__mro__[:-1]:
+            if is_our_module(base.__module__):
                 continue
-            members = list(vars(one).items())
-            if one not in self._classes:
-                self._classes[one] = [name for name, value in members if isinstance(value, types.MemberDescriptorType)]
-                self.found.growing += [(one, one.__name__)] if self._is_users(one.__module__) else []
-                if self._is_users(type(one).__module__):
-                    self._class(type(one), skipped)
+            members = list(vars(base).items())
+            if base not in self._classes:
+                self._classes[base] = [name for name, value in members if isinstance(value, types.MemberDescriptorType)]
+                self.found.growing += [(base, base.__name__)] if self._is_users(base.__module__) else []
+                if self._is_users(type(base).__module__):
+                    self._class(type(base), skipped)
             for name, value in members:
                 if name.startswith("__") and name not in skipped and isinstance(value, types.FunctionType):
-                    self._method(value, one)
+                    self._method(value, base)
 
     def _method(self, method: Any, kind: type) -> None:
         """Look into a user's method; of a library's, only the names of what it reads of its object matter."""
@@ -318,7 +318,7 @@ class _Walk:
 
 def _is_of_a_network(kind: type) -> bool:
     """Whether objects of this class are modules or optimisers, which may be set to something else between calls."""
-    return any(is_our_module(one.__module__) and one.__name__ in ("Module", "Optimizer") for one in kind.__mro__)
+    return any(is_our_module(base.__module__) and base.__name__ in ("Module", "Optimizer") for base in kind.__mro__)
 
 
 def _given_to(value: Any) -> tuple[Any, ...]:

@@ -145,7 +145,7 @@ class Found:
                 others = [name for name in names if (id(container), name) not in known]
                 self.items += [Slot(container, name, container[name], f"{path}[{name!r}]") for name in others]
                 self.lengths.append(Slot(container, None, len(container), path))
-        self.containers = [(one, path) for one, path in self.containers if id(one) not in holders]
+        self.containers = [(container, path) for container, path in self.containers if id(container) not in holders]
 
     def is_new(self, owner: Any, name: Any) -> bool:
         """Whether this is asked for the first time."""
