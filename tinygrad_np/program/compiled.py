@@ -223,9 +223,11 @@ def compile(f: Any = MISSED, *, verify: str | bool = "doubling", exact: bool = F
     All else that f can reach is a constant of the program, and watched: variables that it closes over, globals,
     defaults, attributes and entries of containers, also those that its methods and helper functions read; arrays by
     their contents. Where anything differs at a later call, f runs anew for that state; when it changes back, the
-    earlier program does. So what changes in every call is better an argument or a Tensor, and so are arrays that take
-    long to compare; a number that changes is given as np.float64(rate): each Python number is another program. Not
-    seen is what code of other packages reads by itself: files, the environment, the clock.
+    earlier program does. A Python float that has changed is given to the program from then on, the `lr` of an optimizer
+    from the beginning; so is, in each call, what is drawn from a numpy.random.Generator in reach. What else changes in
+    every call is better an argument or a Tensor, and so are arrays that take long to compare; among the arguments a
+    number is given as np.float64(rate), for each Python number is another program. Not seen is what code of other
+    packages reads by itself: files, the clock.
 
     What escapes that watch is caught by a net: beside the 2nd, 4th, 8th … call of each program (`verify`: "doubling";
     or "always", or False) f itself runs on the same arguments and Tensors, and a difference in what it returns or
@@ -233,8 +235,8 @@ def compile(f: Any = MISSED, *, verify: str | bool = "doubling", exact: bool = F
     cancel; `exact=True` leaves it out. `@tg.compile(verify=False)` decorates, too.
 
     Raises CaptureError, with the line, where f reads a value (float(t), a branch, print), does not do the same thing
-    twice (random numbers), or in every call changes something but Tensors, or keeps a value outside: its program would
-    not. What was changed by then is put back, but for random generators.
+    twice (the time, numbers of np.random), or in every call changes something but Tensors, or keeps a value outside: its
+    program would not. What was changed by then is put back, but for np.random and random.
 
     >>> import numpy as np, tinygrad_np as tg
     >>> slope = tg.compile(tg.grad(lambda x: np.sum(np.tanh(x) ** 2)))
