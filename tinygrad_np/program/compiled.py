@@ -235,8 +235,8 @@ def compile(f: Any = MISSED, *, verify: str | bool = "doubling", exact: bool = F
     cancel; `exact=True` leaves it out. `@tg.compile(verify=False)` decorates, too.
 
     Raises CaptureError, with the line, where f reads a value (float(t), a branch, print), does not do the same thing
-    twice (the time, numbers of np.random), or in every call changes something but Tensors, or keeps a value outside: its
-    program would not. What was changed by then is put back, but for np.random and random.
+    twice (the time, np.random), or in every call changes something but Tensors, or keeps a value outside: its program
+    would not. What was changed by then is put back, but for np.random and random.
 
     >>> import numpy as np, tinygrad_np as tg
     >>> slope = tg.compile(tg.grad(lambda x: np.sum(np.tanh(x) ** 2)))
