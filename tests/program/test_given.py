@@ -188,6 +188,30 @@ def test_a_number_on_which_a_branch_or_a_result_depends_stays_a_constant() -> No
         np.testing.assert_array_equal(value, X * 2 if limit > 0.3 else X)
 
 
+@pytest.mark.filterwarnings("ignore::tinygrad_np.errors.CaptureWarning")
+@pytest.mark.parametrize("verify", ["always", "doubling", False])
+def test_a_number_whose_type_is_asked_stays_a_constant(verify: Any) -> None:
+    state = SimpleNamespace(rate=0.5)
+    f = tg.compile(lambda x: x * state.rate if type(state.rate) is float else x * 7, verify=verify)
+    for rate in (0.5, 0.4, 0.3, 0.2):
+        state.rate = rate
+        np.testing.assert_array_equal(f(X), X * rate)
+    assert count(f) == 4
+
+
+def test_a_number_is_given_where_functions_clip_or_divide_by_it() -> None:
+    state = SimpleNamespace(**{"lambda": 0.5})
+    f = tg.compile(
+        lambda x: np.clip(x, -getattr(state, "lambda"), 1) * divmod(vars(state)["lambda"], 0.1)[0], verify="always"
+    )
+    for rate in (0.5, 0.4, 0.3, 0.2):
+        setattr(state, "lambda", rate)
+        result = f(X.astype(np.float32))
+        assert result.dtype == np.float32
+        np.testing.assert_allclose(result, np.clip(X, -rate, 1) * divmod(rate, 0.1)[0], rtol=1e-6)
+    assert count(f) == 2
+
+
 @dataclasses.dataclass(frozen=True)
 class Noisy:
     rng: np.random.Generator

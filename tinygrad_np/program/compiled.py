@@ -19,7 +19,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from ..errors import CaptureWarning
+from ..errors import CaptureWarning, DifferenceError
 from ..frames import user_level, user_place
 from ..graph import state
 from ..tensor import Tensor
@@ -80,13 +80,28 @@ class Compiled:
             self._notice(key)
             all_leaves, rebuild = flatten((arguments, keywords))
             moving = self._moving(self.variants.get(key, [])[:1])
-            self.latest = variant = Variant(self.f, all_leaves, rebuild, self.verify, self.exact, True, moving)
-            self.fixed |= {setting.key for setting in moving} - {given.key for given, _ in variant.captured.settings}
-            self.variants.setdefault(key, []).insert(0, variant)
-            del self.variants[key][8:]
-            if len(self.variants) > MOST:
-                del self.variants[next(iter(self.variants))]
+            variant = Variant(self.f, all_leaves, rebuild, self.verify, self.exact, True, moving)
+            self._keep(key, variant, moving)
+        try:
+            return variant(leaves)
+        except DifferenceError:
+            if variant.schedule.calls or not variant.captured.settings:
+                raise
+        with self.lock:  # What the function asks of a number that it is given, such as its type, nobody can watch.
+            self.variants[key].remove(variant)
+            given = [setting for setting, _ in variant.captured.settings]
+            variant = Variant(self.f, all_leaves, rebuild, self.verify, self.exact, True, None)
+            self._keep(key, variant, given)
         return variant(leaves)
+
+    def _keep(self, key: Any, variant: Variant, moving: list[Setting]) -> None:
+        """Keep a program, and which of the numbers that change it could not be given."""
+        self.latest = variant
+        self.fixed |= {setting.key for setting in moving} - {setting.key for setting, _ in variant.captured.settings}
+        self.variants.setdefault(key, []).insert(0, variant)
+        del self.variants[key][8:]
+        if len(self.variants) > MOST:
+            del self.variants[next(iter(self.variants))]
 
     def _moving(self, known: list[Variant]) -> list[Setting]:
         """The numbers in reach that have changed before, or now, but for those that a program can't be given."""

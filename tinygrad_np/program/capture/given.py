@@ -25,8 +25,8 @@ from .shapes import is_traced
 from .traced import Traced
 
 _OF_NUMBERS = {
-    np.absolute, np.add, np.divide, np.floor_divide, np.multiply, np.negative, np.positive, np.power, np.remainder,
-    np.subtract,
+    np.absolute, np.add, np.conjugate, np.divide, np.divmod, np.floor_divide, np.multiply, np.negative, np.positive,
+    np.power, np.remainder, np.subtract,
 }  # fmt: skip
 """What gives a Python number if it is given such: Python's own operators."""
 
@@ -137,7 +137,7 @@ def strong(name: str, function: Any, arguments: Any, keywords: Any) -> tuple[Any
     dtype = np.result_type(*[leaf.dtype for leaf in traced if not any(leaf is number for number in weak)], 0.0)
     if dtype == np.float64:
         return arguments, False
-    if not isinstance(function, np.ufunc) and function is not np.where:
+    if not isinstance(function, np.ufunc) and function not in (np.where, np.clip, np.full_like):
         raise refusal(WEAK, name=name, dtype=dtype, line=user_place())
     return mapped(arguments, lambda leaf: leaf.astype(dtype) if any(leaf is number for number in weak) else leaf), False
 
