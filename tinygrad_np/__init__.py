@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from . import ops as ops
 from . import warned as warned
 from .batches import batches
-from .errors import LostGradientWarning, TinygradError
+from .errors import CaptureError, CaptureWarning, DifferenceError, LostGradientWarning, TinygradError
 from .graph import no_grad
 from .hints import unknown_name as _unknown_name
 from .ops.arrays.picking import embedding
@@ -91,8 +91,8 @@ if TYPE_CHECKING:
     from .training import fit
 
 __all__ = [
-    "LostGradientWarning", "Tensor", "TinygradError", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d",
-    "avg_pool2d", "backward_steps", "batch_norm", "batches", "bilinear", "binary_cross_entropy",
+    "CaptureError", "CaptureWarning", "DifferenceError", "LostGradientWarning", "Tensor", "TinygradError",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "backward_steps", "batch_norm", "batches", "bilinear", "binary_cross_entropy",
     "binary_cross_entropy_with_logits", "celu", "check_backward", "compare_gradients", "compare_graphs", "compile",
     "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "cosine_embedding_loss", "cross_entropy",
     "detect_anomaly", "draw_graph", "dropout", "elementwise_grad", "elu", "embedding", "erf", "erfc", "exercise",
