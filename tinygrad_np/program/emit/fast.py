@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ...formula import Symbol
-from ..ir import Equation, Program, Variable, joined_axis, substituted
+from ...formula import Symbol, index_text
+from ..ir import Equation, Program, Variable, joined_axis, substituted, variables_in
+from ..passes.lowering import added_at
 from .buffers import Buffer, is_view, planned
 from .expression import NEVER_WARN, General, expression, function_text, inlined_constants, signature, symbol_of
 from .helpers import helper_sources
@@ -131,6 +132,13 @@ class _Function:
             return self._joined(equation, buffer)
         elif equation.operation == "astype" and out:
             return [f"{self._short('np.copyto')}({out}, {arguments[0]}, 'unsafe')", f"{output} = {out}"]
+        elif equation.function is added_at and buffer is not None and not any(variables_in(equation.arguments[2])):
+            x, _, index = equation.arguments
+            is_there = x in self.buffer_of and self.buffer_of[x].name == out
+            copied = [] if is_there else [f"{self._short('np.copyto')}({out}, {arguments[0]})"]
+            return [*copied, f"{out}[{index_text(index)}] += {arguments[1]}", f"{output} = {out}"]
+        elif equation.function is added_at and out:
+            return [f"{output} = {function_text(equation, self.names)}({', '.join([*arguments, out])})"]
         return [f"{output} = {expression(equation, self._text, self.names)}"]
 
     def _joined(self, equation: Equation, buffer: Buffer) -> list[str]:
