@@ -70,7 +70,9 @@ class Variant:
             if equation.operation.startswith("whole.")
         }
         arguments, keywords = rebuild(leaves)
-        self.is_plain = not keywords and all(isinstance(leaf, np.generic) or type(leaf) is np.ndarray for leaf in arguments)
+        self.is_plain = not keywords and all(
+            isinstance(leaf, np.generic) or type(leaf) is np.ndarray for leaf in arguments
+        )
         self.count = len(arguments)
         self.records = state.recording
         arrays = [leaf for leaf in leaves if isinstance(leaf, Tensor | np.ndarray | np.generic)]

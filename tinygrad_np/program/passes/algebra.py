@@ -27,7 +27,7 @@ def of_floating(match: Match) -> bool:
 
 def of_truths(match: Match) -> bool:
     """The value c is of truths."""
-    return bool(getattr(match.names["c"], "dtype", None) == bool)
+    return getattr(match.names["c"], "dtype", None) == np.dtype(bool)
 
 
 def a_maximum_was_subtracted(match: Match) -> bool:

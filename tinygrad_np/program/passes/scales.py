@@ -50,7 +50,11 @@ class _Uses:
                 self.readers.setdefault(variable, []).append(equation)
             if equation.operation == "multiply":
                 for one in equation.arguments:
-                    if isinstance(one, int | float) and not isinstance(one, bool) and _is_moderate(one, equation.output):
+                    if (
+                        isinstance(one, int | float)
+                        and not isinstance(one, bool)
+                        and _is_moderate(one, equation.output)
+                    ):
                         self.products.setdefault(float(one), []).append(equation)
 
 
@@ -132,9 +136,7 @@ def _reached(start: Variable, factor: float, uses: _Uses) -> tuple[set[Equation]
     return removed, between
 
 
-def _moved(
-    program: Program, factor: float, start: Equation, removed: set[Equation], carried: set[Variable]
-) -> Program:
+def _moved(program: Program, factor: float, start: Equation, removed: set[Equation], carried: set[Variable]) -> Program:
     edit = Edit(program)
     edit.replaced.update({variable: _scaled_like(variable) for variable in carried})
     for before in program.equations:

@@ -162,9 +162,7 @@ def inner_sums(program: Program, operations: set[str]) -> set[Variable]:
     return {operand for equation in sums for operand in equation.inputs if uses[operand] == 1}
 
 
-def terms_of(
-    equation: Equation, edit: Edit, uses: Mapping[Variable, int], most: float = inf
-) -> list[tuple[int, Any]]:
+def terms_of(equation: Equation, edit: Edit, uses: Mapping[Variable, int], most: float = inf) -> list[tuple[int, Any]]:
     """The terms of a sum with their signs, through the sums that are computed for it alone; none of more than `most`."""
     terms: list[tuple[int, Any]] = []
     waiting = [(1, equation.output)]
