@@ -112,14 +112,15 @@ class Program:
     name: str = "f"
     line: str = ""
 
-    def run(self, values: Sequence[Any]) -> list[Any]:
-        """The results for these inputs, computed one equation at a time."""
+    def run(self, values: Sequence[Any], after: Callable[[Equation, Any], Any] = lambda _, part: part) -> list[Any]:
+        """The results for these inputs, computed one equation at a time; `after` may change what each gives."""
         known: dict[Variable, Any] = {**self.constants, **dict(zip(self.inputs, values, strict=True))}
         for equation in self.equations:
             arguments, keywords = substituted((equation.arguments, dict(equation.keywords)), known.__getitem__)
             with np.errstate(all="ignore" if equation.ignores else None):
                 result = equation.function(*arguments, **keywords)
-            known.update(zip(equation.outputs, result if equation.unpacks else (result,), strict=False))
+            parts = result if equation.unpacks else (result,)
+            known.update(zip(equation.outputs, [after(equation, part) for part in parts], strict=False))
         return [known[variable] for variable in self.outputs]
 
     @cached_property

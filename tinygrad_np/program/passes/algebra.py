@@ -27,7 +27,7 @@ def of_floating(match: Match) -> bool:
 
 def of_truths(match: Match) -> bool:
     """The value c is of truths."""
-    return getattr(match.names["c"], "dtype", None) == np.dtype(bool)
+    return np.dtype(getattr(match.names["c"], "dtype", float)) == np.bool
 
 
 def a_maximum_was_subtracted(match: Match) -> bool:

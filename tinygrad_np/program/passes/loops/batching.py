@@ -19,6 +19,8 @@ from ...ir import Equation, Program, Variable
 from ..rewrite import Edit, ancestors, in_order, is_over_axes
 from .pieces import FEWEST, THIN, Piece, index_of, parts_of, pieces_of, taken
 
+_EQUALITIES = ("equal", "not_equal")
+
 
 def batched(program: Program) -> Program:
     """The program with the steps of its loops joined where that can be."""
@@ -46,7 +48,11 @@ class _Steps:
         """The equations that stand instead of `removed`, or None if nothing can be joined."""
         groups: dict[Any, list[tuple[int, Equation]]] = {}
         products: dict[Any, list[Equation]] = {}
+        # What is compared for equality is computed alike: within a larger product it would be rounded otherwise.
+        compared = {value for one in self.program.equations if one.operation in _EQUALITIES for value in one.inputs}
         for equation in self.program.equations:
+            if not compared.isdisjoint(equation.outputs):
+                continue
             key = self._key(equation)
             if key is not None:
                 groups.setdefault(key[1:], []).append((key[0], equation))

@@ -163,7 +163,7 @@ def inner_sums(program: Program, operations: set[str]) -> set[Variable]:
 
 
 def terms_of(equation: Equation, edit: Edit, uses: Mapping[Variable, int], most: float = inf) -> list[tuple[int, Any]]:
-    """The terms of a sum with their signs, through the sums that are computed for it alone; none of more than `most`."""
+    """The terms of a sum with their signs, through sums computed for it alone; none of more than `most`."""
     terms: list[tuple[int, Any]] = []
     waiting = [(1, equation.output)]
     while waiting:
