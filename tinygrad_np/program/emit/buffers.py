@@ -55,7 +55,7 @@ def takes_out(equation: Equation) -> bool:
         return False
     if isinstance(equation.function, np.ufunc):
         return not equation.keywords and equation.operation != "matmul"
-    if equation.operation in ("sum", "max", "min"):
+    if equation.operation in ("all", "any", "max", "min", "sum"):
         known = equation.keywords.keys() <= {"axis", "keepdims"} and len(equation.arguments) == 1
         return known and equation.inputs[0].dtype == equation.output.dtype
     if equation.operation == "dot":
@@ -64,7 +64,19 @@ def takes_out(equation: Equation) -> bool:
     if equation.operation == "concatenate":
         known = joined_axis(equation) is not None
         return known and all(part.dtype == equation.output.dtype for part in equation.inputs)
+    if equation.operation == "where":
+        return chooses_bits(equation)
     return equation.function is added_at or (equation.operation == "astype" and equation.inputs[0].ndim > 0)
+
+
+def chooses_bits(equation: Equation) -> bool:
+    """Whether a where is one of arrays and numbers of the result's own kind, whose bits can be chosen."""
+    condition, *branches = equation.arguments
+    if len(branches) != 2 or equation.output.dtype.char not in "fd" or getattr(condition, "dtype", None) != np.bool:
+        return False
+    dtypes = [one.dtype for one in branches if isinstance(one, Variable)]
+    known = all(isinstance(one, Variable) or type(one) in (int, float) for one in branches)
+    return known and all(dtype == equation.output.dtype for dtype in dtypes)
 
 
 def is_fresh(equation: Equation) -> bool:
@@ -191,6 +203,8 @@ def _by_columns(program: Program) -> set[Variable]:
     found: set[Variable] = set()
     seen: set[Variable] = set()
     for one in sorted(wanted, key=lambda variable: not wanted[variable]):
+        if one in by_rows:
+            continue
         family, waiting = {one}, [] if one in seen else [one]
         while waiting:
             new = alike.get(waiting.pop(), set()) - family
