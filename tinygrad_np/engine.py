@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .errors import CaptureError, ChangedValueError, FreedGraphError, LinearAlgebraError, RuleError, describe
+from .exposure import exposed
 from .graph import Node, ancestors, state
 from .guarded import unguarded
 from .primitive import Rule, handed_over
@@ -67,19 +68,20 @@ def backward_steps(
         upstream = gradients.pop(node)
         if observer is not None:
             observer.arrived(node, upstream)
-        if node.plan is None:
+        plan = node.plan
+        if plan is None:
             masks.pop(node, None)
             yield node, upstream, ()
             continue
         if node.saved is None:
             raise _freed(node, root)
-        for value in node.inputs:
-            if type(value) is Node and value.exposure is not None and value.exposure.is_stale(node.number):
-                raise _changed(value, node)
-        if node.exposure is not None and node.exposure.is_stale(node.number):
-            raise _changed(node, node)
+        if node.number < exposed.until:
+            for value in (node, *node.inputs):
+                exposure = value.exposure if type(value) is Node else None
+                if exposure is not None and exposure.is_stale(node.number):
+                    raise _changed(value, node)
         contributions: Sequence[tuple[int, Any]]
-        primitive = node.plan.primitive
+        primitive = plan.primitive
         selection = selection_at(node, masks) if masks or primitive.selections else None
         if owned is not None and primitive.added is not None and selection is None and isinstance(upstream, _NUMPY):
             contributions, parent = (), node.inputs[0]
@@ -96,8 +98,9 @@ def backward_steps(
             selection.hand_on(contributions, gradients)
         if revise is not None:
             contributions = revise(node, upstream, contributions)
+        inputs = node.inputs
         for index, contribution in contributions:
-            parent = node.inputs[index]
+            parent = inputs[index]
             if parent in gradients:
                 gradients[parent] = gradients[parent] + contribution
             else:

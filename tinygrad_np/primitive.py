@@ -23,9 +23,10 @@ from __future__ import annotations
 import dis
 import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from operator import itemgetter
 from types import CodeType, EllipsisType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
 
 from .errors import CaptureError, DTypeError, RuleError
 from .frames import user_place
@@ -74,12 +75,13 @@ NOTHING, SHAPE, VALUE = 0, 1, 2
 """How much of an argument a rule reads."""
 
 
-class Plan(NamedTuple):
+@dataclass(slots=True)
+class Plan:
     """What one application of a primitive records, given which of its inputs need a gradient.
 
     `rules` pairs an input's index with its vjp; `reads` says whether they read anything of the result and the inputs,
     `pick` takes that out of `(None, result, *arrays, *inputs)`, else `nothing` takes its place; `reads_values` says
-    whether they read more than shapes; the bits of `values` are the inputs whose values they read.
+    whether they read more than shapes; `values` are the indices of the inputs whose values they read.
     """
 
     primitive: Primitive
@@ -88,7 +90,7 @@ class Plan(NamedTuple):
     pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
     nothing: tuple[None, ...]
     reads_values: bool
-    values: int = 0
+    values: tuple[int, ...] = ()
 
 
 class Primitive(Operation):
@@ -142,8 +144,9 @@ class Primitive(Operation):
             if self.inputs is not None and len(arguments) != self.inputs:
                 arguments, parameters = self._bind(arguments, parameters)
             for argument in arguments:
-                if hasattr(argument, "__primitive__"):
-                    return argument.__primitive__(self, arguments, parameters)
+                record = getattr(argument, "__primitive__", None)
+                if record is not None:
+                    return record(self, arguments, parameters)
             try:
                 return self.run(*arguments, **parameters)
             except (CaptureError, ValueError, TypeError) as error:
@@ -236,13 +239,11 @@ class Primitive(Operation):
         read = self._read(rules, count)
         picked = [1 if read[0] else 0]
         picked += [(0, 2 + count + index, 2 + index)[amount] for index, amount in enumerate(read[1:])]
-        reads_values = bool(read[0]) or VALUE in read
-        values = sum(1 << index for index, amount in enumerate(read[1:]) if amount == VALUE)
-        # The rule of any number of inputs is run for each of them, and takes none that it does not read.
-        nothing = (None,) if self.rule_for_each is not None else (None,) * (1 + count)
-        plan = Plan(self, tuple(rules), any(picked), itemgetter(*picked), nothing, reads_values, values)
-        self.plans[(1 << count) + mask] = plan
-        return plan
+        values = tuple(index for index, amount in enumerate(read[1:]) if amount == VALUE)
+        # The rule of any number of inputs takes none that it does not read.
+        nothing = (None,) * (1 if self.rule_for_each is not None else 1 + count)
+        plan = Plan(self, tuple(rules), any(picked), itemgetter(*picked), nothing, bool(read[0] or values), values)
+        return self.plans.setdefault((1 << count) + mask, plan)
 
     def _read(self, rules: list[tuple[int, Rule]], count: int) -> list[int]:
         """How much the rules read of the result and of each of `count` inputs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Any
 
@@ -100,7 +99,6 @@ def test_what_a_function_hands_to_the_next_step_is_an_arrow_back_to_its_box() ->
     assert f"n{add.id} -> n{box.id} [" in tg.draw_graph(x, fold=True).dot
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="before Python 3.11 a line does not know its columns")
 def test_a_call_of_the_library_is_one_box_with_its_name() -> None:
     images = Tensor(np.ones((1, 1, 4, 4)), requires_grad=True, name="images")
     padded = tg.max_pool2d(images, 2, padding=1)
