@@ -27,6 +27,7 @@ from ..tree import flatten
 from .capture.refusals import MORE_ATTRIBUTES, NOT_A_TREE, NOT_CALLABLE, NOTHING_YET, refusal
 from .capture.tracer import line_of
 from .capture.watch import is_capturing
+from .emit.readable import ReadableProgram
 from .entry import MISSED
 from .ir import Program
 from .passes.naming import named
@@ -119,9 +120,9 @@ class Compiled:
         return self.latest
 
     @property
-    def program(self) -> Program:
-        """The program of the latest call, after all passes."""
-        return self._captured().program
+    def program(self) -> ReadableProgram:
+        """The program of the latest call, after all passes; `latex()` and `mathml()` say it in formulas."""
+        return ReadableProgram.of(self._captured().program)
 
     @property
     def captured(self) -> Program:
