@@ -4,7 +4,10 @@
     reader.on_purpose                       whether that is written out, as in float(t)
     reader.name                             what to call it: "math.exp", "an assignment to an element"
     called_at(code, instruction)            what is called there: "np.mean", "a.dot"
+    is_printed(frame)                       whether it is print that is being called, to print as usual
+    is_discarded(frame)                     whether the result of the call there is used for nothing
     is_computed_with(frame)                 whether the attribute read there goes straight into arithmetic
+    is_operation(frame)                     whether that is an operator, or a call of NumPy's
     is_only_looked_at(code, instruction)    whether the value read there ends in a comparison or in a print
 
 A call's callee, and the instruction that takes a value, are found by the depth of the stack before each instruction.
@@ -48,6 +51,7 @@ class _Instructions:
         self.offsets = [instruction.offset for instruction in self.all]
         self.readers: dict[int, Reader] = {}
         self.computed_with: dict[int, bool] = {}
+        self.operations: dict[int, bool] = {}
         self.before: list[int] = []
         self.after: list[int] = []
         at_target: dict[int, int] = {}
@@ -219,6 +223,31 @@ def called_at(code: CodeType, instruction: int) -> str:
     instructions = _instructions(code)
     call = instructions.call_at(instructions.at(instruction))
     return "" if call is None else instructions.loaded(instructions.callee(call))
+
+
+def is_operation(frame: FrameType) -> bool:
+    """Whether the running instruction is an operator, or calls a function of NumPy's with the arguments that it has."""
+    instructions, instruction = _instructions(frame.f_code), frame.f_lasti
+    known = instructions.operations
+    if instruction not in known:
+        is_operator = instructions.all[instructions.at(instruction)].opname.startswith("BINARY_")
+        known[instruction] = is_operator or called_at(frame.f_code, frame.f_lasti).startswith(("np.", "numpy."))
+    return known[instruction]
+
+
+def is_printed(frame: FrameType) -> bool:
+    """Whether the running instruction is a call of print, with no keyword, such as a file."""
+    instructions = _instructions(frame.f_code)
+    index = instructions.at(frame.f_lasti)
+    has_keywords = any("KW" in one.opname for one in instructions.all[max(index - 2, 0) : index + 1])
+    return called_at(frame.f_code, frame.f_lasti) == "print" and not has_keywords
+
+
+def is_discarded(frame: FrameType) -> bool:
+    """Whether the result of the running call is used for nothing: the call is a statement by itself."""
+    instructions = _instructions(frame.f_code)
+    following = instructions.all[instructions.at(frame.f_lasti) + 1 :]
+    return next((one.opname for one in following if one.opname not in (*_SILENT, "CALL")), "") == "POP_TOP"
 
 
 def is_computed_with(frame: FrameType) -> bool:

@@ -23,7 +23,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ..check.passage import saved_values
-from ..graph import Node, ancestors
+from ..errors import FreedGraphError, describe
+from ..graph import LET_GO, RECENT, Node, ancestors
 from ..instructions import called_at
 from ..primitive import Primitive
 from .numbers import Numbers
@@ -121,6 +122,12 @@ def snapshot(outputs: Sequence[tuple[Node | None, Any]], variables: Mapping[int,
     known = {} if variables is None else variables
     roots = {node: value for node, value in outputs if node is not None}
     reached = {node for root in roots for node in ancestors(root)}
+    for node in reached:
+        if node.inputs is LET_GO:
+            raise FreedGraphError(
+                f"the graph behind {describe(node.shape, node.dtype, node.name)} ({node.place}) was let go: since its "
+                f"backward pass {RECENT} others have freed theirs; draw it before, or compute the value anew."
+            )
     behind = {parent for node in reached for parent in node.inputs if type(parent) is Node}
     nodes = sorted(behind | set(roots), key=attrgetter("number"))
     vertices: list[Vertex] = []

@@ -23,8 +23,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from ..errors import DTypeError, ModuleError, StateError, TinygradError, listed
+from ..exposure import clock
 from ..frames import user_place
-from ..graph import clock, state
+from ..graph import state
 from ..tensor import Tensor
 from .parameter import is_parameter, not_learned
 from .running import name_place, note_scope, running
