@@ -307,6 +307,17 @@ def test_a_probability_that_has_become_0_leads_to_the_exponential_that_overflowe
     assert "the logarithm of 0" in str(found)
 
 
+def test_what_has_been_changed_since_is_told_of_all_the_same() -> None:
+    x = Tensor(np.array([0.0, 1.0]))
+
+    def change() -> None:
+        float(np.sum(np.log(x)))
+        x.data[...] = 1.0
+
+    found = anomaly_of(change)
+    assert (found.operation, found.kind) == ("log", "nan")
+
+
 def test_it_is_a_decorator() -> None:
     @tg.detect_anomaly()
     def train(value: float) -> Any:
