@@ -8,19 +8,22 @@ prints a table. A slip counts if it changes a result by more than 1e-6, or makes
 from __future__ import annotations
 
 import argparse
+import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import tinygrad_np as tg
-from tinygrad_np.check.backward import _Forward
+from tinygrad_np.check.backward import _Forward, _unbound
 from tinygrad_np.tree import flatten
 
 from .corpus import Pair
 from .corpus_more import PAIRS
-from .mutants import Mutant, mutants
+from .mutants import Mutant, mutants, mutants_of_file
+from .styles import STYLES
 
 
 class Outcome(NamedTuple):
@@ -34,41 +37,45 @@ class Outcome(NamedTuple):
     said: Any
 
 
-def outcomes(pairs: Sequence[Pair], every: int = 1) -> Iterator[Outcome]:
-    """What check_backward says of every so manieth slip of these pairs."""
+def outcomes(pairs: Sequence[Pair], every: int = 1, offset: int = 0, each: int = 10**9) -> Iterator[Outcome]:
+    """What check_backward says of every so manieth slip of these pairs, at most so many of each kind."""
     for pair in pairs:
         inputs = pair.inputs(np.random.default_rng(1))
-        for mutant in _that_matter(pair, inputs, every):
-            report = tg.check_backward(pair.forward, mutant.function, inputs)
+        for mutant in _that_matter(pair, inputs, every, offset, each):
+            report = tg.check_backward(mutant.forward or pair.forward, mutant.function, inputs)
             first = report.first_wrong
             located = first is not None and first.line == mutant.line
             repaired = located and first is not None and first.proposal is not None
             yield Outcome(pair.name, mutant, not report, located, repaired, first)
 
 
-def _that_matter(pair: Pair, inputs: dict[str, Any], every: int = 1) -> Iterator[Mutant]:
+def _that_matter(pair: Pair, inputs: dict[str, Any], every: int, offset: int, each: int) -> Iterator[Mutant]:
     """Every so manieth of the slips, each text once, if it changes what the function returns."""
-    forward_pass = _Forward(pair.forward, inputs)
-    right = _results(forward_pass, pair.backward)
+    right = _results(pair.forward, pair.backward, inputs)
     seen = set()
-    for mutant in mutants(pair.backward):
+    kinds: Counter[str] = Counter()
+    module = sys.modules.get(f"{__package__}.styles.{pair.name}")
+    found = mutants(pair.backward, every, offset) if module is None else mutants_of_file(module, inputs, every, offset)
+    for mutant in found:
         key = (mutant.line, mutant.text)
         if key in seen:
             continue
         seen.add(key)
-        if len(seen) % every:
+        if kinds[mutant.kind] >= each:
             continue
-        found = _results(forward_pass, mutant.function)
-        if found is None and mutant.kind == "another variable":
+        results = _results(mutant.forward or pair.forward, mutant.function, inputs)
+        if results is None and mutant.kind in ("another variable", "transpose", "axis"):
             continue  # One of another shape, which nobody takes for the right one.
-        if found is None or not _same(found, right):
+        if results is None or not _same(results, right):
+            kinds[mutant.kind] += 1
             yield mutant
 
 
-def _results(forward_pass: _Forward, function: Any) -> Any:
+def _results(forward: Any, backward: Any, inputs: dict[str, Any]) -> Any:
+    forward_pass = _Forward(forward, inputs)
     with np.errstate(all="ignore"):
         try:
-            return flatten(function(**forward_pass.arguments_of(function)))[0]
+            return flatten(_unbound(backward)[0](**forward_pass.arguments_of(backward)))[0]
         except Exception:
             return None
 
@@ -86,9 +93,13 @@ def main() -> None:
     parser.add_argument("name", nargs="?", default="", help="part of the name of the pairs")
     parser.add_argument("--every", type=int, default=1, help="only every so manieth slip")
     parser.add_argument("--missed", action="store_true", help="show what was not found or not repaired")
+    parser.add_argument("--offset", type=int, default=0, help="and these others of them")
+    parser.add_argument("--each", type=int, default=10**9, help="at most so many slips of each kind in each pass")
+    parser.add_argument("--styles", action="store_true", help="the passes in the styles of many hands")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")
-    found = list(outcomes([pair for pair in PAIRS if chosen.name in pair.name], chosen.every))
+    pairs = [pair for pair in (STYLES if chosen.styles else PAIRS) if chosen.name in pair.name]
+    found = list(outcomes(pairs, chosen.every, chosen.offset, chosen.each))
     print(f"{'backward pass':<28}{'slips':>7}{'caught':>8}{'line':>7}{'repair':>8}")
     for name in [*dict.fromkeys(one.pair for one in found), "all"]:
         own = [one for one in found if name in (one.pair, "all")]

@@ -15,6 +15,7 @@ import tinygrad_np as tg
 
 from .corpus_more import PAIRS
 from .score import outcomes
+from .styles import STYLES
 
 EVERY = int(os.environ.get("TINYGRAD_NP_SLIPS", "60"))
 """Every so manieth slip is tried; with TINYGRAD_NP_SLIPS=1 all of them."""
@@ -43,7 +44,7 @@ def inputs(dtype: Any = np.float64) -> dict[str, Any]:
     return {name: random.normal(size=shape).astype(dtype) for name, shape in shapes.items()}
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+@pytest.mark.parametrize("pair", [*PAIRS, *STYLES], ids=lambda pair: pair.name)
 def test_right_backward_passes_are_not_accused(pair: Any) -> None:
     for seed in range(3):
         report = tg.check_backward(pair.forward, pair.backward, pair.inputs(np.random.default_rng(seed)))

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import call, engine, tensor
+from .. import call, dispatch, engine, methods, operators, tensor
 from ..errors import AnomalyError, CaptureError, DTypeError
 from ..frames import user_place
 from ..graph import Node, state
@@ -178,8 +178,7 @@ def _watched_computed_from(value: Recorded, primitive: Any) -> Any:
 
 
 _HOOKS: tuple[tuple[Any, str, Any, Any], ...] = (
-    (tensor, "record", _record, _watched_record),
-    (call, "record", _record, _watched_record),
+    *((module, "record", _record, _watched_record) for module in (call, dispatch, methods, operators, tensor)),
     (Tensor, "__primitive__", staticmethod(_record), staticmethod(_watched_record)),
     (Recorded, "__computed_from__", _computed_from, _watched_computed_from),
     (engine, "pull", _pull, _watched_pull),

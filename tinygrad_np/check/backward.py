@@ -11,6 +11,8 @@ are tried until one makes the gradients right (culprit.py).
 from __future__ import annotations
 
 import inspect
+import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -20,15 +22,16 @@ import numpy as np
 from ..errors import DTypeError, NonScalarError, ShapeError, UnknownTensorError, listed
 from ..frames import user_place
 from ..tensor import Tensor
-from ..tree import flatten, map_tree
+from ..tree import flatten
 from .comparison import ALIGNMENT, COLUMNS, compare_gradients
 from .culprit import Culprit, find_culprits
 from .expected import Expected
-from .recording import Recording, is_as_before, kept, recorded
+from .history import History
+from .recording import RETURNED, Recording, recorded
 from .report import UNCHECKED, Report, Row
 from .rerun import Rerun
-from .suspects import History
-from .variables import names_of_results, plain_name, variable_of
+from .values import entries, is_as_before, is_object, kept, mapped
+from .variables import keys_of, names_of_results, plain_name, variable_of
 
 _UPSTREAM = {"dout", "dloss", "dL", "dJ", "upstream", "grad_output", "dy_loss"}
 
@@ -100,18 +103,17 @@ def check_backward(
     """
     forward_pass = _Forward(forward, inputs)
     arguments = forward_pass.arguments_of(backward)
-    before = map_tree(kept, arguments)
-    run = recorded(backward, (), arguments)
-    named = names_of_results(backward, run)
-    results = forward_pass.matched(named, run)
+    before = kept(arguments)
+    run = recorded(_unbound(backward)[0], (), arguments)
     expected = Expected(forward_pass.loss, forward_pass.tensors)
+    rerun = Rerun(_unbound(backward)[0], before, run, expected, forward_pass.matched)
+    results = rerun.results
     blank = tuple(dict.fromkeys(one.name for one in run.assignments if one.value is ...))
     notes = [*_notes(backward, run), *_changes(backward, arguments, before)]
     if blank:
         notes.insert(0, f"Still to be filled in: {listed(list(blank))}.")
     culprits: list[Culprit] = []
     interior: dict[Tensor, Any] = {}
-    rerun = Rerun(backward, before, run, expected, results, forward_pass.matched)
     if (run.error is not None and not blank) or rerun.wrong_of(results):
         rerun.expected = expected.settled(results)
         wrong = rerun.wrong_of(results)
@@ -125,7 +127,12 @@ def check_backward(
     plain = {field.name: getattr(report, field.name) for field in fields(Report)}
     plain["title"] = f"{_name(backward)} by hand, against autograd of {_name(forward)}"
     plain["notes"] = [*report.notes, *notes]
-    unfilled = [found[0] for name, value in named if value is ... for found in [forward_pass.held(name)] if found]
+    named = names_of_results(rerun.returned, run.result)
+    unfilled = [
+        found[0]
+        for name, value in named
+        if value is ... and (found := variable_of(name or "", forward_pass.tensors, is_result=True))
+    ]
     plain["rows"] = report.rows + [Row(one.name or "", one.shape, np.inf, np.inf, None, UNCHECKED) for one in unfilled]
     is_whole = run.error is None and any(tensor.is_leaf for tensor in results)
     returned = frozenset(tensor.name or "" for tensor in [*results, *unfilled])
@@ -158,24 +165,38 @@ class _Forward:
     """The forward pass, run once: its loss, its inputs as Tensors, and the Tensors that its variables held."""
 
     def __init__(self, forward: Callable[..., Any], inputs: Mapping[str, Any] | Sequence[Any]) -> None:
-        self.inputs = _named(forward, inputs)
-        self.leaves = {name: _tensors(name, value) for name, value in self.inputs.items()}
-        run = recorded(forward, (), self.leaves)
+        function, owner = _unbound(forward)
+        self.owner = list(owner.values())
+        self.inputs = {**owner, **_named(function, inputs, len(owner))}
+        run, self.leaves = self._run(function, self.inputs)
+        if run.error is not None and owner:
+            # An object that writes into its own arrays keeps them.
+            run, self.leaves = self._run(function, {**self.inputs, **kept(owner)}, list(owner))
         if run.error is not None:
             raise run.error
         self.result = run.result
         self.loss = self._loss(forward)
         self.tensors: dict[str, list[Tensor]] = {}
         self.variables: dict[str, Any] = {}
+        self.keys = {value: keys_of(name) for name, value in entries(self.leaves) if isinstance(value, Tensor)}
+        names = Counter(plain_name(name) for name, value in entries(self.leaves) if isinstance(value, Tensor))
         seen = [(name, value) for _, name, value in run.given] + [(one.name, one.value) for one in run.assignments]
         for name, value in seen:
+            if name == RETURNED:
+                continue
             self.variables[name] = value
+            plain = plain_name(name)
             for tensor in [value] if isinstance(value, Tensor) else []:
-                found = self.tensors.setdefault(plain_name(name), [])
+                found = self.tensors.setdefault(plain, [])
                 if not any(tensor is other for other in found):
                     found.append(tensor)
                 if tensor.name is None and tensor is not self.loss:
-                    tensor.named(plain_name(name))
+                    tensor.named(name if names[plain] > 1 else plain)
+
+    def _run(self, function: Callable[..., Any], inputs: dict[str, Any], left: Sequence[str] = ()) -> Any:
+        """The recording of the forward pass, and its inputs as Tensors, but for those that are left alone."""
+        leaves = {name: value if name in left else mapped(_tensor, value) for name, value in inputs.items()}
+        return recorded(function, (), leaves), leaves
 
     def _loss(self, forward: Callable[..., Any]) -> Tensor:
         leaves = flatten(self.result)[0]
@@ -192,20 +213,28 @@ class _Forward:
         """The arguments for the backward function, by name."""
         extras = list(self.result) if isinstance(self.result, tuple) else []
         extras = [extra for extra in extras if extra is not self.loss]
+        variables = {**self.variables, **(self.result if isinstance(self.result, dict) else {})}
+        function, owner = _unbound(backward)
+        memo: dict[int, Any] = {}
         arguments: dict[str, Any] = {}
-        for name, parameter in inspect.signature(backward).parameters.items():
+        for name, parameter in inspect.signature(function).parameters.items():
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
-            if name in self.inputs:
-                arguments[name] = kept(self.inputs[name])
-            elif name in self.variables:
-                arguments[name] = map_tree(_plain, self.variables[name])
+            if name in owner:
+                # Of the object whose forward pass ran, as that has left it.
+                is_same = any(owner[name] is one for one in self.owner)
+                own = next(iter(self.leaves.values())) if is_same else owner[name]
+                arguments[name] = mapped(_plain, own, memo)
+            elif name in self.inputs:
+                arguments[name] = mapped(_plain, self.inputs[name], memo)
+            elif name in variables:
+                arguments[name] = mapped(_plain, variables[name], memo)
             elif name in _UPSTREAM and parameter.default is parameter.empty:
                 arguments[name] = np.ones(self.loss.shape)[()]
             elif parameter.default is parameter.empty and extras:
-                arguments[name] = map_tree(_plain, extras.pop(0))
+                arguments[name] = mapped(_plain, extras.pop(0), memo)
             elif parameter.default is parameter.empty:
-                there = listed(sorted(name for name in self.variables if "[" not in name))
+                there = listed(sorted(filter(str.isidentifier, self.variables)))
                 raise UnknownTensorError(
                     f"{_name(backward)} takes {name}, {user_place()}, which is neither an input nor a variable of the "
                     f"forward pass nor returned by it; those are {there}."
@@ -216,39 +245,49 @@ class _Forward:
         """The Tensor that each result is the gradient of; of a function that failed, those of its variables."""
         if run.error is not None and not results:
             # What was to be added to zeros is not there yet.
-            results = [(one.name, one.value) for one in run.assignments if np.any(one.value)]
+            results = list({one.name: one.value for one in run.assignments if np.any(one.value)}.items())
         results = [(name, value) for name, value in results if value is not ...]
         found: dict[Tensor, Any] = {}
         rest = []
         for name, array in results:
-            tensor = self.held(name, run.error is None)
-            if tensor is not None:
-                found[tensor[0]] = array
+            named = [] if name is None else variable_of(name, self.tensors, is_result=run.error is None) or []
+            free = [tensor for tensor in named if tensor not in found]
+            if free:
+                found[max(free, key=lambda tensor: self._likeness(tensor, keys_of(name or ""), array))] = array
             elif run.error is None:
-                rest.append(array)
-        leaves = [
-            leaf
-            for value in self.leaves.values()
-            for leaf in flatten(value)[0]
-            if isinstance(leaf, Tensor) and leaf.requires_grad
-        ]
-        for array in rest:
-            free = [leaf for leaf in leaves if leaf not in found and leaf.shape == np.shape(array)]
+                rest.append((name, array))
+        # What is called grads["dA0"] was not meant for an input, if others are called as the inputs are.
+        rest = [(name, array) for name, array in rest if not found or name is None or not name.endswith("']")]
+        for _, array in rest:
+            free = [leaf for leaf in self.keys if leaf.requires_grad and leaf not in found]
+            free = [leaf for leaf in free if leaf.shape == np.shape(array)]
             if free:
                 found[free[0]] = array
         return {tensor: array for tensor, array in found.items() if tensor.requires_grad}
 
-    def held(self, name: str | None, is_result: bool = True) -> list[Tensor] | None:
-        """The Tensors of which a variable of the backward function is the gradient, told by its name."""
-        return None if name is None else variable_of(name, self.tensors, is_result=is_result)
+    def _likeness(self, tensor: Tensor, keys: list[str], array: Any) -> tuple[int, bool]:
+        """How well a result fits a Tensor of its name: by the keys that lead to both, and by the shape."""
+        pairs = zip(reversed(self.keys.get(tensor, [])), reversed(keys), strict=False)
+        alike = itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)
+        return sum(1 for _ in alike), tensor.shape == np.shape(array)
 
 
-def _named(forward: Callable[..., Any], inputs: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
+def _unbound(function: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """A method, or an object that can be called, as a function and the object as its first argument."""
+    called, owner = getattr(function, "__func__", function), getattr(function, "__self__", None)
+    if is_object(function):
+        called, owner = type(function).__call__, function
+    if not is_object(owner):
+        return function, {}
+    return called, {next(iter(inspect.signature(called).parameters)): owner}
+
+
+def _named(forward: Callable[..., Any], inputs: Mapping[str, Any] | Sequence[Any], skipped: int) -> dict[str, Any]:
     names = [
         name
         for name, parameter in inspect.signature(forward).parameters.items()
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    ]
+    ][skipped:]
     if isinstance(inputs, Mapping):
         unknown = [name for name in inputs if name not in names]
         if unknown:
@@ -266,16 +305,11 @@ def _named(forward: Callable[..., Any], inputs: Mapping[str, Any] | Sequence[Any
     return dict(zip(names, inputs, strict=False))
 
 
-def _tensors(name: str, value: Any) -> Any:
-    """The same tree with a Tensor that requires a gradient in place of each floating array."""
-
-    def leaf(array: Any) -> Any:
-        if isinstance(array, Tensor):
-            array = array.numpy()
-        floating = isinstance(array, np.ndarray | np.floating) and np.asarray(array).dtype.kind == "f"
-        return Tensor(array, requires_grad=True) if floating else array
-
-    return map_tree(leaf, value)
+def _tensor(array: Any) -> Any:
+    """A Tensor that requires a gradient, of what is floating."""
+    array = array.numpy() if isinstance(array, Tensor) else array
+    is_floating = isinstance(array, np.ndarray | np.floating) and np.asarray(array).dtype.kind == "f"
+    return Tensor(array, requires_grad=True) if is_floating else array
 
 
 def _plain(value: Any) -> Any:
@@ -296,7 +330,11 @@ def _notes(backward: Callable[..., Any], run: Recording) -> Iterator[str]:
 
 
 def _changes(backward: Callable[..., Any], arguments: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:
-    changed = [name for name, value in arguments.items() if not is_as_before(value, before[name])]
+    # An object may well keep the gradients that it computes.
+    data = {
+        name: value for name, value in arguments.items() if not any(is_object(one) for _, one in entries({"": value}))
+    }
+    changed = [name for name, value in data.items() if not is_as_before(value, before[name])]
     if changed:
         yield (
             f"{_name(backward)} changes its argument{'s' if len(changed) > 1 else ''} {listed(changed)} in place: "

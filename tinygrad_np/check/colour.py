@@ -47,7 +47,9 @@ def is_shown(frame: FrameType) -> bool:
     """Whether the user's code in this frame prints to the terminal, or is asked at a prompt."""
     if is_ours(frame.f_code.co_filename) or not on_terminal():
         return False
-    return is_printed(frame) or (hasattr(sys, "ps1") and called_at(frame) not in ("str", "format"))
+    return is_printed(frame) or (
+        hasattr(sys, "ps1") and called_at(frame.f_code, frame.f_lasti) not in ("str", "format")
+    )
 
 
 class Shown:

@@ -33,10 +33,10 @@ from .diagnosis import diagnose
 from .kinks import Choice
 from .noise import rounding_noise
 from .passage import Compared, Passage, described
-from .recording import entries
 from .report import AT_KINK, RIGHT, UNCHECKED, UNPROVED, WRONG, Report, Row
 from .tolerance import ROUNDINGS
 from .unproved import ADVICE, is_unproved, reasons
+from .values import entries
 from .variables import plain_name, variable_of
 
 COLUMNS, ALIGNMENT = ("gradient of", "shape", "difference", "relative error", "at", "verdict"), "<<>><<"

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..tensor import Tensor
+from .history import History
 from .repair import merged, repaired
 from .rerun import Edits, Rerun
 from .source import Edit
-from .suspects import History, Spot, suspects
+from .suspects import Spot, suspects
 
 MOST_MISTAKES = 4
 """So many wrong lines are looked for."""
@@ -108,7 +109,7 @@ def _culprit(spot: Spot, edit: Edit | None, history: History) -> Culprit:
         iteration=shown.iteration if shown is not None and ran_often else None,
         verdict=verdict,
         proposal=None if edit is None else source.replaced(statement, edit),
-        function=source.function.__name__,
+        function=source.name,
     )
 
 

@@ -181,7 +181,7 @@ def _name(called: ast.expr) -> str:
 def _noted(x: Tensor) -> Iterator[tuple[CodeType, Cut]]:
     """What was read off, and where recording was turned off: since the latest backward pass, or else before it."""
     found = [*_noted_in(state.reads, state.pauses, x)]
-    reads, pauses = state.earlier or ({}, {})
+    reads, pauses = state.earlier
     yield from found or _noted_in(reads, pauses, x)
 
 

@@ -104,7 +104,7 @@ def _names(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
     value = _value(source, node, variables)
     text = source.segment(node)
     is_unknown = isinstance(node, ast.Name) and text not in variables and not hasattr(builtins, text)
-    if is_unknown and text in source.function.__globals__:
+    if is_unknown and text in source.globals:
         return
     if is_unknown or (isinstance(value, np.ndarray) and value.ndim):
         alike = [
@@ -115,7 +115,7 @@ def _names(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
         )
     elif isinstance(value, int | float | np.number) and not isinstance(value, bool):
         for name, other in variables.items():
-            if type(other) is type(value) and name != source.segment(node) and "[" not in name:
+            if type(other) is type(value) and name != source.segment(node) and name.isidentifier():
                 yield name
         if isinstance(value, int | np.integer):
             yield f"({source.segment(node)} - 1)"
@@ -211,6 +211,11 @@ def _indices(source: Source, node: ast.expr, variables: dict[str, Any]) -> Itera
     if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
         yield f"{base}[{node.slice.value - 1}]"
         yield f"{base}[{node.slice.value + 1}]"
+    others = [one.slice for one in ast.walk(source.tree) if isinstance(one, ast.Subscript)]
+    yield from dict.fromkeys(f"{base}[{source.segment(other)}]" for other in others)
+    if isinstance(node.slice, ast.Constant):
+        ends = [source.segment(other.right) for other in others if isinstance(other, ast.BinOp)]
+        yield from dict.fromkeys(f"{base}[{source.segment(node.slice)} + {end}]" for end in ends)
     yield base
 
 
@@ -218,9 +223,11 @@ def _wholes(source: Source, value: ast.expr, variables: dict[str, Any]) -> Itera
     """A sign, a factor, a sum or an activation's derivative that is missing."""
     text = held(source, value)
     yield f"-{text}"
-    counts = [name for name, one in variables.items() if _is_number(one) and "[" not in name]
+    counts = [name for name, one in variables.items() if _is_number(one) and name.isidentifier()]
     arrays = {name: one for name, one in variables.items() if isinstance(one, np.ndarray) and one.ndim}
-    shapes = [f"{name}.shape[{axis}]" for name, one in arrays.items() if "[" not in name for axis in range(one.ndim)]
+    shapes = [
+        f"{name}.shape[{axis}]" for name, one in arrays.items() if name.isidentifier() for axis in range(one.ndim)
+    ]
     for factor in ("2", "0.5", *counts, *shapes):
         yield f"{text} * {factor}"
         yield f"{text} / {factor}"

@@ -113,9 +113,20 @@ class Expected:
         named = self.nodes(name)
         return any(self.is_gradient(value, node) for node in named) if named else self.recognised(value)
 
-    def divided(self, name: str, value: Any) -> float | None:
-        """By which number that the forward pass divides by, such as the size of the batch, a value is off, or None."""
-        for node in self.nodes(name):
+    def lacks_derivative(self, name: str, value: Any) -> bool:
+        """Whether a value is the gradient of what an activation made of the quantity of its name."""
+        users = [user for node in self.nodes(name) for user, _ in self.passage.uses.get(node, [])]
+        return any(
+            user.plan is not None and user.plan.primitive.elementwise and self.is_gradient(value, user)
+            for user in users
+        )
+
+    def divided(self, name: str, value: Any, is_any: bool = False) -> float | None:
+        """By which number that the forward pass divides by, such as the size of the batch, a value is off, or None.
+
+        If the name says little, it may be that of any quantity.
+        """
+        for node in self.passage.gradients if is_any and self.nodes(name) else self.nodes(name):
             found = factor(value, self.passage.gradient(node))
             if found is not None and np.isclose(found, self.divisors, rtol=CLOSE).any():
                 return found

@@ -50,7 +50,9 @@ def rounding_noise(root: Node, seed: Any, wanted: set[Node], revise: Revise | No
                 for copy, each in zip(copies, sent, strict=True)
             ]
             for index, contribution in contributions:
-                moved = [_disturbed(_finite(other[index], contribution), random) for other in pulled]
+                # Each way is disturbed by itself: that of the largest logit, which others leave out, hides no noise.
+                others = [pulled[(sample + index) % SAMPLES][index] for sample in range(SAMPLES)]
+                moved = [_disturbed(_finite(other, contribution), random) for other in others]
                 parent = node.inputs[index]
                 if parent in disturbed:
                     moved = [before + more for before, more in zip(disturbed[parent], moved, strict=True)]

@@ -5,7 +5,8 @@
         print(assignment.line, assignment.name, assignment.value)
 
 The function itself and the user's functions that it calls are followed, by `sys.settrace`; a debugger's or coverage's
-own trace goes on beside it. A name is a variable, or an entry of a dict or list that a variable holds: `grads['W1']`.
+own trace goes on beside it. A name is a variable, or an entry of a dict, a list or an object that a variable holds:
+`grads['W1']`, `self.dW`. What a function that is called returns has the name `return`.
 """
 
 from __future__ import annotations
@@ -13,17 +14,16 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
-from typing import Any
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from ..frames import is_users_file
+from .values import entries, is_as_before, kept
 
-MOST_ENTRIES = 200
-"""Of a longer dict or list the entries are not followed."""
+RETURNED = "return"
+"""The name under which what a function returns is written down, but for the function itself that is recorded."""
 
 MOST_PRINTED = 1_000_000
 """What is printed after so many letters is not kept."""
@@ -35,7 +35,7 @@ class Assignment:
 
     Attributes: `code`, whose line it is; `line`, the number of the line in its file; `name`; `value`, a copy;
     `iteration`, how often the line had run before in this call; `before`, copies of the local variables as the line
-    found them.
+    found them; `call`, the number of the call among the recording's.
     """
 
     code: CodeType
@@ -44,6 +44,15 @@ class Assignment:
     value: Any
     iteration: int
     before: dict[str, Any]
+    call: int = 0
+
+
+class Call(NamedTuple):
+    """One call of a function: its code, the number of the call that it was made from, if any, and at which line."""
+
+    code: CodeType
+    parent: int | None
+    line: int
 
 
 @dataclass
@@ -54,12 +63,17 @@ class Recording:
 
     assignments: list[Assignment] = field(default_factory=list)
     given: list[tuple[CodeType, str, Any]] = field(default_factory=list)
-    codes: list[CodeType] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     result: Any = None
     error: BaseException | None = None
     error_line: int = 0
     printed: str = ""
     entered: set[str] = field(default_factory=set)
+
+    @property
+    def codes(self) -> list[CodeType]:
+        """The codes of the functions that ran, the first that was called first."""
+        return list(dict.fromkeys(call.code for call in self.calls))
 
     def run(self, line: int) -> int:
         """How often a line assigned something."""
@@ -83,6 +97,9 @@ def recorded(function: Callable[..., Any], arguments: tuple[Any, ...], keywords:
     return recording
 
 
+_PARTS_OF_LINES = ("<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>", "<module>")
+
+
 class _Output(io.StringIO):
     """Keeps what is printed, but no more than the first million letters."""
 
@@ -96,6 +113,7 @@ class _Tracer:
     def __init__(self, recording: Recording, other: Any) -> None:
         self.recording = recording
         self.other = other
+        self.running: list[_Follower] = []
         self.root: FrameType | None = sys._getframe(1)
 
     def enter(self, frame: FrameType, event: str, argument: Any) -> Any:
@@ -107,17 +125,21 @@ class _Tracer:
             others = self.other(frame, event, argument)
             if sys.gettrace() != self.enter:
                 sys.settrace(self.enter)  # Coverage puts itself in the place of whoever calls it.
-        if not is_users_file(frame.f_code.co_filename) or frame.f_code.co_name.startswith("<"):
+        if not is_users_file(frame.f_code.co_filename) or frame.f_code.co_name in _PARTS_OF_LINES:
             return others
-        if frame.f_code not in self.recording.codes:
-            self.recording.codes.append(frame.f_code)
-        follower = _Follower(self.recording, frame)
+        around = self.running[-1] if self.running else None
+        call = Call(frame.f_code, None if around is None else around.call, 0 if around is None else around.line)
+        follower = _Follower(self.recording, frame, len(self.recording.calls))
+        self.recording.calls.append(call)
+        self.running.append(follower)
 
         def each(frame: FrameType, event: str, argument: Any) -> Any:
             nonlocal others
             if others is not None:
                 others = others(frame, event, argument)
-            follower.note(frame, event)
+            follower.note(frame, event, argument)
+            if event == "return" and follower in self.running:
+                self.running.remove(follower)
             return each
 
         return each
@@ -126,18 +148,20 @@ class _Tracer:
 class _Follower:
     """Compares the local variables of one frame after each line with what they were before it."""
 
-    def __init__(self, recording: Recording, frame: FrameType) -> None:
+    def __init__(self, recording: Recording, frame: FrameType, call: int) -> None:
         self.recording = recording
+        self.call = call
         self.known = {name: (value, kept(value)) for name, value in entries(frame.f_locals)}
         self.before = {name: copy for name, (_, copy) in self.known.items()}
         recording.given += [(frame.f_code, name, copy) for name, copy in self.before.items()]
-        self.line = frame.f_lineno
+        self.line, self.has_raised = frame.f_lineno, False
         self.runs: dict[int, int] = {}
 
-    def note(self, frame: FrameType, event: str) -> None:
+    def note(self, frame: FrameType, event: str, argument: Any) -> None:
         """Take note of what the line that ran last has assigned."""
         if event == "exception":
             self.recording.error_line = frame.f_lineno
+            self.has_raised = True
             return
         if event not in ("line", "return"):
             return
@@ -148,49 +172,14 @@ class _Follower:
                 copy = kept(value)
                 self.known[name] = (value, copy)
                 changed.append((name, copy))
+        if event == "return" and self.call and not self.has_raised:
+            changed.append((RETURNED, kept(argument)))
         if changed:
             iteration = self.runs.get(self.line, 0)
             self.runs[self.line] = iteration + 1
             self.recording.assignments += [
-                Assignment(frame.f_code, self.line, name, copy, iteration, self.before) for name, copy in changed
+                Assignment(frame.f_code, self.line, name, copy, iteration, self.before, self.call)
+                for name, copy in changed
             ]
             self.before = {**self.before, **dict(changed)}
-        self.line = frame.f_lineno
-
-
-def entries(variables: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The variables, and the entries of the dicts, lists and tuples that they hold."""
-    for name, value in variables.items():
-        yield name, value
-        yield from _entries_of(name, value, depth=2)
-
-
-def _entries_of(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
-    if not depth or not isinstance(value, dict | list | tuple) or len(value) > MOST_ENTRIES:
-        return
-    pairs = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, entry in pairs:
-        yield f"{name}[{key!r}]", entry
-        yield from _entries_of(f"{name}[{key!r}]", entry, depth - 1)
-
-
-def kept(value: Any) -> Any:
-    """A copy of an array or of a container of arrays; anything else as it is."""
-    if isinstance(value, np.ndarray):
-        return value.copy()
-    if type(value) in (list, tuple) and len(value) <= MOST_ENTRIES:
-        return type(value)(kept(entry) for entry in value)
-    if type(value) is dict and len(value) <= MOST_ENTRIES:
-        return {key: kept(entry) for key, entry in value.items()}
-    return value
-
-
-def is_as_before(value: Any, copy: Any) -> bool:
-    """Whether an object that may have changed in place is as it was when it was copied."""
-    if isinstance(value, np.ndarray):
-        return bool(np.array_equal(value, copy, equal_nan=value.dtype.kind == "f"))
-    if type(value) in (list, tuple):
-        return len(value) == len(copy) and all(map(is_as_before, value, copy))
-    if type(value) is dict:
-        return value.keys() == copy.keys() and all(is_as_before(value[key], copy[key]) for key in value)
-    return True
+        self.line, self.has_raised = frame.f_lineno, False

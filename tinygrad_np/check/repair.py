@@ -18,9 +18,10 @@ import numpy as np
 from ..tensor import Tensor
 from .edits import edits
 from .expected import is_numeric
+from .history import History
 from .rerun import Edits, Rerun
 from .source import Edit, Source, compiled
-from .suspects import History, Spot
+from .suspects import Spot
 from .synthesis import Pool, completions, expressions
 
 MOST_TARGETS = 12
@@ -98,7 +99,13 @@ class _Search:
         full += [] if repair is None else [repair]
         most = max((one.credit for one in full), default=0)
         named = {one.spot: bool(self.rerun.expected.nodes(one.spot.name)) for one in full}
-        return min(full, key=lambda one: (one.size + 2 * (most - one.credit), not named[one.spot]), default=None)
+        # What hands on a variable as it is, is hardly at fault.
+        plain = {one.spot: isinstance(one.spot.expression, ast.Name) for one in full}
+        return min(
+            full,
+            key=lambda one: (one.size + 2 * (most - one.credit) + plain[one.spot], not named[one.spot]),
+            default=None,
+        )
 
     def _options(self, spot: Spot, synthesise: bool) -> list[tuple[float, Edit]]:
         key = spot.statement, synthesise
@@ -205,6 +212,12 @@ def _targets(rerun: Rerun, spot: Spot) -> list[Any]:
     gradients = [expected.passage.gradient(node) for node in nodes or expected.passage.gradients]
     if not nodes:
         return [one for one in gradients if one.ndim and one.shape == np.shape(spot.shown.value)]
+    if spot.is_reused:
+        ranked = sorted(
+            (node for node in expected.passage.gradients if node not in nodes), key=lambda one: not one.name
+        )
+        others = [expected.passage.gradient(node) for node in ranked]
+        gradients += [one for one in others if one.ndim and one.shape == np.shape(spot.shown.value)]
     if not spot.is_final:
         gradients += [part for node in nodes for part in expected.parts(node)]
     return [one * divisor for divisor in (1, *expected.divisors) for one in gradients[:MOST_TARGETS]]
@@ -213,7 +226,7 @@ def _targets(rerun: Rerun, spot: Spot) -> list[Any]:
 def _entries(rerun: Rerun, spot: Spot, entry: ast.Subscript, gradients: Sequence[Any]) -> Iterator[Any]:
     """What is to be written into or added to a part of a variable."""
     name, text = ast.unparse(entry.value), spot.source.segment(entry)
-    names = {**spot.source.function.__globals__, **{key: one for key, one in spot.before.items() if "[" not in key}}
+    names = {**spot.source.globals, **{key: one for key, one in spot.before.items() if key.isidentifier()}}
     for gradient in gradients:
         with contextlib.suppress(Exception):
             wanted = eval(compiled(text, "eval"), {**names, name: gradient})
@@ -226,9 +239,10 @@ def _synthesised(rerun: Rerun, spot: Spot, before: dict[str, Any]) -> Iterator[E
     if shown is None or not targets or not (isinstance(statement, ast.Assign) or spot.adds):
         return
     pool = Pool({name: value for name, value in before.items() if name != shown.name})
-    where = spot.source.span(statement.value)  # type: ignore[attr-defined]
-    expression = statement.value  # type: ignore[attr-defined]
-    names = {**spot.source.function.__globals__, **before}
+    expression = spot.expression
+    assert expression is not None
+    where = spot.source.span(expression)
+    names = {**spot.source.globals, **before}
     value = _evaluated(spot.source, expression, names)
     if is_numeric(value):
         for target in targets:
@@ -313,6 +327,8 @@ def _may_be_right(rerun: Rerun, spot: Spot, edit: Edit, strictly: bool) -> bool:
     if value is None:
         return False
     if strictly and expected.explains(shown.name, value):
+        return True
+    if spot.is_reused and (expected.recognised(value) or expected.divided(shown.name, value, True) is not None):
         return True
     if strictly:
         unfinished = spot.goes_on or not spot.is_final

@@ -9,19 +9,21 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
 
+from ..frames import is_users_file
 from ..tensor import Tensor
-from ..tree import map_tree
 from .expected import Expected
-from .recording import Assignment, Recording, kept, recorded
-from .source import Edit, Source, compiled, rebuilt, sources_of
+from .recording import RETURNED, Assignment, Recording, recorded
+from .source import Edit, Source, compiled, edited, sources_of
+from .values import kept
 from .variables import names_of_results
 
 Edits = dict[Source, list[Edit]]
@@ -31,6 +33,9 @@ EFFORT = 60_000
 
 PATIENCE = 20.0
 """How many seconds may be spent on it, whatever the function costs."""
+
+_PLACE = re.compile(r"\[\d+\]")
+"""What stands at a place in a list is of one run of a loop."""
 
 
 class Rerun:
@@ -42,16 +47,15 @@ class Rerun:
         arguments: dict[str, Any],
         run: Recording,
         expected: Expected,
-        results: dict[Tensor, Any],
         matched: Callable[..., dict[Tensor, Any]],
     ) -> None:
         self.backward = backward
         self.arguments = arguments
         self.run = run
         self.expected = expected
-        self.results = results
         self.matched = matched
-        self.sources = sources_of(backward, run.codes)
+        self.sources = sources_of(run.codes)
+        self.results = matched(names_of_results(self.returned, run.result), run)
         self._expressions: dict[Source, list[str]] = {}
         self.rest()
 
@@ -69,27 +73,26 @@ class Rerun:
         # Of a function that failed nobody knows what else it would have returned.
         expected = expected or self.expected
         awaited = {} if self.run.error is not None else self.results
+        # The loss stands for those of the inputs, if there is none.
+        nothing = [] if any(tensor.is_leaf for tensor in results) else [expected.loss]
         return frozenset(
             tensor
-            for tensor in {**awaited, **results}
+            for tensor in {**awaited, **results, **dict.fromkeys(nothing)}
             if tensor not in results or not expected.is_gradient(results[tensor], tensor._node)  # type: ignore[arg-type]
         )
 
     def wrong_with(self, edits: Edits) -> frozenset[Tensor] | None:
         """What is wrong with these edits; None if the function fails."""
-        function = rebuilt(self.backward, self.sources, edits)
         self.effort += max(len(self.run.assignments), 20)
-        if function is None:
-            return None
-        with contextlib.redirect_stdout(io.StringIO()), self._within_bounds():
+        with contextlib.redirect_stdout(io.StringIO()), edited(edits) as is_python, self._within_bounds():
             try:
-                result = function(**map_tree(kept, self.arguments))
-                found = self.matched(names_of_results(self.backward, Recording(result=result)), Recording())
+                result = self.backward(**kept(self.arguments)) if is_python else None
+                found = self.matched(names_of_results(self.returned, result), Recording())
                 wrong = self.wrong_of(found)
                 if wrong and self.expected.has_kinks:
                     self.effort += 200
                     wrong = min(wrong, self.wrong_of(found, self.expected.settled(found)), key=len)
-                return wrong
+                return wrong if is_python else None
             except (Exception, SystemExit):
                 return None
 
@@ -116,41 +119,67 @@ class Rerun:
 
     def recorded(self, edits: Edits) -> Recording:
         """The run with these edits, line by line."""
-        function = rebuilt(self.backward, self.sources, edits)
-        assert function is not None
-        return recorded(function, (), map_tree(kept, self.arguments))
+        with edited(edits):
+            return recorded(self.backward, (), kept(self.arguments))
+
+    @property
+    def own(self) -> Source | None:
+        """The source of the backward function itself."""
+        return next((one for one in self.sources if self.run.codes and one.holds(self.run.codes[0])), None)
+
+    @property
+    def returned(self) -> ast.expr | None:
+        """What stands in the last return statement of the backward function."""
+        return None if self.own is None else self.own.returned
+
+    def source_of(self, code: CodeType) -> Source | None:
+        """The source that code was made of."""
+        return next((source for source in self.sources if source.holds(code)), None)
 
     def source_at(self, assignment: Assignment) -> tuple[Source, ast.stmt] | None:
         """The statement that made an assignment."""
-        for source in self.sources:
-            if source.function.__name__ == assignment.code.co_name:
-                statement = source.statement(assignment.line)
-                if statement is not None:
-                    return source, statement
-        return None
+        source = self.source_of(assignment.code)
+        statement = None if source is None else source.statement(assignment.line)
+        return None if source is None or statement is None else (source, statement)
 
     def alone(self, source: Source, statement: ast.stmt, edit: Edit | None, before: dict[str, Any], name: str) -> Any:
         """What a statement by itself leaves in a variable, given what it finds; None if it fails."""
         self.effort += 2
         try:
-            variables = {key: kept(value) for key, value in before.items() if "[" not in key}
-            exec(compiled(source.replaced(statement, edit)), dict(source.function.__globals__), variables)
+            variables = kept({key: value for key, value in before.items() if key.isidentifier()})
+            text = source.replaced(statement, edit)
+            if name == RETURNED:
+                text, name = f"_result = ({text.removeprefix('return')}\n)", "_result"
+            exec(compiled(text), dict(source.globals), variables)
             return eval(name, {}, variables)
         except Exception:
             return None
 
     def at_hand(self, source: Source, before: dict[str, Any]) -> dict[str, Any]:
         """What a line may be made of: the variables, and those entries and attributes that the function speaks of."""
+        found = {name: value for name, value in before.items() if not _PLACE.search(name)}
         if source not in self._expressions:
             texts = [ast.unparse(node) for node in ast.walk(source.tree) if _is_worth_a_look(node)]
             self._expressions[source] = list(dict.fromkeys(texts))
-        found = {name: value for name, value in before.items() if "[" not in name}
-        for text in self._expressions[source]:
+        slopes = [name for name, one in source.globals.items() if self._is_slope(name, one)]
+        arrays = [name for name, one in found.items() if name.isidentifier() and isinstance(one, np.ndarray)]
+        calls = [f"{slope}({name})" for slope in slopes for name in arrays]
+        for text in [*self._expressions[source], *calls]:
             with contextlib.suppress(Exception):
-                value = eval(text, dict(source.function.__globals__), dict(found))
+                value = eval(text, dict(source.globals), dict(before))
                 if isinstance(value, np.ndarray | np.number | int | float):
                     found.setdefault(text, value)
         return found
+
+    def _is_slope(self, name: str, function: Any) -> bool:
+        """Whether this is a function of the user's of one value, that ran or is called like a derivative."""
+        code = getattr(function, "__code__", None)
+        return (
+            isinstance(code, CodeType)
+            and code.co_argcount == 1
+            and (code in self.run.codes or re.search("prime|grad|deriv|slope", name) is not None)
+            and is_users_file(code.co_filename)
+        )
 
 
 def _is_worth_a_look(node: ast.AST) -> bool:

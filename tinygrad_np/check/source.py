@@ -1,16 +1,19 @@
 """The source of the user's functions: the statement of a line, and the same functions with some of their text replaced.
 
-source = source_of(backward)
+source = source_of(backward.__code__)
 statement = source.statement(14)
-repaired = rebuilt(backward, [source], {source: [Edit(*source.span(statement), "dZ2 = dA2 * (1 - A2**2)")]})
+with edited({source: [Edit(*source.span(statement), "dZ2 = dA2 * (1 - A2**2)")]}):
+    backward(...)
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
+import gc
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import CodeType, FunctionType
@@ -30,24 +33,76 @@ class Edit(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """The text of one function, from its `def` on, and where it stands in its file."""
+    """The text of one function, a `def` or the statement with a `lambda`, and where it stands in its file.
 
-    function: FunctionType
+    `functions` are those that run it: one, or for a function within a function one for each time that it was made.
+    """
+
+    code: CodeType
     text: str
     first_line: int
+    functions: list[FunctionType]
 
     @cached_property
-    def tree(self) -> ast.FunctionDef:
+    def tree(self) -> ast.stmt:
         """The function as a syntax tree, whose lines count from 1."""
-        tree = ast.parse(self.text).body[0]
-        assert isinstance(tree, ast.FunctionDef)
-        return tree
+        return ast.parse(self.text).body[0]
+
+    @property
+    def name(self) -> str:
+        """What the function is called."""
+        return self.code.co_name
+
+    @property
+    def globals(self) -> dict[str, Any]:
+        """The global variables that the function sees."""
+        return self.functions[0].__globals__ if self.functions else {}
+
+    def holds(self, code: CodeType) -> bool:
+        """Whether code was made of this text: the function itself, with edits or without, or one within it."""
+        last = self.first_line + self.text.rstrip().count("\n")
+        return code is self.code or (
+            code.co_filename == self.code.co_filename and self.first_line <= code.co_firstlineno <= last
+        )
 
     @cached_property
     def statements(self) -> list[ast.stmt]:
-        """The simple statements, in the order of their lines."""
-        found = [node for node in ast.walk(self.tree) if isinstance(node, SIMPLE)]
-        return sorted(found, key=lambda node: (node.lineno, node.col_offset))
+        """The simple statements, in the order of their lines, and what loops go through and conditions ask."""
+        return sorted(self.headers, key=lambda node: (node.lineno, node.col_offset))
+
+    @cached_property
+    def headers(self) -> dict[ast.stmt, list[ast.Expr]]:
+        """For each statement the headers of the loops and the conditions that it stands in, the outermost first."""
+        found: dict[ast.stmt, list[ast.Expr]] = {}
+        waiting: list[tuple[ast.AST, list[ast.Expr]]] = [(self.tree, [])]
+        while waiting:
+            node, around = waiting.pop()
+            if isinstance(node, SIMPLE):
+                found[node] = around
+            asked = node.iter if isinstance(node, ast.For) else getattr(node, "test", None)
+            if isinstance(node, ast.For | ast.If | ast.While) and asked is not None:
+                header = ast.copy_location(ast.Expr(asked), asked)
+                found[header] = around
+                around = [*around, header]
+            waiting += [(child, around) for child in ast.iter_child_nodes(node)]
+        return found
+
+    def is_header(self, statement: ast.stmt) -> bool:
+        """Whether this is what a loop goes through, or a condition."""
+        row, column = statement.lineno - 1, statement.col_offset
+        return isinstance(statement, ast.Expr) and bool(self.text.splitlines()[row].encode()[:column].strip())
+
+    @cached_property
+    def returned(self) -> ast.expr | None:
+        """What stands in the last return statement, but for those of functions within this one."""
+        found, waiting = [], list(ast.iter_child_nodes(self.tree))
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, ast.Return) and node.value is not None:
+                found.append(node)
+            elif not isinstance(node, ast.FunctionDef | ast.Lambda):
+                waiting += ast.iter_child_nodes(node)
+        return max(found, key=lambda one: one.lineno).value if found else None
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -110,62 +165,48 @@ class Source:
         return text
 
 
-def source_of(function: Any) -> Source | None:
-    """The source of a function that is written with `def`; None if it can't be read."""
-    return _source_of(inspect.unwrap(getattr(function, "__func__", function)))
-
-
-@lru_cache(maxsize=64)
-def _source_of(function: Any) -> Source | None:
-    if not isinstance(function, FunctionType):
-        return None
+def source_of(code: CodeType) -> Source | None:
+    """The source of a function's code; None if it can't be read."""
     try:
-        lines, first_line = inspect.getsourcelines(function)
-    except (OSError, TypeError):
-        return None
-    text = textwrap.dedent("".join(lines))
-    try:
+        lines, first_line = inspect.getsourcelines(code)
+        text = textwrap.dedent("".join(lines))
         tree = ast.parse(text).body[0]
-    except SyntaxError:
+    except (OSError, TypeError, SyntaxError, IndexError):
         return None
-    if not isinstance(tree, ast.FunctionDef):
+    if not isinstance(tree, ast.FunctionDef | ast.Assign):
         return None
+    functions = [one for one in gc.get_referrers(code) if isinstance(one, FunctionType) and one.__code__ is code]
     # Decorators stand above the def.
     above = tree.lineno - 1
-    return Source(function, "".join(text.splitlines(keepends=True)[above:]), first_line + above)
+    return Source(code, "".join(text.splitlines(keepends=True)[above:]), first_line + above, functions)
 
 
-def sources_of(function: Any, codes: Sequence[CodeType]) -> list[Source]:
-    """The sources of a function and of those of the same module whose codes are among these."""
-    function = inspect.unwrap(getattr(function, "__func__", function))
-    candidates = [function, *(one for one in function.__globals__.values() if isinstance(one, FunctionType))]
-    found: dict[CodeType, Source] = {}
-    for one in candidates:
-        if one.__code__ in codes and one.__code__ not in found:
-            source = source_of(one)
-            if source is not None:
-                found[one.__code__] = source
-    return list(found.values())
+def sources_of(codes: Sequence[CodeType]) -> list[Source]:
+    """The sources of these codes, without those that are part of another's."""
+    found: list[Source] = []
+    for code in codes:
+        if not any(source.holds(code) for source in found):
+            source = source_of(code)
+            found += [] if source is None else [source]
+    return found
 
 
-def rebuilt(
-    function: Any, sources: Sequence[Source], edits: Mapping[Source, Sequence[Edit]]
-) -> Callable[..., Any] | None:
-    """A function that does what `function` would with these edits made to the sources; None if they are no Python."""
-    plain = inspect.unwrap(getattr(function, "__func__", function))
-    namespace = dict(plain.__globals__)
-    for source in sources:
-        if source in edits:
-            made = _compiled(source, source.edited(edits[source]), namespace)
-            if made is None:
-                return None
-        else:
-            made = _moved(source.function, namespace)
-        namespace[source.function.__name__] = made
-    result = namespace[plain.__name__] if any(one.function is plain for one in sources) else _moved(plain, namespace)
-    if hasattr(function, "__self__"):
-        return lambda *arguments, **keywords: result(function.__self__, *arguments, **keywords)
-    return result
+@contextlib.contextmanager
+def edited(edits: Mapping[Source, Sequence[Edit]]) -> Iterator[bool]:
+    """Meanwhile the functions do what their edited texts say; False, and nothing is changed, if one is not Python."""
+    codes = {source: _code(source, source.edited(ones)) for source, ones in edits.items() if ones}
+    if not all(codes.values()):
+        yield False
+        return
+    before = [(function, function.__code__) for source in codes for function in source.functions]
+    try:
+        for source, code in codes.items():
+            for function in source.functions:
+                function.__code__ = code  # type: ignore[assignment]
+        yield True
+    finally:
+        for function, code in before:
+            function.__code__ = code
 
 
 @lru_cache(maxsize=20_000)
@@ -174,24 +215,25 @@ def compiled(text: str, mode: str = "exec") -> CodeType:
     return compile(text, "<edit>", mode)
 
 
-def _moved(function: FunctionType, namespace: dict[str, Any]) -> FunctionType:
-    """The same function among other globals."""
-    moved = FunctionType(function.__code__, namespace, function.__name__, function.__defaults__, function.__closure__)
-    moved.__kwdefaults__ = function.__kwdefaults__
-    return moved
-
-
-def _compiled(source: Source, text: str, namespace: dict[str, Any]) -> FunctionType | None:
-    function = source.function
-    if function.__closure__:
-        namespace.update(inspect.getclosurevars(function).nonlocals)
-    local: dict[str, Any] = {}
+def _code(source: Source, text: str) -> CodeType | None:
+    """The code of an edited text, at the same lines, with the variables of the functions around it; None if none."""
+    *_, owner, _ = ["<locals>", *(source.functions[0].__qualname__ if source.functions else "").split(".")]
+    # A class's name counts for the names of its private attributes; that of underscores changes none.
+    owner = owner if owner.isidentifier() else "_"
     try:
-        # It stands at the same lines as the original.
-        code = compile("\n" * (source.first_line - 1) + text, function.__code__.co_filename, "exec")
-        exec(code, namespace, local)
-    except SyntaxError:
+        tree = ast.parse(f"def around():\n {' = '.join([*source.code.co_freevars, '_'])} = None\n class {owner}: ...")
+        tree.body[0].body[1].body = ast.parse(text).body  # type: ignore[attr-defined]
+        ast.increment_lineno(tree, source.first_line - 1)
+        code = compile(tree, source.code.co_filename, "exec")
+    except (SyntaxError, ValueError):
         return None
-    made: FunctionType = local[function.__name__]
-    made.__defaults__, made.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
-    return made
+    found = next((one for one in _codes(code) if one.co_name == source.code.co_name and source.holds(one)), None)
+    return found if found is not None and found.co_freevars == source.code.co_freevars else None
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """The codes within a code."""
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _codes(constant)

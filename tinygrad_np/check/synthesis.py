@@ -42,6 +42,7 @@ class Pool:
             yield f"(1 - {name}**2)", 1 - value * value
             yield f"{name} * (1 - {name})", value * (1 - value)
             yield f"({name} > 0)", (value > 0).astype(float)
+            yield f"(1 - np.tanh({name})**2)", 1 - np.tanh(value) ** 2
             yield f"{name}**2", value * value
             yield f"(1 - {name})", 1 - value
             yield f"np.exp({name})", np.exp(value)
@@ -136,8 +137,9 @@ def _products(name: str, value: Any, other: str, second: Any) -> Iterator[tuple[
 def _numbers(variables: dict[str, Any]) -> dict[float, str]:
     """The factors that may stand in a formula, with what is to be written behind it."""
     numbers = {1.0: "", 2.0: " * 2", 0.5: " / 2"}
+    variables = {name: value for name, value in variables.items() if name.isidentifier()}
     for name, value in variables.items():
-        if isinstance(value, int | float | np.number) and not isinstance(value, bool) and value > 0 and "[" not in name:
+        if isinstance(value, int | float | np.number) and not isinstance(value, bool) and value > 0:
             for factor, text in ((value, f" * {name}"), (1 / value, f" / {name}"), (2 * value, f" * 2 * {name}")):
                 numbers.setdefault(float(factor), text)
             numbers.setdefault(2 / float(value), f" * 2 / {name}")
@@ -145,7 +147,7 @@ def _numbers(variables: dict[str, Any]) -> dict[float, str]:
         if isinstance(value, float | np.floating) and value not in (0.0, 1.0):
             numbers.setdefault(abs(1 - float(value)), f" * ({name} - 1)" if value > 1 else f" * (1 - {name})")
     for name, value in variables.items():
-        if isinstance(value, np.ndarray) and "[" not in name:
+        if isinstance(value, np.ndarray):
             for axis, length in enumerate(value.shape):
                 numbers.setdefault(1 / max(length, 1), f" / {name}.shape[{axis}]")
                 numbers.setdefault(2 / max(length, 1), f" * 2 / {name}.shape[{axis}]")

@@ -9,42 +9,33 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from ..tree import flatten
-from .recording import Recording
-from .source import source_of
+from .values import base, parts
 
 Found = TypeVar("Found")
 
 _PREFIXES = (
-    "dL_d",
-    "dLd",
-    "dJ_d",
-    "dJd",
-    "dloss_d",
-    "dE_d",
-    "grad_",
-    "grads_",
-    "gradient_",
-    "d_",
-    "g_",
-    "delta_",
-    "D",
-    "d",
+    *(f"d{loss}{rest}" for loss in ("L", "J", "E", "loss", "cost") for rest in ("_d_", "_d", "d_", "d")),
+    *("grad_", "grads_", "gradient_", "nabla_", "delta_", "d_", "g_", "D", "d"),
 )
-_SUFFIXES = ("_gradient", "_grad", "_bar", "_g")
-_ENTRY = re.compile(r"^(.*)\[(.+)\]$")
+_SUFFIXES = ("_gradient", "_grad", "_grads", "_bar", "_delta", "_g", "_d")
+_KEY = re.compile(r"\[('|\"|)(\w+)\1\]|\.(\w+)")
+
+
+def keys_of(name: str) -> list[str]:
+    """The variable and the keys that lead to an entry: `params['encoder']['W'][2]` is params, encoder, W, 2.
+
+    >>> keys_of("self.layers[0].dW")
+    ['self', 'layers', '0', 'dW']
+    """
+    return [base(name), *(match[2] or match[3] for match in _KEY.finditer(name))]
 
 
 def plain_name(name: str) -> str:
-    """The name of a variable, or the key of an entry: `grads['W1']` is W1, `h[3]` is h."""
-    match = _ENTRY.match(name)
-    if match is None:
-        return name
-    key = match[2]
-    return key[1:-1] if key[:1] in "'\"" else plain_name(match[1])
+    """The name of a variable, or the key of an entry: `grads['W1']` is W1, `h[3]` is h, `self.dW` is dW."""
+    return next((key for key in reversed(keys_of(name)) if not key.isdigit()), name)
 
 
 def variable_of(name: str, forward: Mapping[str, Found], *, is_result: bool = False) -> Found | None:
@@ -55,7 +46,7 @@ def variable_of(name: str, forward: Mapping[str, Found], *, is_result: bool = Fa
     plain = plain_name(name)
     candidates = [plain.removeprefix(prefix) for prefix in _PREFIXES if plain.startswith(prefix)]
     candidates += [plain.removesuffix(suffix) for suffix in _SUFFIXES if plain.endswith(suffix)]
-    holds_gradients = name != plain and re.match(r"_?(d|g|grad|grads|gradients|gradient)\b", name.partition("[")[0])
+    holds_gradients = name != plain and re.search(r"(^|\.|_)(d|g|grads?|gradients?)\b", name.removesuffix(plain))
     if is_result or holds_gradients:
         candidates.append(plain)
     candidates = [candidate for candidate in candidates if candidate]
@@ -69,45 +60,24 @@ def variable_of(name: str, forward: Mapping[str, Found], *, is_result: bool = Fa
     return None
 
 
-def names_of_results(backward: Callable[..., Any], run: Recording) -> list[tuple[str | None, Any]]:
-    """What a backward function returned, each with its name: a dict's key, or the variable in the return statement."""
-    result = run.result
+def names_of_results(returned: ast.expr | None, result: Any, path: str = "") -> list[tuple[str | None, Any]]:
+    """What a backward function returned, each with its name: the keys that lead to it, and the variable that had it.
+
+    `returned` is what stands in its return statement. Where neither is known the name is None.
+    """
     if result is None:
         return []
-    if isinstance(result, dict):
-        return _by_key(result)
-    values = list(result) if isinstance(result, list | tuple) else [result]
-    names = _returned_names(backward, len(values)) or [None] * len(values)
-    found: list[tuple[str | None, Any]] = []
-    for name, value in zip(names, values, strict=True):
-        if isinstance(value, dict):
-            found += _by_key(value)
-        elif isinstance(value, list | tuple):
-            found += [(name if name is None else f"{name}[{n}]", leaf) for n, leaf in enumerate(flatten(value)[0])]
-        else:
-            found.append((name, value))
+    written = ast.unparse(returned) if isinstance(returned, ast.Name | ast.Subscript | ast.Attribute) else ""
+    if not isinstance(result, dict | list | tuple):
+        return [(path or written or None, result)]
+    values: list[ast.expr | None] = [None] * len(result)
+    if isinstance(returned, ast.Tuple | ast.List) and len(returned.elts) == len(result):
+        values = list(returned.elts)
+    elif isinstance(returned, ast.Dict) and len(returned.values) == len(result):
+        values = list(returned.values)
+    found = []
+    for (key, entry), value in zip(parts(result).items(), values, strict=True):
+        # What stands at a place in a tuple is called by the variable that is there.
+        is_place = not path and not isinstance(result, dict) and value is not None
+        found += names_of_results(value, entry, "" if is_place else (path or written) + key)
     return found
-
-
-def _by_key(result: dict[Any, Any]) -> list[tuple[str | None, Any]]:
-    found: list[tuple[str | None, Any]] = []
-    for key, value in result.items():
-        found += _by_key(value) if isinstance(value, dict) else [(str(key), value)]
-    return found
-
-
-def _returned_names(backward: Callable[..., Any], count: int) -> list[str | None] | None:
-    source = source_of(backward)
-    if source is None:
-        return None
-    for statement in reversed(source.statements):
-        if isinstance(statement, ast.Return) and statement.value is not None:
-            value = statement.value
-            parts = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
-            if len(parts) == count:
-                return [ast.unparse(part) if _is_name(part) else None for part in parts]
-    return None
-
-
-def _is_name(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name | ast.Subscript | ast.Attribute)

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from ..check.report import html_table, table
 from ..graph import no_grad
-from .module import Module, watched
+from .module import Module
+from .running import watched
 
 
 class Row(NamedTuple):
