@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..frames import passed_over, place_of, user_frame, user_variables
+from ..frames import line_of, passed_over, place_of, user_frame, user_variables
 from ..graph import Node, ancestors, state
 from ..reading import Read
 from ..tensor import Tensor
@@ -190,16 +190,12 @@ def _noted_in(reads: dict[Any, Any], pauses: dict[Any, Any], x: Tensor) -> Itera
         if read.may_lose and (read.node is None or x._node in ancestors(read.node)):
             how = read.how.strip(".()")
             why = _HOW.get(how, f"{read.how} makes a plain value of it")
-            yield read.code, Cut(_line(read.code, read.instruction), read.code.co_filename, how, why, False)
+            yield read.code, Cut(line_of(read.code, read.instruction), read.code.co_filename, how, why, False)
     for code, instruction in [*pauses.values()]:
-        line = _line(code, instruction)
-        if not passed_over[code.co_filename] and not _is_update(code.co_filename, line):
+        line = line_of(code, instruction)
+        if not passed_over[code.co_filename] and not _is_update(code.co_filename, line or 0):
             why = "what is computed in there is not recorded; move out what needs a gradient"
             yield code, Cut(line, code.co_filename, "no_grad", why, False)
-
-
-def _line(code: CodeType, instruction: int) -> int:
-    return next((line or 0 for start, end, line in code.co_lines() if start <= instruction < end), 0)
 
 
 def _is_update(file: str, line: int) -> bool:
