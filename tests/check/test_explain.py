@@ -72,6 +72,15 @@ def test_neither_grad_nor_the_graph_is_changed() -> None:
         tg.explain(loss, W1)
 
 
+def test_a_graph_that_was_let_go_is_not_taken_for_a_cut_one() -> None:
+    W1, _ = weights()
+    losses = [np.sum(W1 * W1) for _ in range(30)]
+    for loss in losses:
+        loss.backward()
+    with pytest.raises(errors.FreedGraphError, match="let go"):
+        tg.explain(losses[0], W1)
+
+
 def detached() -> Any:
     W1, W2 = weights()
     A1 = np.tanh(X @ W1)
