@@ -112,7 +112,7 @@ def check_backward(
     culprits: list[Culprit] = []
     interior: dict[Tensor, Any] = {}
     if run.error is not None or rerun.wrong_of(results):
-        rerun.expected = expected.settled(results)
+        rerun.expected = expected.settled({**rerun.seen, **results})
         wrong = rerun.wrong_of(results)
         if run.error is not None or wrong:
             culprits = find_culprits(rerun, wrong)
@@ -226,19 +226,16 @@ class _Forward:
                 )
         return arguments
 
-    def matched(self, results: Sequence[tuple[str | None, Any]], run: Recording) -> dict[Tensor, Any]:
-        """The Tensor that each result is the gradient of; of a function that failed, those of its variables."""
-        if run.error is not None and not results:
-            # What was to be added to zeros is not there yet.
-            results = list({one.name: one.value for one in run.assignments if np.any(one.value)}.items())
+    def matched(self, results: Sequence[tuple[str | None, Any]], *, are_results: bool = True) -> dict[Tensor, Any]:
+        """The Tensor that each result is the gradient of; or each variable, which says so by its name alone."""
         found: dict[Tensor, Any] = {}
         rest = []
         for name, array in results:
-            named = [] if name is None else variable_of(name, self.tensors, is_result=run.error is None) or []
+            named = [] if name is None else variable_of(name, self.tensors, is_result=are_results) or []
             free = [tensor for tensor in named if tensor not in found]
             if free:
                 found[max(free, key=lambda tensor: self._likeness(tensor, keys_of(name or ""), array))] = array
-            elif run.error is None:
+            elif are_results:
                 rest.append((name, array))
         # What is called grads["dA0"] was not meant for an input, if others are called as the inputs are.
         rest = [(name, array) for name, array in rest if not found or name is None or not name.endswith("']")]

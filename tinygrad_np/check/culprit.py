@@ -6,6 +6,7 @@ right (repair.py). Each is repaired before the next is looked for.
 
 from __future__ import annotations
 
+import ast
 import linecache
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..tensor import Tensor
+from .expected import is_numeric
 from .history import History
 from .repair import merged, repaired
 from .rerun import Edits, Rerun
@@ -89,8 +91,12 @@ def _blamed(group: Sequence[Spot], history: History, wrong: frozenset[Tensor]) -
     common = set.intersection(*(set(history.slice_of([one])) for one in off)) if len(off) > 1 else set()
     expected = history.rerun.expected
     for spot in group:
-        if spot.shown is None or np.ndim(spot.shown.value) == 0 or expected.nodes(spot.name):
+        if spot.shown is None or not is_numeric(spot.shown.value) or not np.ndim(spot.shown.value):
             continue
+        if expected.nodes(spot.name):
+            continue
+        if not isinstance(spot.expression, ast.BinOp | ast.UnaryOp | ast.Call | ast.Compare):
+            continue  # It takes what there is.
         is_common = any(history.all[one] is spot.shown for one in common)
         if is_common and not expected.recognised(spot.shown.value):
             return spot

@@ -179,6 +179,12 @@ class History:
                 waiting += self.sources[one]
         return found
 
+    def shared(self, off: list[int]) -> list[int]:
+        """Those that are right, as it seems, but led to all that went wrong by itself, the latest first."""
+        own = [one for one in off if not set(self.slice_of([one], lambda index: index in self.settled)) & set(off)]
+        origins = [self.origins(one) for one in own]
+        return sorted(set.intersection(*origins), reverse=True) if len(own) > 1 else []
+
     def ended(self, wrong: frozenset[Tensor]) -> list[int]:
         """Those that are right but are computed from what is excused, and led to something wrong."""
         excused = self.excused(wrong)

@@ -66,6 +66,7 @@ class Recording:
     calls: list[Call] = field(default_factory=list)
     result: Any = None
     error: BaseException | None = None
+    raised: BaseException | None = None
     error_line: int = 0
     printed: str = ""
     entered: set[str] = field(default_factory=set)
@@ -160,7 +161,8 @@ class _Follower:
     def note(self, frame: FrameType, event: str, argument: Any) -> None:
         """Take note of what the line that ran last has assigned."""
         if event == "exception":
-            self.recording.error_line = frame.f_lineno
+            if argument[1] is not self.recording.raised:
+                self.recording.raised, self.recording.error_line = argument[1], frame.f_lineno
             self.has_raised = True
             return
         if event not in ("line", "return"):

@@ -147,7 +147,11 @@ def merged(made: Edits, source: Source, edit: Edit) -> Edits:
 def _settles(history: History, first: Spot) -> bool:
     """Whether what was seen to be wrong first is right with these edits: else they work around it."""
     expected, shown = history.rerun.expected, first.shown
-    if shown is None or any(expected.is_part(shown.value, node) for node in expected.nodes(shown.name)):
+    if (
+        shown is None
+        or shown.value is None
+        or any(expected.is_part(shown.value, node) for node in expected.nodes(shown.name))
+    ):
         return True
     if not expected.nodes(shown.name):
         return True

@@ -23,7 +23,7 @@ class Pool:
     """Expressions of the variables at hand, found by their values."""
 
     def __init__(self, variables: dict[str, Any]) -> None:
-        arrays = [(name, value) for name, value in variables.items() if isinstance(value, np.ndarray) and value.ndim]
+        arrays = [(name, np.asarray(value)) for name, value in variables.items() if _is_array(value)]
         self.arrays = {name: value for name, value in arrays[-MOST:] if value.dtype.kind in "fiub"}
         self.numbers = _numbers(variables)
         self.found: dict[Any, tuple[str, float]] = {}
@@ -120,6 +120,11 @@ def _ratio(target: Any, value: Any) -> float | None:
     )
 
 
+def _is_array(value: Any) -> bool:
+    """Whether this may be a quantity, rather than a count or an index."""
+    return isinstance(value, np.ndarray | np.floating | float) and np.size(value) > 0
+
+
 def _products(name: str, value: Any, other: str, second: Any) -> Iterator[tuple[str, Any]]:
     if value.ndim == second.ndim == 2:
         for left, a in ((name, value), (f"{name}.T", value.T)):
@@ -157,9 +162,11 @@ def _numbers(variables: dict[str, Any]) -> dict[float, str]:
 
 
 def _fingerprint(value: Any) -> tuple[Any, float]:
-    """What is the same for two arrays that differ by a factor alone, and the factor."""
+    """What is the same for two arrays that differ by a factor alone, and the factor; of single numbers, by the sign."""
     flat = np.asarray(value, dtype=float).reshape(-1)
     scale = float(flat[np.abs(flat).argmax()]) if flat.size else 0.0
     if scale == 0 or not math.isfinite(scale):
         return None, 0.0
+    if flat.size == 1:
+        return (np.shape(value), f"{abs(scale):.{DIGITS}e}"), float(np.sign(scale))
     return (np.shape(value), ((flat / scale * 10**DIGITS).round() + 0.0).tobytes()), scale
