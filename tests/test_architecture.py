@@ -44,7 +44,7 @@ CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal", "networks
 ROOMS = ["ir", "state", "capture", "passes", "emit", "entry", "verify", "variant", "compiled", "__init__"]
 """The rooms of program/ and what stands beside them: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 7400, "nn": 2300, "optim": 1500, "program": 7150, "check": 6850, "draw": 2400}
+BUDGETS = {"ops": 7400, "nn": 2300, "optim": 1500, "program": 7150, "check": 7000, "draw": 2400}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
 TRAINING = {"archive", "batches", "saving", "training", "estimators"}

@@ -25,6 +25,9 @@ from .suspects import Spot, suspects
 MOST_MISTAKES = 4
 """So many wrong lines are looked for."""
 
+_COMPUTES = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Compare)
+"""The expressions that do more than take what there is."""
+
 
 @dataclass(frozen=True)
 class Culprit:
@@ -86,21 +89,28 @@ def _culprits(rerun: Rerun, wrong: frozenset[Tensor]) -> Iterator[Culprit]:
 
 
 def _blamed(group: Sequence[Spot], history: History, wrong: frozenset[Tensor]) -> Spot:
-    """Whom to blame if nothing helps: a helper that all that is wrong was computed from, or else what shows it."""
+    """Whom to blame if nothing helps: a helper that all that is wrong was computed from, or else what shows it.
+
+    Of a variable that is computed in several lines, the longest: there most remains that was not tried.
+    """
     off = history.off(wrong)
     common = set.intersection(*(set(history.slice_of([one])) for one in off)) if len(off) > 1 else set()
-    expected = history.rerun.expected
+    expected, first = history.rerun.expected, group[0]
     for spot in group:
-        if spot.shown is None or not is_numeric(spot.shown.value) or not np.ndim(spot.shown.value):
+        if spot.shown is None or not is_numeric(spot.shown.value):
             continue
-        if expected.nodes(spot.name):
+        nodes = expected.nodes(spot.name)
+        if nodes:
+            if history.run.error is not None and all(node.shape != np.shape(spot.shown.value) for node in nodes):
+                return spot
             continue
-        if not isinstance(spot.expression, ast.BinOp | ast.UnaryOp | ast.Call | ast.Compare):
-            continue  # It takes what there is.
+        if not np.ndim(spot.shown.value) or not isinstance(spot.expression, _COMPUTES):
+            continue
         is_common = any(history.all[one] is spot.shown for one in common)
         if is_common and not expected.recognised(spot.shown.value):
             return spot
-    return group[0]
+    same = [spot for spot in group if spot.name and spot.name == first.name and spot.source is first.source]
+    return max(same or [first], key=lambda spot: sum(1 for _ in ast.walk(spot.statement)))
 
 
 def _culprit(spot: Spot, edit: Edit | None, history: History) -> Culprit:
