@@ -42,13 +42,15 @@ class BackwardReport(Report):
 
     `first_wrong` is the first of them, None if all is right; `wrong_lines` are all that were found;
     `is_whole` says whether the function came to its end and returned a gradient of an input; `returned` has the names
-    of the rows that it returned, `entered` those of the packages whose functions it ran.
+    of the rows that it returned, `entered` those of the packages whose functions it ran, and `is_seen` says whether it
+    left the recording on.
     """
 
     wrong_lines: tuple[Culprit, ...] = ()
     is_whole: bool = True
     returned: frozenset[str] = frozenset()
     entered: frozenset[str] = frozenset()
+    is_seen: bool = True
 
     @property
     def first_wrong(self) -> Culprit | None:
@@ -101,6 +103,17 @@ def check_backward(
     >>> bool(tg.check_backward(forward, backward, inputs))
     True
     """
+    return checked(forward, backward, inputs)
+
+
+def checked(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    inputs: Mapping[str, Any] | Sequence[Any],
+    *,
+    is_located: bool = True,
+) -> BackwardReport:
+    """The same; without looking for the wrong lines, which takes the most of the time, if they are not wanted."""
     forward_pass = _Forward(forward, inputs)
     arguments = forward_pass.arguments_of(backward)
     before = kept(arguments)
@@ -114,7 +127,7 @@ def check_backward(
     if run.error is not None or rerun.wrong_of(results):
         rerun.expected = expected.settled({**rerun.seen, **results})
         wrong = rerun.wrong_of(results)
-        if run.error is not None or wrong:
+        if is_located and (run.error is not None or wrong):
             culprits = find_culprits(rerun, wrong)
             interior = _interior(History(rerun, run), culprits)
     if not any(tensor.is_leaf for tensor in results) and run.error is None:
@@ -127,7 +140,12 @@ def check_backward(
     is_whole = run.error is None and any(tensor.is_leaf for tensor in results)
     returned = frozenset(tensor.name or "" for tensor in results)
     return BackwardReport(
-        **plain, wrong_lines=tuple(culprits), is_whole=is_whole, returned=returned, entered=frozenset(run.entered)
+        **plain,
+        wrong_lines=tuple(culprits),
+        is_whole=is_whole,
+        returned=returned,
+        entered=frozenset(run.entered),
+        is_seen=run.is_seen,
     )
 
 

@@ -110,7 +110,11 @@ def _blamed(group: Sequence[Spot], history: History, wrong: frozenset[Tensor]) -
         if is_common and not expected.recognised(spot.shown.value):
             return spot
     same = [spot for spot in group if spot.name and spot.name == first.name and spot.source is first.source]
-    return max(same or [first], key=lambda spot: sum(1 for _ in ast.walk(spot.statement)))
+    # A gradient that is some variable as it is, lacks the most.
+    return max(
+        same or [first],
+        key=lambda spot: (isinstance(spot.expression, ast.Name), sum(1 for _ in ast.walk(spot.statement))),
+    )
 
 
 def _culprit(spot: Spot, edit: Edit | None, history: History) -> Culprit:

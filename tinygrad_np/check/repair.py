@@ -98,14 +98,12 @@ class _Search:
         limit = min(most - 0.05, SMALL if most <= 3 else LARGER) if full else MOST_WORDS
         repair = self._smallest(spots, False, limit)
         full += [] if repair is None else [repair]
-        most = max((one.credit for one in full), default=0)
+        if not full:
+            return None
+        most = max(one.credit for one in full)
         named = {one.spot: bool(self.rerun.expected.nodes(one.spot.name)) for one in full}
-        # What hands on a variable as it is, is hardly at fault.
-        plain = {one.spot: _hands_on(one.spot) for one in full}
         return min(
-            full,
-            key=lambda one: (one.size + 2 * (most - one.credit) + plain[one.spot], not named[one.spot]),
-            default=None,
+            full, key=lambda one: (one.size + 2 * (most - one.credit), *_unlikely(one.spot), not named[one.spot])
         )
 
     def _options(self, spot: Spot, synthesise: bool) -> list[tuple[float, Edit]]:
@@ -162,9 +160,10 @@ class _Search:
         return expected.is_near(shown.name, value)
 
 
-def _hands_on(spot: Spot) -> float:
-    """How little a statement does: as much as nothing if it hands on a variable as it is."""
-    return isinstance(spot.expression, ast.Name) * (1 + isinstance(spot.statement, ast.Return)) / 2
+def _unlikely(spot: Spot) -> tuple[bool, bool]:
+    """What hands on a variable as it is, is hardly at fault; but what gives another name to the wrong one may be."""
+    hands_on, returns = isinstance(spot.expression, ast.Name), isinstance(spot.statement, ast.Return)
+    return hands_on and returns, not hands_on
 
 
 def merged(made: Edits, source: Source, edit: Edit) -> Edits:
@@ -185,7 +184,7 @@ def _settles(history: History, first: Spot) -> bool:
     if not expected.nodes(shown.name):
         return True
     again = [n for n in history.final if (history.all[n].name, history.all[n].line) == (shown.name, shown.line)]
-    return all(n in history.exact or n in history.factors for n in again)
+    return all(n in history.exact or n in history.factors or history.is_part(n) for n in again)
 
 
 def _distinct(rerun: Rerun, spot: Spot, synthesise: bool, wanted: list[Any]) -> Iterator[tuple[float, Edit]]:

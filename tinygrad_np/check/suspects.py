@@ -73,7 +73,7 @@ def suspects(history: History, wrong: frozenset[Tensor]) -> list[list[Spot]]:
     rerun, run = history.rerun, history.run
     groups: list[list[Spot]] = []
     off = history.off(wrong)
-    history.settled = history.exact | history.excused(wrong)
+    history.settled = (history.exact | history.excused(wrong)) - history.handed_on(off)
     if run.error is not None:
         at_fault = _at_line(rerun, run, run.error_line)
         groups.append([*at_fault, *_sliced(history, _last_reads(history, at_fault))])
