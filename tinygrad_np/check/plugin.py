@@ -94,6 +94,7 @@ def _searched(check: Callable[[Mapping[str, Any]], None], inputs: Any, axes: set
         database=None,
         derandomize=True,
         report_multiple_bugs=False,
+        phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     quiet(hypothesis.given(strategy)(check))()
