@@ -43,8 +43,8 @@ class BackwardReport(Report):
     `first_wrong` is the first of them, None if all is right; `wrong_lines` are all that were found;
     `is_whole` says whether the function came to its end and returned a gradient of an input; `returned` has the names
     of the rows that it returned, `entered` those of the packages whose functions it ran, `blank` those of variables
-    that are still to be filled in, as an exercise leaves them: `dW1 = ...`; `is_seen` says whether it left the recording
-    on.
+    that are still to be filled in, as an exercise leaves them: `dW1 = ...`; `is_seen` says whether it left the
+    recording on.
     """
 
     wrong_lines: tuple[Culprit, ...] = ()

@@ -156,7 +156,7 @@ class Compiled:
     @property
     def program(self) -> ReadableProgram:
         """The program of the latest call, after all passes; `latex()` and `mathml()` say it in formulas."""
-        return ReadableProgram.of(self._captured().program)
+        return self._captured().program
 
     @property
     def captured(self) -> Program:
