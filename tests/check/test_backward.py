@@ -236,6 +236,42 @@ def test_a_kink_is_right_whatever_slope_was_taken_and_does_not_hide_a_slip() -> 
     assert first.proposal is not None
 
 
+def test_of_several_statements_on_a_line_the_wrong_one_is_shown() -> None:
+    def network(X: Any, Y: Any, W1: Any, b1: Any, W2: Any) -> Any:
+        A1 = np.tanh(X @ W1 + b1)
+        return np.mean((A1 @ W2 - Y) ** 2), A1
+
+    def lines(X: Any, Y: Any, W2: Any, A1: Any) -> Any:
+        dZ2 = 2 * (A1 @ W2 - Y) / Y.size; dW2 = A1.T @ dZ2  # fmt: skip  # noqa: E702
+        dA1 = dZ2 @ W2.T; dZ1 = dA1 * (1 - A1); dW1 = X.T @ dZ1; db1 = dZ1.sum(axis=0)  # fmt: skip  # noqa: E702
+        return {"W1": dW1, "b1": db1, "W2": dW2}
+
+    random = np.random.default_rng(0)
+    shapes = {"X": (7, 2), "Y": (7, 1), "W1": (2, 3), "W2": (3, 1)}
+    values = {name: random.normal(size=shape) for name, shape in shapes.items()} | {"b1": np.zeros(3)}
+    report = tg.check_backward(network, lines, values)
+    assert [(one.source, one.proposal) for one in report.wrong_lines] == [
+        ("dZ1 = dA1 * (1 - A1)", "dZ1 = dA1 * (1 - A1**2)")
+    ]
+
+
+def test_a_lost_axis_is_kept_rather_than_made_up_for_by_what_is_0_here() -> None:
+    def affine(X: Any, W: Any, b: Any) -> Any:
+        Z = X @ W + b
+        return np.mean(Z**2), Z
+
+    def dropped(X: Any, Z: Any, W: Any, b: Any) -> Any:
+        dZ = 2 * Z / Z.size
+        db = dZ.sum(0)
+        return {"W": X.T @ dZ, "b": db}
+
+    random = np.random.default_rng(0)
+    values = {"X": random.normal(size=(5, 2)), "W": random.normal(size=(2, 3)), "b": np.zeros((1, 3))}
+    first = tg.check_backward(affine, dropped, values).first_wrong
+    assert first is not None
+    assert first.proposal == "db = dZ.sum(0, keepdims=True)"
+
+
 def test_no_gradient_of_an_input_proves_nothing() -> None:
     report = tg.check_backward(forward, lambda Y, Z2: {"dZ2": 2 * (Z2 - Y) / Z2.size}, inputs())
     assert not report

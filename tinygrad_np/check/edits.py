@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .source import Edit, Source
+from .values import varies
 
 _OPPOSITE: dict[type[ast.operator], str] = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.MatMult: "*"}
 _TIGHTNESS = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant)
@@ -166,6 +167,8 @@ def _calls(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
             elif keyword.arg == "keepdims":
                 yield text[: first - start] + "False" + text[last - start :]
                 yield text[: first - start] + "True" + text[last - start :]
+        if not any(keyword.arg == "keepdims" for keyword in node.keywords):
+            yield f"{text[:-1]}{', ' * bool(node.args or node.keywords)}keepdims=True)"
         if not any(keyword.arg == "axis" for keyword in node.keywords):
             for other in ("0", "1"):
                 yield f"{text[:-1]}, axis={other})" if node.args else f"{text[:-1]}axis={other})"
@@ -231,6 +234,7 @@ def _wholes(source: Source, value: ast.expr, variables: dict[str, Any]) -> Itera
     for factor in ("2", "0.5", *counts, *shapes):
         yield f"{text} * {factor}"
         yield f"{text} / {factor}"
+    arrays = {name: one for name, one in arrays.items() if varies(one)}
     for name in arrays:
         yield f"{text} * {name}"
         for derivative in ("(1 - {0}**2)", "{0} * (1 - {0})", "({0} > 0)"):

@@ -8,6 +8,8 @@ history.slice_of(history.off(wrong))  # What these were computed from.
 from __future__ import annotations
 
 import ast
+import dataclasses
+import itertools
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
@@ -28,7 +30,7 @@ class History:
     def __init__(self, rerun: Rerun, run: Recording) -> None:
         self.rerun = rerun
         self.run = run
-        self.all = run.assignments
+        self.all = _apart(run.assignments, rerun)
         self.settled: set[int] = set()
         self.at = [rerun.source_at(one) for one in self.all]
         self.sources: list[list[int]] = []
@@ -269,6 +271,23 @@ def is_entry(node: ast.AST) -> bool:
         and isinstance(node.slice, ast.Constant)
         and isinstance(node.slice.value, str)
     )
+
+
+def _apart(assignments: Iterable[Assignment], rerun: Rerun) -> list[Assignment]:
+    """Those of several statements on one line in the order of these, each with what the earlier ones have left."""
+
+    def column(one: Assignment) -> int:
+        at = rerun.source_at(one)
+        return -1 if at is None else at[1].col_offset
+
+    found: list[Assignment] = []
+    for _, line in itertools.groupby(assignments, key=lambda one: (one.call, one.line, one.iteration)):
+        left: dict[str, Any] = {}
+        for _, alike in itertools.groupby(sorted(line, key=column), key=column):
+            made = [dataclasses.replace(one, before={**one.before, **left}) if left else one for one in alike]
+            left |= {one.name: one.value for one in made}
+            found += made
+    return found
 
 
 def goes_on(statement: ast.stmt, name: str) -> bool:

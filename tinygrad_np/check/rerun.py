@@ -149,7 +149,7 @@ class Rerun:
     def source_at(self, assignment: Assignment) -> tuple[Source, ast.stmt] | None:
         """The statement that made an assignment."""
         source = self.source_of(assignment.code)
-        statement = None if source is None else source.statement(assignment.line)
+        statement = None if source is None else source.statement(assignment.line, assignment.name)
         return None if source is None or statement is None else (source, statement)
 
     def alone(self, source: Source, statement: ast.stmt, edit: Edit | None, before: dict[str, Any], name: str) -> Any:

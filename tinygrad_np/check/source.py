@@ -19,8 +19,18 @@ from functools import cached_property, lru_cache
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
+from .values import base
+
 SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
 """The statements that compute something, and hold no others."""
+
+
+def _likeness(statement: ast.stmt, name: str) -> int:
+    """Whether a statement assigns to a variable, 2, or at least to an entry of what holds it, 1."""
+    targets = [statement.target] if isinstance(statement, ast.AugAssign) else getattr(statement, "targets", [])
+    parts = [part for target in targets for part in getattr(target, "elts", [target])]
+    names = {ast.unparse(part) for part in parts}
+    return 2 if name in names else int(base(name) in map(base, names))
 
 
 class Edit(NamedTuple):
@@ -111,10 +121,15 @@ class Source:
             starts.append(starts[-1] + len(line))
         return starts
 
-    def statement(self, line: int) -> ast.stmt | None:
-        """The simple statement that a line of the file belongs to."""
+    def statement(self, line: int, name: str = "") -> ast.stmt | None:
+        """The simple statement that a line of the file belongs to; of several the one that gives `name` its value."""
         row = line - self.first_line + 1
-        return next((one for one in self.statements if one.lineno <= row <= (one.end_lineno or row)), None)
+        found = [one for one in self.statements if one.lineno <= row <= (one.end_lineno or row)]
+        return (
+            max(found, key=lambda one: _likeness(one, name), default=None)
+            if len(found) > 1
+            else next(iter(found), None)
+        )
 
     def line(self, node: ast.stmt) -> int:
         """The line of the file at which a statement begins."""

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from .values import varies
+
 DIGITS = 7
 MOST = 40
 """Of more arrays than this, only the latest are looked at."""
@@ -26,7 +28,10 @@ class Pool:
 
     def __init__(self, variables: dict[str, Any]) -> None:
         arrays = [(name, np.asarray(value)) for name, value in variables.items() if _is_array(value)]
-        self.arrays = {name: value for name, value in arrays[-MOST:] if value.dtype.kind in "fiub"}
+        arrays = [
+            (name, value) for name, value in arrays if value.dtype.kind in "fiub" and (value.size == 1 or varies(value))
+        ]
+        self.arrays = dict(arrays[-MOST:])
         self.numbers = _numbers(variables)
         self.found: dict[Any, tuple[str, float]] = {}
         self.atoms: list[tuple[str, Any]] = []

@@ -34,6 +34,11 @@ def base(name: str) -> str:
     return match[0] if match else name
 
 
+def varies(array: Any) -> bool:
+    """Whether an array has several values: what is the same everywhere, as a bias that is still 0, lends its shape alone."""
+    return bool(array.size) and not np.array_equal(array, np.full_like(array, array.flat[0]))
+
+
 def parts(value: Any) -> dict[str, Any]:
     """The entries of a container or the attributes of an object of the user's, as they are written after its name."""
     if isinstance(value, dict):
