@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from . import ops as ops
 from . import warned as warned
 from .batches import batches
-from .errors import LostGradientWarning, TinygradError
+from .errors import CaptureError, CaptureWarning, DifferenceError, LostGradientWarning, TinygradError
 from .graph import no_grad
 from .hints import unknown_name as _unknown_name
 from .ops.arrays.picking import embedding
@@ -91,20 +91,20 @@ if TYPE_CHECKING:
     from .training import fit
 
 __all__ = [
-    "LostGradientWarning", "Tensor", "TinygradError", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d",
-    "avg_pool2d", "backward_steps", "batch_norm", "batches", "bilinear", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "celu", "check_backward", "compare_gradients", "compare_graphs", "compile",
-    "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "cosine_embedding_loss", "cross_entropy",
-    "detect_anomaly", "draw_graph", "dropout", "elementwise_grad", "elu", "embedding", "erf", "erfc", "exercise",
-    "explain", "fit", "gaussian_nll_loss", "gelu", "glu", "grad", "gradcheck", "group_norm", "hard_sigmoid",
-    "hard_tanh", "hardshrink", "hardswish", "hardtanh", "hessian", "hinge_embedding_loss", "huber_loss", "hvp",
-    "index_add", "index_update", "instance_norm", "jacobian", "jvp", "kl_div", "l1_loss", "layer_norm",
-    "leaky_relu", "linear", "load", "log_softmax", "logsigmoid", "logsumexp", "margin_ranking_loss", "max_pool1d",
-    "max_pool2d", "mish", "mse_loss", "multi_margin_loss", "nll_loss", "nn", "no_grad", "one_hot",
-    "pairwise_distance", "poisson_nll_loss", "prelu", "primitive", "relu", "relu6", "rms_norm", "rrelu", "save",
-    "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss", "soft_margin_loss", "softmax",
-    "softmin", "softplus", "softshrink", "softsign", "tanhshrink", "threshold", "triplet_margin_loss",
-    "value_and_grad", "vjp",
+    "CaptureError", "CaptureWarning", "DifferenceError", "LostGradientWarning", "Tensor", "TinygradError",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "backward_steps", "batch_norm",
+    "batches", "bilinear", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu", "check_backward",
+    "compare_gradients", "compare_graphs", "compile", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
+    "cosine_embedding_loss", "cross_entropy", "detect_anomaly", "draw_graph", "dropout", "elementwise_grad", "elu",
+    "embedding", "erf", "erfc", "exercise", "explain", "fit", "gaussian_nll_loss", "gelu", "glu", "grad",
+    "gradcheck", "group_norm", "hard_sigmoid", "hard_tanh", "hardshrink", "hardswish", "hardtanh", "hessian",
+    "hinge_embedding_loss", "huber_loss", "hvp", "index_add", "index_update", "instance_norm", "jacobian", "jvp",
+    "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "load", "log_softmax", "logsigmoid", "logsumexp",
+    "margin_ranking_loss", "max_pool1d", "max_pool2d", "mish", "mse_loss", "multi_margin_loss", "nll_loss", "nn",
+    "no_grad", "one_hot", "pairwise_distance", "poisson_nll_loss", "prelu", "primitive", "relu", "relu6",
+    "rms_norm", "rrelu", "save", "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss",
+    "soft_margin_loss", "softmax", "softmin", "softplus", "softshrink", "softsign", "tanhshrink", "threshold",
+    "triplet_margin_loss", "value_and_grad", "vjp",
 ]  # fmt: skip
 
 __version__ = "0.1.0"
