@@ -54,7 +54,7 @@ TRAINING = {"archive", "batches", "saving", "training", "estimators"}
 """The files right below the package that train and keep a network, and stand on all others."""
 
 TRAINING_BUDGET = 1150
-CORE_BUDGET = 5400
+CORE_BUDGET = 5300
 """Lines of the other files right below the package."""
 
 LONGEST = 400
