@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import copy
+import dataclasses
+import functools
 import pickle
 import types
 from collections import OrderedDict
@@ -93,6 +96,13 @@ class Holder:
         self.weight = nn.Parameter([1.0])
 
 
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    """An object without a dict."""
+
+    layer: nn.Module
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -103,8 +113,17 @@ class Holder:
         [Holder()],
         {"a": ([Holder()],)},
         types.SimpleNamespace(layers=[nn.Linear(1, 1)]),
+        collections.deque([nn.Linear(1, 1)]),
+        {"a": nn.Linear(1, 1)}.values(),
+        types.MappingProxyType({"a": nn.Linear(1, 1)}),
+        nn.Linear(1, 1).forward,
+        functools.partial(nn.Linear(1, 1)),
+        Slotted(nn.Linear(1, 1)),
     ],
-    ids=["set", "frozenset", "array", "object", "object in a list", "object deep in a list", "namespace"],
+    ids=[
+        *("set", "frozenset", "array", "object", "object in a list", "object deep in a list", "namespace"),
+        *("deque", "view of a dict", "proxy of a dict", "method of a layer", "partial", "object with slots"),
+    ],
 )
 def test_parameters_where_they_would_not_be_found_are_refused(value: Any) -> None:
     network = nn.Module()
@@ -119,6 +138,8 @@ def test_parameters_where_they_would_not_be_found_are_refused(value: Any) -> Non
 
 def test_what_knows_parameters_of_the_network_may_be_an_attribute() -> None:
     network = nn.Sequential(nn.Linear(1, 1))
+    network.way = network.forward
+    network.recent = collections.deque([1.0, "a", None], 3)
     network.optimizer = types.SimpleNamespace(parameters=list(network.parameters()), model=network)
     assert len(list(network.parameters())) == 2
 

@@ -15,9 +15,10 @@ dicts, at the moment they are asked for. Their names are paths, `hidden.weight`,
 
 from __future__ import annotations
 
+import gc
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from types import FunctionType, MethodType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -300,7 +301,7 @@ _METHODS = {name for name, value in vars(Module).items() if callable(value) and 
 
 _CONTAINERS = (dict, list, tuple)
 _FOUND = (Module, Tensor)
-_PLAIN = (int, float, str, type(None), type, ModuleType, FunctionType, MethodType)
+_PLAIN = (int, float, str, type(None), type, ModuleType, FunctionType)
 
 Leaf = tuple[str, Any]
 """What a module holds, and its path."""
@@ -325,10 +326,14 @@ def _hidden(path: str, leaf: Any) -> Iterator[Leaf]:
     inside: dict[str, Any] = {}
     if isinstance(leaf, _FOUND):
         return iter(())
-    if isinstance(leaf, set | frozenset) or (isinstance(leaf, np.ndarray) and leaf.dtype == object):
-        inside = {path: leaf.ravel().tolist() if isinstance(leaf, np.ndarray) else list(leaf)}
-    elif hasattr(leaf, "__dict__"):
-        inside = {f"{path}.{name}": value for name, value in vars(leaf).items()}
+    if isinstance(leaf, np.ndarray):
+        inside = {path: leaf.ravel().tolist()} if leaf.dtype == object else {}
+    elif type(leaf).__module__ in ("builtins", "collections", "functools"):
+        inside = {path: gc.get_referents(leaf)}  # a set, a deque, a view of a dict, a method, a partial
+    else:
+        slots = [name for kind in type(leaf).__mro__ for name in vars(kind).get("__slots__", ())]
+        values = {name: getattr(leaf, name, None) for name in slots} | getattr(leaf, "__dict__", {})
+        inside = {f"{path}.{name}": value for name, value in values.items()}
     return ((inner, one) for inner, one in _leaves(inside) if isinstance(one, Module) or is_parameter(one))
 
 

@@ -41,11 +41,12 @@ def watched(watcher: Watcher) -> Iterator[None]:
 
 def note_scope(result: Any, first: int) -> None:
     """Note at the nodes that a module returned which module it was, and that it began with the number `first`."""
-    root, module = running.modules[0], running.modules[-1]
-    for one in [result] if isinstance(result, Tensor) else _parts(result):
+    modules = running.modules
+    for one in (result,) if isinstance(result, Tensor) else _parts(result):
         node = one._node
         if node is not None and node.number > first:
-            node.scope = Scope(first, type(module), ref(module), ref(root), node.scope)
+            module = modules[-1]
+            node.scope = Scope(first, type(module), ref(module), ref(modules[0]), node.scope)
 
 
 def _parts(result: Any) -> list[Tensor]:
