@@ -399,7 +399,7 @@ CASES: list[Case] = [
     # cumulative
     case("cumsum", np.cumsum, real),
     case("cumsum", lambda x: np.cumsum(x, axis=-2), real(3, 2)),
-    case("cumprod recurrence", np.cumprod, real),
+    case("cumprod", np.cumprod, real),
     case("cumprod", lambda x: np.cumprod(np.where(x > 1, 0, x), 0), real(5, 2), label="cumprod with zeros"),
     case(
         "recurrence",
@@ -606,21 +606,21 @@ CASES: list[Case] = [
         reference=lambda g, w: convolved_back(g, w, (6,), stride=2, padding=1),
     ),
     case(
-        "patches max",
+        "max_pool max_pool_gradient",
         lambda x: tg.max_pool2d(x, 2),
         real(1, 2, 4, 3),
         reference=lambda x: pooled(np.max, x, (2, 2), (2, 2), (0, 0)),
         label="max_pool2d",
     ),
     case(
-        "patches max pad",
+        "max_pool max_pool_gradient pad",
         lambda x: tg.max_pool2d(x, (2, 3), stride=(1, 2), padding=(0, 1)),
         real(1, 1, 3, 4),
         reference=lambda x: pooled(np.max, x, (2, 3), (1, 2), (0, 1)),
         label="max_pool2d",
     ),
     case(
-        "patches max",
+        "max_pool max_pool_gradient",
         lambda x: tg.max_pool1d(x, 2, 1, dilation=2),
         real(2, 1, 4),
         reference=lambda x: np.maximum(x[..., :2], x[..., 2:]),

@@ -21,9 +21,10 @@ FLOORS = [
     {"graph"},
     {"unbroadcast"},
     {"selected"},
-    {"engine", "dispatch", "methods", "operands"},
-    {"operators", "record"},
-    {"curvature", "reading", "updates"},
+    {"engine", "operands"},
+    {"record"},
+    {"curvature", "dispatch", "methods", "reading", "updates"},
+    {"operators"},
     {"tensor"},
     {"tree"},
     {"call"},
@@ -44,14 +45,14 @@ CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal", "networks
 ROOMS = ["ir", "state", "capture", "passes", "emit", "entry", "verify", "variant", "compiled", "__init__"]
 """The rooms of program/ and what stands beside them: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 7400, "nn": 2300, "optim": 1500, "program": 7150, "check": 7000, "draw": 2400}
+BUDGETS = {"ops": 7800, "nn": 2310, "optim": 1500, "program": 7800, "check": 9300, "draw": 2500}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
 TRAINING = {"archive", "batches", "saving", "training", "estimators"}
 """The files right below the package that train and keep a network, and stand on all others."""
 
 TRAINING_BUDGET = 1150
-CORE_BUDGET = 5250
+CORE_BUDGET = 5400
 """Lines of the other files right below the package."""
 
 LONGEST = 400

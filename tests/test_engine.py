@@ -14,6 +14,7 @@ import pytest
 import tinygrad_np as tg
 from tinygrad_np import Tensor, errors
 from tinygrad_np.engine import backward_steps
+from tinygrad_np.graph import RECENT
 
 
 def test_every_node_is_visited_once_after_all_that_used_it() -> None:
@@ -43,6 +44,35 @@ def test_a_long_chain_is_freed_without_a_backward_pass() -> None:
     for _ in range(200_000):
         y = -y
     del y
+
+
+def test_losses_that_are_kept_hold_no_graphs_but_those_of_the_last_steps() -> None:
+    x = Tensor(np.ones(3), requires_grad=True, name="x")
+    gone: list[weakref.ref[Any]] = []
+    losses: list[Tensor] = []
+    for _ in range(50):
+        hidden = np.tanh(x) * 2.0
+        losses.append((hidden**2).sum())
+        losses[-1].backward()
+        gone.append(weakref.ref(hidden._node))  # type: ignore[arg-type]
+        del hidden
+    assert [ref() is None for ref in gone] == [True] * (50 - RECENT) + [False] * RECENT
+    assert "tanh" in tg.draw_graph(losses[-RECENT]).dot
+    with pytest.raises(errors.FreedGraphError, match=r"a tensor \(\) float64 \(test_engine.py line \d+\) was let go"):
+        tg.draw_graph(losses[0])
+    with pytest.raises(errors.FreedGraphError, match="retain_graph"):
+        losses[0].backward()
+
+
+def test_a_retained_graph_is_never_let_go() -> None:
+    x = Tensor(3.0, requires_grad=True)
+    y = x * x
+    y.backward(retain_graph=True)
+    for _ in range(2 * RECENT):
+        (x * 2.0).backward()
+    x.zero_grad()
+    y.backward()
+    assert x.grad == 6
 
 
 def test_a_graph_of_2_to_the_60_paths() -> None:

@@ -151,5 +151,7 @@ def test_what_is_wrong_is_a_sentence() -> None:
     X, y = moons()
     with pytest.raises(NotFittedError):
         NetworkClassifier().predict(X)
+    with pytest.raises(ParameterError, match="epochs=0"):
+        NetworkClassifier(epochs=0).fit([[0.0], [1.0]], [0, 1])
     with pytest.raises(ParameterError, match="optimizer='Lion' is not the name"):
         NetworkClassifier(optimizer="Lion").fit(X, y)

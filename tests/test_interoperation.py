@@ -277,10 +277,12 @@ def test_the_called_method_is_found_below_its_arguments() -> None:
 
     class Asks:
         def method(self, *arguments: Any, **keywords: Any) -> str | None:
-            return called_at(sys._getframe(1))
+            frame = sys._getframe(1)
+            return called_at(frame.f_code, frame.f_lasti)
 
         def __add__(self, other: Any) -> str | None:
-            return called_at(sys._getframe(1))
+            frame = sys._getframe(1)
+            return called_at(frame.f_code, frame.f_lasti)
 
     asks, number = Asks(), [1]
     # Outside of assert, whose calls pytest takes apart.

@@ -119,6 +119,19 @@ def test_rows_of_nan_that_were_not_selected_are_as_if_they_were_left_out(f: Any)
         np.testing.assert_allclose(*products, rtol=1e-9)
 
 
+@pytest.mark.parametrize("f", OF_ROWS.values(), ids=OF_ROWS)
+@pytest.mark.parametrize("exact", [False, True])
+def test_rows_of_nan_are_left_out_by_a_program_too(f: Any, exact: bool) -> None:
+    """Whether it was captured for rows that are all finite, or for padded ones."""
+    step = tg.value_and_grad(lambda W, x: np.sum(np.where(ROWS[..., None], f(x, W), 0) ** 2))
+    with np.errstate(all="ignore"):
+        for inputs in ((X, PADDED, X), (PADDED, X)):
+            program = tg.compile(step, exact=exact, verify="always")
+            for x in inputs:
+                for actual, expected in zip(program(W, x), step(W, x), strict=True):
+                    np.testing.assert_allclose(actual, expected, rtol=1e-11)
+
+
 def test_a_nan_that_was_selected_stays() -> None:
     chosen = ROWS.copy()
     chosen[0, 3] = True

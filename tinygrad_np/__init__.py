@@ -17,6 +17,9 @@ from . import optim as optim
 from . import warned as warned
 from .batches import batches
 from .check import check_backward, compare_gradients, gradcheck
+from .check.anomaly import detect_anomaly
+from .check.exercise import exercise
+from .check.explain import explain
 from .check.steps import backward_steps
 from .draw import compare_graphs, draw_graph
 from .errors import LostGradientWarning, TinygradError
@@ -110,6 +113,7 @@ __all__ = [
     "conv_transpose2d",
     "cosine_embedding_loss",
     "cross_entropy",
+    "detect_anomaly",
     "draw_graph",
     "dropout",
     "elementwise_grad",
@@ -117,6 +121,8 @@ __all__ = [
     "embedding",
     "erf",
     "erfc",
+    "exercise",
+    "explain",
     "fit",
     "gaussian_nll_loss",
     "gelu",

@@ -1,4 +1,4 @@
-"""The commands: `python -m tinygrad_np check FILE.py`."""
+"""The commands: `python -m tinygrad_np check FILE.py`, and `exercise FILE.py`."""
 
 import sys
 

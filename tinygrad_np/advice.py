@@ -191,7 +191,7 @@ _ON_ARRAYS = "write np.{}(a, ...): an array's own method knows no Tensor."
 
 def _called(frame: FrameType) -> tuple[str, bool]:
     """The last name of what the running instruction of a frame calls, and whether that is a method of a value."""
-    path = called_at(frame)
+    path = called_at(frame.f_code, frame.f_lasti)
     owner, _, name = path.rpartition(".")
     first = owner.partition(".")[0]
     found = frame.f_locals.get(first, frame.f_globals.get(first))

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .engine import backward_steps
-from .errors import DTypeError, GradientShapeError, NonScalarError, ShapeError, TinygradError, describe
+from .errors import DTypeError, GradientShapeError, NonScalarError, ShapeError, TinygradError, describe, described
 from .frames import user_place
 from .graph import NOT_KEPT, Node, between, enable_grad, state
 from .ops.arrays.shape import identity
@@ -71,9 +71,9 @@ class Call:
         # A copy: the caller may change the array before the derivative is taken.
         array = own_array(leaf, None)
         if array.dtype.kind != "f":
-            described = describe(array.shape, array.dtype, getattr(leaf, "name", None) or name)
+            what = describe(array.shape, array.dtype, getattr(leaf, "name", None) or name)
             raise DTypeError(
-                f"a derivative with respect to {described}, {user_place()}: only floating dtypes have one; write 1.0 "
+                f"a derivative with respect to {what}, {user_place()}: only floating dtypes have one; write 1.0 "
                 "instead of 1, or keep it out of the argument."
             )
         variable = leaf_of(array, requires_grad=True)
@@ -201,7 +201,7 @@ def gradients_of(
             elif not recorded and isinstance(seed, Tensor):
                 seed = seed.numpy()
             lift = make_tensor if recorded else None
-            for node, upstream, _ in backward_steps(output._node, seed, nodes=nodes, lift=lift):
+            for node, upstream, _ in backward_steps(output._node, seed, nodes=nodes, lift=lift, in_place=not recorded):
                 place = places.get(node)
                 if place is not None:
                     totals[place] = upstream if totals[place] is None else totals[place] + upstream
@@ -251,8 +251,7 @@ def _floating(result: Any) -> Tensor:
     output = result if isinstance(result, Tensor) else leaf_of(own_array(result, None), requires_grad=False)
     if output.dtype.kind != "f":
         raise DTypeError(
-            f"the function returned {describe(output.shape, output.dtype, output.name)}, {user_place()}: "
-            "only floating results can be differentiated."
+            f"the function returned {described(output)}, {user_place()}: only floating results can be differentiated."
         )
     return output
 
@@ -267,7 +266,7 @@ def scalar(result: Any) -> Tensor:
     output = _floating(result)
     if output.size != 1:
         raise NonScalarError(
-            f"the function returned {describe(output.shape, output.dtype, output.name)}, {user_place()}; a gradient is "
+            f"the function returned {described(output)}, {user_place()}; a gradient is "
             "that of one number: reduce it, as with .sum(), or take tg.jacobian."
         )
     return output
@@ -286,7 +285,7 @@ def fitting(tree: Any, models: Sequence[Tensor], who: str, what: str) -> list[An
         if value.shape != model.shape:
             raise GradientShapeError(
                 f"{who} was given an array of shape {value.shape}, {user_place()}, for "
-                f"{describe(model.shape, model.dtype, model.name)}; it must have exactly the shape of the {what}."
+                f"{described(model)}; it must have exactly the shape of the {what}."
             )
         fitted.append(value if value.dtype == model.dtype else value.astype(model.dtype))
     return fitted

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from .advice import LEAVE_OUT, SAVING, WRITING, full_name, instead_of, instead_of_writing
-from .errors import FORWARD_FAILURES, CaptureError, NoGradientError, TinygradError, describe, forward_failure, listed
+from .errors import FORWARD_FAILURES, CaptureError, NoGradientError, TinygradError, described, forward_failure, listed
 from .frames import user_place
 from .primitive import NUMPY, Primitive
+from .record import record
 
 DATA: set[Any] = {
     np.shape, np.ndim, np.size, np.argmax, np.argmin, np.argsort, np.argpartition, np.nanargmax, np.nanargmin,
@@ -38,8 +39,8 @@ def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **keywords: An
     if ours is None or method != "__call__" or keywords:
         return _unusual_ufunc(ufunc, method, inputs, keywords, ours)
     if type(ours) is Primitive:
-        return self.__primitive__(ours, inputs)
-    return _run(ours, full_name(ufunc), inputs, {})
+        return record(ours, inputs)
+    return _run(ours, ufunc, inputs, {})
 
 
 def _unusual_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any], ours: Any) -> Any:
@@ -49,7 +50,7 @@ def _unusual_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: d
         # A reduction's axis=None says what its default does not.
         if name == "axis" or not (value is None or (name == "where" and value is True))
     }
-    name = full_name(ufunc) if method == "__call__" else f"{full_name(ufunc)}.{method}"
+    name = _name(ufunc, method)
     if "out" in keywords:
         if not any(tensor.requires_grad for tensor in _tensors(inputs)) and not [*_tensors(keywords["out"])]:
             return getattr(ufunc, method)(*_untensored(inputs), **keywords)
@@ -76,25 +77,31 @@ def _unusual_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: d
             f"{name} of {_named(inputs)} does not take {', '.join(sorted(refused))}, {user_place()}; "
             "use np.where for a choice and .astype for another dtype."
         )
-    return _run(ours, name, inputs, keywords)
+    return _run(ours, ufunc, inputs, keywords, method)
 
 
-def _run(ours: Callable[..., Any], name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+def _run(
+    ours: Callable[..., Any], function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], method: str = ""
+) -> Any:
     """Run what stands for one of NumPy's functions; what goes wrong on the way is told in a sentence."""
     try:
         return ours(*arguments, **keywords)
     except CaptureError as error:
-        raise error.within(name) from None
+        raise error.within(_name(function, method)) from None
     except FORWARD_FAILURES as error:
         if isinstance(error, TinygradError):
             raise
-        raise forward_failure(error, name, _described(arguments), user_place()) from None
+        raise forward_failure(error, _name(function, method), _described(arguments), user_place()) from None
+
+
+def _name(function: Any, method: str) -> str:
+    """What a user calls a function, or a method of a ufunc."""
+    return f"{full_name(function)}.{method}" if method not in ("", "__call__") else full_name(function)
 
 
 def _described(arguments: tuple[Any, ...]) -> list[str]:
     """The Tensors among the arguments, as a sentence calls them."""
-    tensors = [describe(tensor.shape, tensor.dtype, tensor.name) for tensor in _tensors(arguments)]
-    return tensors or ["its arguments"]
+    return [described(tensor) for tensor in _tensors(arguments)] or ["its arguments"]
 
 
 def _named(arguments: Any) -> str:
@@ -127,11 +134,11 @@ def array_function(self: Any, function: Any, types: Any, arguments: tuple[Any, .
             return _on_arrays(function, arguments, keywords)
         what = f"{full_name(function)} of {_named(given)}"
         raise NoGradientError(f"{what} has no gradient rule, {user_place()}; {instead_of(function)}")
+    if not keywords and type(ours) is Primitive and len(arguments) == ours.inputs:
+        return record(ours, arguments)
     if not (keywords.keys() <= _same_names(function) and len(arguments) <= _same_positions(function)):
         arguments, keywords = _translated(function, arguments, keywords)
-    elif not keywords and type(ours) is Primitive and len(arguments) == ours.inputs:
-        return self.__primitive__(ours, arguments)
-    return _run(ours, full_name(function), arguments, keywords)
+    return _run(ours, function, arguments, keywords)
 
 
 def _on_arrays(function: Any, arguments: Any, keywords: Any) -> Any:

@@ -17,11 +17,14 @@ from typing import Any
 import numpy as np
 
 from .errors import CaptureError, ChangedValueError, FreedGraphError, LinearAlgebraError, RuleError, describe
+from .exposure import exposed
 from .graph import Node, ancestors, state
 from .guarded import unguarded
 from .primitive import Rule, handed_over
 from .selected import Masks, selection_at
 from .unbroadcast import fitted
+
+_NUMPY = (np.ndarray, np.generic)
 
 Lift = Callable[[Any, Node], Any]
 """Makes a Tensor of a saved array and its node, so that the rules record themselves."""
@@ -42,34 +45,51 @@ def backward_steps(
     release: bool = False,
     lift: Lift | None = None,
     revise: Revise | None = None,
+    in_place: bool = False,
 ) -> Iterator[Step]:
     """Yield the steps of the backward pass from `root`, at which the gradient `seed` (of root's shape) starts.
 
     With `nodes` the gradient flows through these alone (see graph.between). With `release` each node's saved values are
     freed as soon as it is done. With `lift` the rules are run on Tensors, and so record themselves for a derivative of
-    higher order. With `revise` the pass goes on with the contributions that it makes of those of each step. Raises
-    FreedGraphError at a node that another backward pass has freed, ChangedValueError at one that read a value which was
-    changed since.
+    higher order. With `revise` the pass goes on with the contributions that it makes of those of each step. With
+    `in_place` the steps of an operation that can add to a sum of ours, as that of x[i] at i, show no contributions.
+    Raises FreedGraphError at a node that another backward pass has freed, ChangedValueError at one that read a value
+    which was changed since.
     """
     wanted = None if nodes is None else set(nodes)
     gradients: dict[Node, Any] = {root: seed}
     masks: Masks = {}
     newest = [(-root.number, root)]
     observer = state.observer
+    # A capture shows all steps: what they add may be known to the program alone.
+    owned: set[Node] | None = set() if in_place and observer is None else None
     while newest:
         node = heappop(newest)[1]
         upstream = gradients.pop(node)
         if observer is not None:
             observer.arrived(node, upstream)
-        if node.plan is None:
+        plan = node.plan
+        if plan is None:
             masks.pop(node, None)
             yield node, upstream, ()
             continue
         if node.saved is None:
             raise _freed(node, root)
+        if node.number < exposed.until:
+            for value in (node, *node.inputs):
+                exposure = value.exposure if type(value) is Node else None
+                if exposure is not None and exposure.is_stale(node.number):
+                    raise _changed(value, node)
         contributions: Sequence[tuple[int, Any]]
-        selection = selection_at(node, masks) if masks or node.plan.primitive.selections else None
-        if selection is None:
+        primitive = plan.primitive
+        selection = selection_at(node, masks) if masks or primitive.selections else None
+        if owned is not None and primitive.added is not None and selection is None and isinstance(upstream, _NUMPY):
+            contributions, parent = (), node.inputs[0]
+            if wanted is None or parent in wanted:
+                if parent not in gradients:
+                    heappush(newest, (-parent.number, parent))
+                primitive.added(_own_sum(parent, gradients, owned), upstream, *node.saved, **node.parameters)
+        elif selection is None:
             contributions = pull(node, upstream, lift, wanted)
         else:
             # What is not selected may divide by zero on the way: nothing of it is kept.
@@ -78,8 +98,9 @@ def backward_steps(
             selection.hand_on(contributions, gradients)
         if revise is not None:
             contributions = revise(node, upstream, contributions)
+        inputs = node.inputs
         for index, contribution in contributions:
-            parent = node.inputs[index]
+            parent = inputs[index]
             if parent in gradients:
                 gradients[parent] = gradients[parent] + contribution
             else:
@@ -91,6 +112,15 @@ def backward_steps(
         yield node, upstream, contributions
         # What this step held is free for the next one's results, which then stay in the cache.
         del upstream, contributions
+
+
+def _own_sum(node: Node, gradients: dict[Node, Any], owned: set[Node]) -> Any:
+    """The sum of what has arrived at a node, as an array that nobody else holds."""
+    total = gradients.get(node)
+    if node not in owned or type(total) is not np.ndarray:
+        total = gradients[node] = np.zeros(node.shape, node.dtype) if total is None else np.array(total)
+        owned.add(node)
+    return total
 
 
 def pull(
@@ -107,11 +137,6 @@ def pull(
     plan, saved, inputs, parameters = node.plan, node.saved, node.inputs, node.parameters
     if plan is None or saved is None:
         raise _freed(node)
-    for parent in inputs:
-        if type(parent) is Node and parent.exposure is not None and parent.exposure.is_stale(node.number):
-            raise _changed(parent, node)
-    if node.exposure is not None and node.exposure.is_stale(node.number):
-        raise _changed(node, node)
     if lift is not None:
         saved = _lifted(node, saved, lift)
     contributions = []
@@ -160,6 +185,8 @@ def _answered(error: Exception, rule: Rule, node: Node, upstream: Any, saved: Se
 
 
 def _lifted(node: Node, saved: tuple[Any, ...], lift: Lift) -> tuple[Any, ...]:
+    if node.plan is None or not node.plan.reads:
+        return saved
     result, *arrays = saved
     lifted = [
         lift(array, parent) if type(parent) is Node and type(array) is not Node else array

@@ -73,6 +73,8 @@ class _Network(BaseEstimator):  # type: ignore[misc]
 
     def fit(self: Self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train a new network on rows X with targets y, for `epochs`; a row of weight 2 counts as two."""
+        if self.epochs < 1:
+            raise ParameterError(f"epochs={self.epochs!r}: fit goes through the data once at least.")
         X, y = self._validated(X, y, reset=True)
         self._learn_targets(y)
         self._begin(X)

@@ -7,13 +7,33 @@ forward pass, the graph gets the copy. The backward pass then compares the two: 
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 from typing import Any
 
 import numpy as np
 
-_reading = threading.Lock()
+clock = itertools.count(1)
+"""Numbers nodes, and the changes of values between them: who has the smaller number came first."""
+
+_lock = threading.Lock()
+
+
+class _Exposed:
+    """`until`: only nodes made before this time may have read what was changed since, or what can still be changed."""
+
+    until = 0
+
+
+exposed = _Exposed()
+
+
+def expose() -> int:
+    """Note that a value which nodes made before now have read was changed, or may be from now on; returns the time."""
+    with _lock:
+        exposed.until = now = next(clock)
+    return now
 
 
 class Exposure:
@@ -35,33 +55,31 @@ class Exposure:
     def hand_out(self, array: Any, in_use: bool) -> Any:
         """The array to give to the user: this one, or a copy of it if a graph may be reading it."""
         if self.array is None:
+            if in_use:
+                expose()
             self.copy = array if in_use else None
             self.array = array.copy() if in_use else array
         return self.array
 
-    def replaced(self, now: int, still_out: Any) -> None:
+    def replaced(self, still_out: Any) -> None:
         """The tensor has a new value; `still_out` is that value's array if the user still holds it, else None."""
-        self.changed_at = now
+        self.changed_at = expose()
         self.copy = None
         self.array = still_out
 
-    def read(self, now: int) -> Any:
-        """The array that a graph may keep: the one handed out if only the tensor holds it by now, else a copy of it.
-
-        None if nothing is out any more: another thread was first, and what the tensor holds may be kept.
-        """
-        with _reading:
-            if self.array is None:
-                return None
-            if self._changed():
-                self.changed_at = now
-                self.copy = None
-            if sys.getrefcount(self.array) <= ALONE + 1:
-                array, self.array, self.copy = self.array, None, None
-                return array
-            if self.copy is None:
-                self.copy = self.array.copy()
-            return self.copy
+    def read(self, tensor: Any) -> Any:
+        """What a graph may keep of the tensor's array: itself, if nobody else holds it by now, or else a copy of it."""
+        with _lock:
+            if self.array is not None:
+                if self._changed():
+                    self.changed_at = next(clock)
+                    self.copy = None
+                if sys.getrefcount(self.array) > ALONE + 1:
+                    if self.copy is None:
+                        self.copy = self.array.copy()
+                    return self.copy
+                self.array = self.copy = None
+            return tensor._data
 
     def is_stale(self, number: int) -> bool:
         """Whether what the node of this number read has been changed since."""

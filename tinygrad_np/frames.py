@@ -92,6 +92,11 @@ def place_of(file: str, line: int | None) -> str:
     return f"{' '.join(cell)}, line {line}" if cell else f"{os.path.basename(file)} line {line}"
 
 
+def line_of(code: CodeType, instruction: int) -> int | None:
+    """The number of the line that an instruction of some code is on."""
+    return next((line for start, end, line in code.co_lines() if start <= instruction < end), None)
+
+
 def is_others(code: CodeType) -> bool:
     """Whether code is neither this package's nor NumPy's: a user's, or that of a library that the user calls."""
     return code.co_filename not in _OUR_FILES and not code.co_filename.startswith(_NUMPY)

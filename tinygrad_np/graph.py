@@ -10,26 +10,40 @@ a graph backward is to walk it by falling number.
 
 from __future__ import annotations
 
-import itertools
+import sys
 import threading
+import weakref
+from collections import deque
 from contextlib import ContextDecorator
 from operator import attrgetter
 from types import CodeType, FrameType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+from weakref import ReferenceType
 
 from .errors import DTypeError
-from .exposure import Exposure
-from .frames import place_of, user_place
+from .exposure import Exposure, clock
+from .frames import line_of, place_of, user_place
 from .primitive import Plan
-
-clock = itertools.count(1)
-"""Numbers nodes, and the changes of values between them: who has the smaller number came first."""
 
 arrival = threading.Lock()
 """Held while gradients are added to `.grad`, so that those of several threads all arrive."""
 
 NOT_KEPT: Any = object()
 """The `grad` of an interior node, which keeps none unless it is told to."""
+
+
+class Scope(NamedTuple):
+    """A module's forward pass, noted at each node that it returned: what led there since `first` was computed in it.
+
+    `kind` is the module's class; `module`, and `root`, the outermost module that was running, are weak references, for
+    a graph keeps no module alive; `inner` is the module within this one that returned the same node, None without.
+    """
+
+    first: int
+    kind: type
+    module: ReferenceType[Any]
+    root: ReferenceType[Any]
+    inner: Scope | None
 
 
 class Node:
@@ -39,12 +53,15 @@ class Node:
     else the constant itself), `saved` (what the rules read, freed by the backward pass: None), `parameters`, `shape`,
     `dtype`, `number`, `requires_grad`, `grad`, `name`, `exposure` (what the user may have changed),
     `awaited` (whether an operation that used this value may still await its backward pass), `spent` (the gradient that
-    an optimiser has used, until another is set), `value` (of a single number, for drawings).
+    an optimiser has used, until another is set), `value` (of a single number, for drawings), `scope` (of the outermost
+    module that returned it).
     """
 
     __slots__ = (
+        "__weakref__",
         "_code",
         "_instruction",
+        "_scope",
         "awaited",
         "dtype",
         "exposure",
@@ -90,6 +107,15 @@ class Node:
         self._instruction = frame.f_lasti
 
     @property
+    def scope(self) -> Scope | None:
+        """Of which module's forward pass this is a result; not set when a node is made, which costs nothing so."""
+        return getattr(self, "_scope", None)
+
+    @scope.setter
+    def scope(self, scope: Scope) -> None:
+        self._scope = scope
+
+    @property
     def ndim(self) -> int:
         """The number of axes."""
         return len(self.shape)
@@ -110,10 +136,7 @@ class Node:
     @property
     def line(self) -> int | None:
         """The number of the line of the user's code that made this node."""
-        for start, end, line in self._code.co_lines():
-            if start <= self._instruction < end:
-                return line
-        return None
+        return line_of(self._code, self._instruction)
 
     @property
     def instruction(self) -> tuple[CodeType, int]:
@@ -153,8 +176,17 @@ class _State(threading.local):
     def __init__(self) -> None:
         self.reads: dict[tuple[int, int], Any] = {}
         """Where values were read off as plain numbers or arrays (see reading.py)."""
+        self.pauses: dict[tuple[int, int], tuple[CodeType, int]] = {}
+        """The instructions at which recording was turned off."""
+        self.earlier: tuple[dict[tuple[int, int], Any], dict[tuple[int, int], Any]] = ({}, {})
+        """Both, as they were before the latest backward pass."""
         self.in_call = False
         """Whether the function of a transform is running."""
+
+    def forget(self) -> None:
+        """A backward pass is over: what was noted before it is of no account for the next one."""
+        self.earlier = self.reads, self.pauses
+        self.reads, self.pauses = {}, {}
 
 
 state = _State()
@@ -184,6 +216,9 @@ class no_grad(ContextDecorator):
 
     def __enter__(self) -> None:
         self._before.setdefault(threading.get_ident(), []).append(state.recording)
+        if state.recording and not self.recording:
+            frame = sys._getframe(1)
+            state.pauses[id(frame.f_code), frame.f_lasti] = frame.f_code, frame.f_lasti
         state.recording = self.recording
 
     def __exit__(self, *exception: object) -> None:
@@ -198,6 +233,24 @@ class enable_grad(no_grad):
     """Record, even inside `no_grad`: a transform records whatever its caller does."""
 
     recording = True
+
+
+RECENT = 20
+"""So many graphs whose backward pass has run can still be walked, as drawings do, while somebody holds their roots."""
+
+LET_GO: tuple[Any, ...] = type("LetGo", (tuple,), {})()
+"""The `inputs` of the root of an older one: whoever keeps all losses of a training run keeps no more than numbers."""
+
+_freed: deque[weakref.ref[Node]] = deque()
+
+
+def let_older_go(root: Node) -> None:
+    """Note that a backward pass has freed what the graph from `root` saved; let go of one that was freed before."""
+    _freed.append(weakref.ref(root))
+    if len(_freed) > RECENT:
+        older = _freed.popleft()()
+        if older is not None and older.saved is None and older.plan is not None:
+            older.inputs = LET_GO
 
 
 def ancestors(root: Node) -> list[Node]:

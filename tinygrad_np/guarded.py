@@ -16,19 +16,14 @@ from typing import Any
 import numpy as np
 
 from .errors import RuleError
-from .frames import place_of
+from .frames import is_our_module, place_of
 
 Rule = Callable[..., Any]
 
 
-def is_ours(rule: Rule) -> bool:
-    """Whether a rule is the library's own."""
-    return (getattr(rule, "__module__", None) or "").partition(".")[0] == __name__.partition(".")[0]
-
-
 def guarded_forward(forward: Rule, name: str) -> Rule:
     """A user's forward rule that can't write into its inputs; its result shares no memory with anything."""
-    if is_ours(forward):
+    if is_our_module(forward.__module__):
         return forward
 
     @functools.wraps(forward, updated=())
@@ -46,7 +41,7 @@ def guarded_forward(forward: Rule, name: str) -> Rule:
 
 def guarded_vjp(rule: Rule, name: str) -> Rule:
     """A user's gradient rule that can't write into what it is given, and returns an array of floating numbers."""
-    if is_ours(rule):
+    if is_our_module(getattr(rule, "__module__", None)):
         return rule
 
     @functools.wraps(rule, updated=())
@@ -87,7 +82,7 @@ def assert_takes(rule: Rule, name: str, index: Any, forward: inspect.Signature, 
         raise RuleError(f"{name}.vjp was given a {type(rule).__name__}; a gradient rule is a function.")
     if inputs is not None and index is not Ellipsis and not 0 <= index < inputs:
         raise RuleError(f"{name}.vjp({index}) of {_place(rule)}: {name} takes {inputs} inputs, counted from 0.")
-    if is_ours(rule):
+    if is_our_module(getattr(rule, "__module__", None)):
         return
     try:
         theirs = inspect.signature(rule)

@@ -31,10 +31,11 @@ _OF_THE_PACKAGE = {
     "jit": "tg.compile",
     "checkpoint": "tg.no_grad() where no gradient is wanted",
     "vmap": "a leading axis of the arrays, over which NumPy's functions broadcast",
+    "gradgradcheck": "tg.gradcheck(f, x, order=2)",
     "grad_and_value": "tg.value_and_grad, which gives (value, gradient)",
 }
 
-_OF_A_TENSOR = {
+OF_A_TENSOR = {
     "view_as": "t.reshape(other.shape)",
     "permute": "t.transpose(axes)",
     "unsqueeze": "np.expand_dims(t, axis)",
@@ -75,6 +76,13 @@ _OF_A_TENSOR = {
     "to_numpy": "t.numpy()",
 }
 
+IN_PLACE = (
+    "sub", "mul", "div", "true_divide", "pow", "copy", "fill", "zero", "clamp", "neg", "relu", "sigmoid", "normal",
+    "uniform", "t", "unsqueeze", "index_add", "index_copy", "index_fill", "masked_fill", "scatter", "scatter_add",
+    "addcmul", "addcdiv", "addmm", "lerp", "bernoulli", "random",
+)  # fmt: skip
+"""Methods that in other libraries change a tensor if they end in "_", beside those that NumPy has functions for."""
+
 
 def unknown_name(name: str) -> MissingAttributeError:
     """The error of asking the package for a name that it does not have."""
@@ -86,9 +94,9 @@ def unknown_name(name: str) -> MissingAttributeError:
 
 def of_attribute(name: str) -> str | None:
     """What to write for an attribute that other libraries' tensors have."""
-    if name.endswith("_") and not name.startswith("_") and name not in _OF_A_TENSOR:
+    if name.endswith("_") and not name.startswith("_") and name not in OF_A_TENSOR:
         return "write an operator such as `t -= ...` inside tg.no_grad(), or t.data = ..., to change a tensor's values"
-    return f"write {_OF_A_TENSOR[name]}" if name in _OF_A_TENSOR else None
+    return f"write {OF_A_TENSOR[name]}" if name in OF_A_TENSOR else None
 
 
 def unknown_keyword(function: str, name: str) -> DTypeError:

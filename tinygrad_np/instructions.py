@@ -3,8 +3,11 @@
     reader = reader_at(frame)               what has just asked a Tensor for its number
     reader.on_purpose                       whether that is written out, as in float(t)
     reader.name                             what to call it: "math.exp", "an assignment to an element"
-    called_at(frame)                        what is being called: "np.mean", "a.dot"
+    called_at(code, instruction)            what is called there: "np.mean", "a.dot"
+    is_printed(frame)                       whether it is print that is being called, to print as usual
+    is_discarded(frame)                     whether the result of the call there is used for nothing
     is_computed_with(frame)                 whether the attribute read there goes straight into arithmetic
+    is_operation(frame)                     whether that is an operator, or a call of NumPy's
     is_only_looked_at(code, instruction)    whether the value read there ends in a comparison or in a print
 
 A call's callee, and the instruction that takes a value, are found by the depth of the stack before each instruction.
@@ -48,6 +51,7 @@ class _Instructions:
         self.offsets = [instruction.offset for instruction in self.all]
         self.readers: dict[int, Reader] = {}
         self.computed_with: dict[int, bool] = {}
+        self.operations: dict[int, bool] = {}
         self.before: list[int] = []
         self.after: list[int] = []
         at_target: dict[int, int] = {}
@@ -73,9 +77,11 @@ class _Instructions:
     def callee(self, call: int) -> int | None:
         """The instruction that loads what is called."""
         operation = self.all[call]
-        if "_EX" in operation.opname or operation.arg is None or "INTRINSIC" in operation.opname:
+        if operation.arg is None or "INTRINSIC" in operation.opname:
             return None
-        level = self.before[call] - operation.arg - ("_KW" in operation.opname)
+        unpacked = "_EX" in operation.opname  # f(*args): one tuple, and a dict where the lowest bit says so.
+        above = 1 + (operation.arg & 1) if unpacked else operation.arg + ("_KW" in operation.opname)
+        level = self.before[call] - above
         return next(
             (
                 index
@@ -212,11 +218,38 @@ def reader_at(frame: FrameType) -> Reader:
     return reader
 
 
-def called_at(frame: FrameType) -> str:
-    """What the running instruction of a frame calls, as it is written: "np.mean", ".dot"; nothing without a call."""
-    instructions = _instructions(frame.f_code)
-    call = instructions.call_at(instructions.at(frame.f_lasti))
+def called_at(code: CodeType, instruction: int) -> str:
+    """What an instruction calls, as it is written: "np.mean", ".dot"; nothing without a call."""
+    instructions = _instructions(code)
+    call = instructions.call_at(instructions.at(instruction))
     return "" if call is None else instructions.loaded(instructions.callee(call))
+
+
+def is_operation(frame: FrameType) -> bool:
+    """Whether the running instruction is an operator, or calls a function of NumPy's with the arguments that it has."""
+    instructions, instruction = _instructions(frame.f_code), frame.f_lasti
+    known = instructions.operations
+    if instruction not in known:
+        name = instructions.all[instructions.at(instruction)].opname
+        # The arguments of np.add(*pair) have another owner: the tuple.
+        is_call = "_EX" not in name and called_at(frame.f_code, frame.f_lasti).startswith(("np.", "numpy."))
+        known[instruction] = is_call or name.startswith("BINARY_")
+    return known[instruction]
+
+
+def is_printed(frame: FrameType) -> bool:
+    """Whether the running instruction is a call of print, with no keyword, such as a file."""
+    instructions = _instructions(frame.f_code)
+    index = instructions.at(frame.f_lasti)
+    has_keywords = any("KW" in one.opname for one in instructions.all[max(index - 2, 0) : index + 1])
+    return called_at(frame.f_code, frame.f_lasti) == "print" and not has_keywords
+
+
+def is_discarded(frame: FrameType) -> bool:
+    """Whether the result of the running call is used for nothing: the call is a statement by itself."""
+    instructions = _instructions(frame.f_code)
+    following = instructions.all[instructions.at(frame.f_lasti) + 1 :]
+    return next((one.opname for one in following if one.opname not in (*_SILENT, "CALL")), "") == "POP_TOP"
 
 
 def is_computed_with(frame: FrameType) -> bool:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from inspect import getattr_static
+from typing import Any, TypeVar
 
 import numpy as np
 
 from .advice import ATTRIBUTES, function_named
-from .errors import DTypeError, MissingAttributeError, NoGradientError, describe
+from .errors import DTypeError, MissingAttributeError, NoGradientError, described
 from .frames import user_place
-from .hints import known, of_attribute, refuse
+from .hints import IN_PLACE, OF_A_TENSOR, known, of_attribute, refuse
 from .ops.arrays import shape as shapes
 from .ops.elementwise import activation, arithmetic, exponential, hyperbolic, real_parts, rounding, selection
 from .ops.linalg import products
 from .ops.reductions import reduction, softmax
 from .ops.reductions.reduction import Axis
+from .record import record
 
 Same = TypeVar("Same", bound="Methods")
+Tensors = TypeVar("Tensors", bound="Methods")
 
 _np: Any = np
 """NumPy's functions, which come back here by NumPy's protocols; its type hints know arrays alone."""
@@ -31,22 +34,10 @@ class Methods:
     __pandas_priority__ = 5000
     """Above a Series (3000) and a DataFrame (4000), which then leave `s * t` to the Tensor."""
 
-    if not TYPE_CHECKING:  # To a type checker, a class with it would have every attribute.
-
-        def __getattr__(self, name: str) -> Any:
-            """Refuse what a Tensor does not have; of what arrays have and of NumPy's functions, say what to write."""
-            function = function_named(name)
-            advice = of_attribute(name) or ATTRIBUTES.get(name) or (f"write {function}(t)" if function else None)
-            if advice is None:
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
-            raise MissingAttributeError(
-                f"{_described(self)} has no .{name}, {user_place()}; {advice}.", name=name, obj=self
-            )
-
     @property
     def T(self: Same) -> Same:
         """The axes in reverse."""
-        return shapes.transpose(self)
+        return record(shapes.transpose, (self,))
 
     @property
     def mT(self: Same) -> Same:
@@ -55,35 +46,35 @@ class Methods:
 
     def exp(self: Same) -> Same:
         """e to the x."""
-        return exponential.exp(self)
+        return record(exponential.exp, (self,))
 
     def log(self: Same) -> Same:
         """The natural logarithm."""
-        return exponential.log(self)
+        return record(exponential.log, (self,))
 
     def sqrt(self: Same) -> Same:
         """The square root."""
-        return arithmetic.sqrt(self)
+        return record(arithmetic.sqrt, (self,))
 
     def tanh(self: Same) -> Same:
         """The hyperbolic tangent."""
-        return hyperbolic.tanh(self)
+        return record(hyperbolic.tanh, (self,))
 
     def abs(self: Same) -> Same:
         """The absolute value, with the slope 0 at 0."""
-        return arithmetic.absolute(self)
+        return record(arithmetic.absolute, (self,))
 
     def relu(self: Same) -> Same:
         """max(0, x), with the slope 0 at 0."""
-        return activation.relu(self)
+        return record(activation.relu, (self,))
 
     def sigmoid(self: Same) -> Same:
         """1 / (1 + exp(-x))."""
-        return activation.sigmoid(self)
+        return record(activation.sigmoid, (self,))
 
     def softplus(self: Same) -> Same:
         """log(1 + exp(x))."""
-        return activation.softplus(self)
+        return record(activation.softplus, (self,))
 
     def leaky_relu(self: Same, slope: float = 0.01) -> Same:
         """x where it is positive, slope * x elsewhere."""
@@ -116,7 +107,7 @@ class Methods:
         """The sum of the elements, along an axis, several, or all; `options` are np.sum's: initial, where."""
         if more or options or dtype is not None or out is not None:
             return _np.sum(self, axis, dtype, out, keepdims, *more, **known("sum", options))
-        return reduction.sum(self, axis=axis, keepdims=keepdims)
+        return record(reduction.sum, (self,), {"axis": axis, "keepdims": keepdims})
 
     def mean(
         self: Same,
@@ -130,7 +121,7 @@ class Methods:
         """The mean of the elements; `options` are np.mean's: where."""
         if more or options or dtype is not None or out is not None:
             return _np.mean(self, axis, dtype, out, keepdims, *more, **known("mean", options))
-        return reduction.mean(self, axis=axis, keepdims=keepdims)
+        return record(reduction.mean, (self,), {"axis": axis, "keepdims": keepdims})
 
     def max(
         self: Same, axis: Axis = None, out: None = None, keepdims: bool = False, *more: Any, **options: Any
@@ -138,7 +129,7 @@ class Methods:
         """The largest element; several that tie share the gradient. `options` are np.max's: initial, where."""
         if more or options or out is not None:
             return _np.max(self, axis, out, keepdims, *more, **known("max", options))
-        return reduction.max(self, axis=axis, keepdims=keepdims)
+        return record(reduction.max, (self,), {"axis": axis, "keepdims": keepdims})
 
     def min(
         self: Same, axis: Axis = None, out: None = None, keepdims: bool = False, *more: Any, **options: Any
@@ -146,7 +137,7 @@ class Methods:
         """The smallest element; several that tie share the gradient. `options` are np.min's: initial, where."""
         if more or options or out is not None:
             return _np.min(self, axis, out, keepdims, *more, **known("min", options))
-        return reduction.min(self, axis=axis, keepdims=keepdims)
+        return record(reduction.min, (self,), {"axis": axis, "keepdims": keepdims})
 
     def prod(self: Same, axis: Axis = None, *more: Any, **options: Any) -> Same:
         """The product of the elements; `options` are np.prod's."""
@@ -214,7 +205,7 @@ class Methods:
     @property
     def imag(self: Same) -> Same:
         """The imaginary part of a real number: 0."""
-        return real_parts.imag(self)
+        return record(real_parts.imag, (self,))
 
     def conj(self: Same) -> Same:
         """The conjugate of a real number: itself."""
@@ -230,13 +221,13 @@ class Methods:
         return self.round(decimals or 0)
 
     def __trunc__(self: Same) -> Same:
-        return rounding.trunc(self)
+        return record(rounding.trunc, (self,))
 
     def __floor__(self: Same) -> Same:
-        return rounding.floor(self)
+        return record(rounding.floor, (self,))
 
     def __ceil__(self: Same) -> Same:
-        return rounding.ceil(self)
+        return record(rounding.ceil, (self,))
 
     def choose(self: Same, choices: Any, out: None = None, mode: str = "raise") -> Same:
         """choices[t[i]][i] for each i."""
@@ -286,13 +277,13 @@ class Methods:
         with suppress(TypeError):  # What is not a dtype is refused by the operation, in a sentence.
             dtype = np.dtype(dtype)
         if casting != "unsafe" and not np.can_cast(_np.result_type(self), dtype, casting):
-            raise DTypeError(f"{_described(self)} can't become {dtype} by casting={casting!r}, {user_place()}.")
+            raise DTypeError(f"{described(self)} can't become {dtype} by casting={casting!r}, {user_place()}.")
         return shapes.astype(self, dtype=dtype)
 
     def copy(self: Same, order: str = "C") -> Same:
         """The same values in an array of their own, recorded: the gradient flows through."""
         _in_memory("copy", order)
-        return shapes.copy(self)
+        return record(shapes.copy, (self,))
 
     def take(self: Same, indices: Any, axis: int | None = None, out: None = None, mode: str = "raise") -> Same:
         """The elements at these places along an axis, or of all."""
@@ -338,9 +329,40 @@ class Methods:
         """The indices of the elements that are not 0, an array for each axis."""
         return _np.nonzero(self)
 
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not isinstance(getattr_static(self, name), _Missing)]
 
-def _described(tensor: Any) -> str:
-    return describe(tensor.shape, tensor.dtype, tensor.name)
+
+class _Missing:
+    """An attribute that a Tensor does not have: AttributeError, with what to write instead.
+
+    With a `__getattr__` in its place, each attribute of a Tensor would take ten times as long to read.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, tensor: Any, _: type) -> Any:
+        name, function = self.name, function_named(self.name)
+        if tensor is None:
+            raise AttributeError(name)
+        advice = of_attribute(name) or ATTRIBUTES.get(name) or f"write {function}(t)"
+        raise MissingAttributeError(
+            f"{described(tensor)} has no .{name}, {user_place()}; {advice}.", name=name, obj=tensor
+        )
+
+
+def tells_what_is_missing(tensors: type[Tensors]) -> type[Tensors]:
+    """Tell, as a decorator of the class Tensor, what to write instead of what arrays and other libraries' tensors have.
+
+    These are the attributes that it does not have, functions of NumPy's, and methods that change a tensor, as `add_`.
+    """
+    functions = {name for module in (np, np.linalg, np.fft) for name in module.__all__ if function_named(name)}
+    methods = {name for name in dir(tensors) if not name.startswith("_")}
+    names = {*ATTRIBUTES, *OF_A_TENSOR, *functions, *(f"{name}_" for name in {*methods, *functions, *IN_PLACE})}
+    for name in names - {*dir(tensors)}:
+        setattr(tensors, name, _Missing(name))
+    return tensors
 
 
 def _in_memory(method: str, order: str) -> None:

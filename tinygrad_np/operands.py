@@ -13,6 +13,7 @@ A gradient rule that reads an operand gets the values of then. What that costs d
 
 from __future__ import annotations
 
+import dis
 import sys
 import weakref
 from collections.abc import Callable
@@ -23,8 +24,9 @@ import numpy as np
 from .exposure import Exposure, same_values
 from .frames import user_frame
 from .graph import Node
+from .instructions import is_operation
 
-SMALL = 1 << 15
+SMALL = 1 << 10
 """Up to so many bytes a copy costs no more than to find out whether it is needed."""
 
 LARGE = 1 << 22
@@ -38,49 +40,54 @@ MOST_COPIES = 1000
 
 _FIXED = frozenset({int, float, bool, str, type(None), type})
 _copies: dict[int, weakref.ref[Any]] = {}
-_held: dict[tuple[str, int], int] = {}
-_counted: dict[tuple[str, int], int] = {}
+_alone: dict[int, int] = {}
+_counted: dict[int, int] = {}
 
 
 class Lent(Exposure):
     """What the user can reach of a large array that a graph reads in place: all of it."""
 
-    __slots__ = ("_checksum", "_lent")
+    __slots__ = ("_checksum",)
 
     what = "an array"
 
     def __init__(self, array: Any) -> None:
         super().__init__()
-        self._lent = array
+        self.array = array
         self._checksum = checksum(array)
 
     def is_stale(self, number: int) -> bool:
         """Whether the array has been changed since."""
-        return checksum(self._lent) != self._checksum
+        return checksum(self.array) != self._checksum
 
 
-def keep(arrays: list[Any], nodes: list[Any], places: int) -> None:
-    """Put what a graph may keep in the places of the operands that are plain arrays, the bits of `places`.
+def keep(arrays: list[Any], nodes: list[Any], indices: tuple[int, ...], inputs: tuple[Any, ...]) -> bool:
+    """Put what a graph may keep in the places of those operands that are plain arrays, and not those of Tensors.
 
-    `nodes`, which say whose values they were, keep the arrays themselves; one that is lent gets a node.
+    `nodes`, which say whose values they were, keep the arrays themselves; one that is lent gets a node. Returns whether
+    one is.
     """
-    for index, array in enumerate(arrays):
-        if places >> index & 1 and isinstance(array, np.ndarray):
-            if array.nbytes <= SMALL:
-                arrays[index] = array.copy("K")
-            elif not _is_temporary(sys.getrefcount(array), array.base):
-                if array.nbytes <= LARGE or _is_fixed(array):
-                    arrays[index] = _own(array)
-                else:
-                    nodes[index] = _lent(array)
+    is_lent = False
+    for index in indices:
+        array = arrays[index]
+        if array is not inputs[index] or not isinstance(array, np.ndarray):
+            continue
+        if array.nbytes <= SMALL:
+            arrays[index] = array.copy("K")
+        elif not _is_temporary(sys.getrefcount(array), array.base):
+            if array.nbytes <= LARGE or _is_fixed(array):
+                arrays[index] = _own(array)
+            else:
+                nodes[index] = _lent(array)
+                is_lent = True
+    return is_lent
 
 
 def fixed(parameters: dict[str, Any]) -> dict[str, Any]:
     """The parameters of an operation, with arrays and lists of their own in place of those that may be changed."""
-    for value in parameters.values():
-        if type(value) not in _FIXED:
-            return {name: _fixed(value) for name, value in parameters.items()}
-    return parameters
+    if _FIXED.issuperset(map(type, parameters.values())):
+        return parameters
+    return {name: _fixed(value) for name, value in parameters.items()}
 
 
 def _fixed(value: Any) -> Any:
@@ -122,14 +129,14 @@ def _is_fixed(array: Any) -> bool:
 
 def _is_temporary(count: int, base: Any) -> bool:
     """Whether so many references to an operand are those of a temporary, whose memory nobody else holds either."""
-    way = sys._getframe(3)
-    user = way.f_back
-    if user is None:
-        return False
-    key = way.f_code.co_filename, user.f_code.co_code[user.f_lasti]
+    door = sys._getframe(3)
+    key = id(door.f_code)
     _counted[key] = count
-    return count <= _held.get(key, 0) and (
-        base is None or (type(base) is np.ndarray and base.base is None and sys.getrefcount(base) <= _BASE_ALONE)
+    return (
+        count <= _alone.get(key, 0)
+        and (base is None or (type(base) is np.ndarray and base.base is None and sys.getrefcount(base) <= _BASE_ALONE))
+        and door.f_back is not None
+        and is_operation(door.f_back)
     )
 
 
@@ -146,29 +153,32 @@ _BASE_ALONE = _references_to_a_base()
 
 
 def learn_temporaries(t: Any) -> None:
-    """Learn by trial how many references there are to a temporary on its way here, from each kind of instruction.
+    """Learn by trial how many references there are to a temporary on its way here, through each function of ours.
 
-    An operand of `f(*operands)` looks the same, but it comes from another instruction. Where the interpreter borrows
-    references, so that an array with a name has no more of them, nothing is learned: what might be a temporary is then
-    copied. `t` is a Tensor that requires a gradient, of more than SMALL bytes.
+    Where the interpreter borrows references, an array with a name may have no more of them than a temporary: then
+    nothing is learned, and what might be a temporary is copied. `t` is a Tensor that requires a gradient, of more
+    than SMALL bytes.
     """
+    if "LOAD_FAST_BORROW" in dis.opmap:  # Python 3.14 and later.
+        return
     n = t.size
     trials: tuple[tuple[Callable[[], Any], Callable[[], Any]], ...] = (
         (lambda: t * np.zeros(n), lambda: (a := np.zeros(n), t * a)),
-        (lambda: t @ np.zeros(n), lambda: (a := np.zeros(n), t @ a)),
-        (lambda: t / np.ones(n), lambda: (a := np.ones(n), t / a)),
         (lambda: np.zeros(n) * t, lambda: (a := np.zeros(n), a * t)),
         (lambda: np.zeros(n) @ t, lambda: (a := np.zeros(n), a @ t)),
-        (lambda: np.zeros(n) / t, lambda: (a := np.zeros(n), a / t)),
         (lambda: np.multiply(t, np.zeros(n)), lambda: (a := np.zeros(n), np.multiply(t, a))),
         (lambda: np.dot(t, np.zeros(n)), lambda: (a := np.zeros(n), np.dot(t, a))),
+        (lambda: np.dot(np.zeros(n), t), lambda: (a := np.zeros(n), np.dot(a, t))),
     )
-    for temporary, named in trials:
+    counts: list[dict[int, int]] = []
+    for trial in (trial for pair in trials for trial in pair):
         _counted.clear()
-        temporary()
-        counts = dict(_counted)
-        named()
-        _held.update({key: count for key, count in counts.items() if count < _counted[key]})
+        trial()
+        counts.append(dict(_counted))
+    for key in {key for counted in counts for key in counted}:
+        temporary, named = (min(found[key] for found in kind if key in found) for kind in (counts[::2], counts[1::2]))
+        if temporary < named:
+            _alone[key] = temporary
 
 
 def checksum(array: Any) -> bytes:

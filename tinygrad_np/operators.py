@@ -8,14 +8,32 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from .methods import Methods
 from .ops.elementwise import arithmetic, comparison
 from .ops.linalg import products
+from .primitive import Primitive
+from .record import record
+from .updates import updated
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
+Same = TypeVar("Same", bound="Operators")
+
+
+def _unary(primitive: Primitive) -> Callable[[Same], Same]:
+    return lambda self: record(primitive, (self,))
+
+
+def _binary(primitive: Primitive) -> Callable[[Same, Any], Same]:
+    return lambda self, other: record(primitive, (self, other))
+
+
+def _reflected(primitive: Primitive) -> Callable[[Same, Any], Same]:
+    return lambda self, other: record(primitive, (other, self))
+
+
+def _update(sign: str, operate: Callable[[Any, Any], Any]) -> Callable[[Same, Any], Same]:
+    return lambda self, other: updated(self, sign, operate, other)
 
 
 class Operators(Methods):
@@ -23,139 +41,52 @@ class Operators(Methods):
 
     __slots__ = ()
 
-    __primitive__: Callable[..., Self]
-    """Runs a primitive and records it; Tensor has it."""
+    __add__ = _binary(arithmetic.add)
+    __sub__ = _binary(arithmetic.subtract)
+    __mul__ = _binary(arithmetic.multiply)
+    __truediv__ = _binary(arithmetic.divide)
+    __floordiv__ = _binary(arithmetic.floor_divide)
+    __mod__ = _binary(arithmetic.remainder)
+    __pow__ = _binary(arithmetic.power)
+    __matmul__ = _binary(products.matmul)
+    __and__ = _binary(comparison.bitwise_and)
+    __or__ = _binary(comparison.bitwise_or)
+    __xor__ = _binary(comparison.bitwise_xor)
 
-    def __add__(self, other: Any) -> Self:
-        return self.__primitive__(arithmetic.add, (self, other))
+    __radd__ = _reflected(arithmetic.add)
+    __rsub__ = _reflected(arithmetic.subtract)
+    __rmul__ = _reflected(arithmetic.multiply)
+    __rtruediv__ = _reflected(arithmetic.divide)
+    __rfloordiv__ = _reflected(arithmetic.floor_divide)
+    __rmod__ = _reflected(arithmetic.remainder)
+    __rpow__ = _reflected(arithmetic.power)
+    __rmatmul__ = _reflected(products.matmul)
+    __rand__ = _reflected(comparison.bitwise_and)
+    __ror__ = _reflected(comparison.bitwise_or)
+    __rxor__ = _reflected(comparison.bitwise_xor)
 
-    def __radd__(self, other: Any) -> Self:
-        return self.__primitive__(arithmetic.add, (other, self))
+    __iadd__ = _update("+=", operator.iadd)
+    __isub__ = _update("-=", operator.isub)
+    __imul__ = _update("*=", operator.imul)
+    __itruediv__ = _update("/=", operator.itruediv)
+    __ifloordiv__ = _update("//=", operator.ifloordiv)
+    __imod__ = _update("%=", operator.imod)
+    __ipow__ = _update("**=", operator.ipow)
+    __imatmul__ = _update("@=", operator.imatmul)
+    __iand__ = _update("&=", operator.iand)
+    __ior__ = _update("|=", operator.ior)
+    __ixor__ = _update("^=", operator.ixor)
 
-    def __sub__(self, other: Any) -> Self:
-        return self.__primitive__(arithmetic.subtract, (self, other))
+    __neg__ = _unary(arithmetic.negative)
+    __pos__ = _unary(arithmetic.positive)
+    __abs__ = _unary(arithmetic.absolute)
+    __invert__ = _unary(comparison.invert)
 
-    def __rsub__(self, other: Any) -> Self:
-        return self.__primitive__(arithmetic.subtract, (other, self))
-
-    def __mul__(self, other: Any) -> Self:
-        return self.__primitive__(arithmetic.multiply, (self, other))
-
-    def __rmul__(self, other: Any) -> Self:
-        return self.__primitive__(arithmetic.multiply, (other, self))
-
-    def __truediv__(self, other: Any) -> Self:
-        return self.__primitive__(arithmetic.divide, (self, other))
-
-    def __rtruediv__(self, other: Any) -> Self:
-        return self.__primitive__(arithmetic.divide, (other, self))
-
-    def __floordiv__(self, other: Any) -> Self:
-        return self.__primitive__(arithmetic.floor_divide, (self, other))
-
-    def __rfloordiv__(self, other: Any) -> Self:
-        return self.__primitive__(arithmetic.floor_divide, (other, self))
-
-    def __mod__(self, other: Any) -> Self:
-        return self.__primitive__(arithmetic.remainder, (self, other))
-
-    def __rmod__(self, other: Any) -> Self:
-        return self.__primitive__(arithmetic.remainder, (other, self))
-
-    def __pow__(self, other: Any) -> Self:
-        return self.__primitive__(arithmetic.power, (self, other))
-
-    def __rpow__(self, other: Any) -> Self:
-        return self.__primitive__(arithmetic.power, (other, self))
-
-    def __matmul__(self, other: Any) -> Self:
-        return self.__primitive__(products.matmul, (self, other))
-
-    def __rmatmul__(self, other: Any) -> Self:
-        return self.__primitive__(products.matmul, (other, self))
-
-    __update__: Callable[[str, Callable[..., Any], Any], Self]
-    """Changes the tensor in place, or asks for a new one; Tensor has it."""
-
-    def __iadd__(self, other: Any) -> Self:
-        return self.__update__("+=", operator.iadd, other)
-
-    def __isub__(self, other: Any) -> Self:
-        return self.__update__("-=", operator.isub, other)
-
-    def __imul__(self, other: Any) -> Self:
-        return self.__update__("*=", operator.imul, other)
-
-    def __itruediv__(self, other: Any) -> Self:
-        return self.__update__("/=", operator.itruediv, other)
-
-    def __ifloordiv__(self, other: Any) -> Self:
-        return self.__update__("//=", operator.ifloordiv, other)
-
-    def __imod__(self, other: Any) -> Self:
-        return self.__update__("%=", operator.imod, other)
-
-    def __ipow__(self, other: Any) -> Self:
-        return self.__update__("**=", operator.ipow, other)
-
-    def __imatmul__(self, other: Any) -> Self:
-        return self.__update__("@=", operator.imatmul, other)
-
-    def __iand__(self, other: Any) -> Self:
-        return self.__update__("&=", operator.iand, other)
-
-    def __ior__(self, other: Any) -> Self:
-        return self.__update__("|=", operator.ior, other)
-
-    def __ixor__(self, other: Any) -> Self:
-        return self.__update__("^=", operator.ixor, other)
-
-    def __neg__(self) -> Self:
-        return self.__primitive__(arithmetic.negative, (self,))
-
-    def __pos__(self) -> Self:
-        return self.__primitive__(arithmetic.positive, (self,))
-
-    def __abs__(self) -> Self:
-        return self.__primitive__(arithmetic.absolute, (self,))
-
-    def __invert__(self) -> Self:
-        return self.__primitive__(comparison.invert, (self,))
-
-    def __and__(self, other: Any) -> Self:
-        return self.__primitive__(comparison.bitwise_and, (self, other))
-
-    def __rand__(self, other: Any) -> Self:
-        return self.__primitive__(comparison.bitwise_and, (other, self))
-
-    def __or__(self, other: Any) -> Self:
-        return self.__primitive__(comparison.bitwise_or, (self, other))
-
-    def __ror__(self, other: Any) -> Self:
-        return self.__primitive__(comparison.bitwise_or, (other, self))
-
-    def __xor__(self, other: Any) -> Self:
-        return self.__primitive__(comparison.bitwise_xor, (self, other))
-
-    def __rxor__(self, other: Any) -> Self:
-        return self.__primitive__(comparison.bitwise_xor, (other, self))
-
-    def __eq__(self, other: Any) -> Self:  # type: ignore[override]
-        return self.__primitive__(comparison.equal, (self, other))
-
-    def __ne__(self, other: Any) -> Self:  # type: ignore[override]
-        return self.__primitive__(comparison.not_equal, (self, other))
-
-    def __lt__(self, other: Any) -> Self:
-        return self.__primitive__(comparison.less, (self, other))
-
-    def __le__(self, other: Any) -> Self:
-        return self.__primitive__(comparison.less_equal, (self, other))
-
-    def __gt__(self, other: Any) -> Self:
-        return self.__primitive__(comparison.greater, (self, other))
-
-    def __ge__(self, other: Any) -> Self:
-        return self.__primitive__(comparison.greater_equal, (self, other))
+    __eq__ = _binary(comparison.equal)  # type: ignore[assignment]
+    __ne__ = _binary(comparison.not_equal)  # type: ignore[assignment]
+    __lt__ = _binary(comparison.less)
+    __le__ = _binary(comparison.less_equal)
+    __gt__ = _binary(comparison.greater)
+    __ge__ = _binary(comparison.greater_equal)
 
     __hash__ = object.__hash__

@@ -23,9 +23,10 @@ from __future__ import annotations
 import dis
 import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from operator import itemgetter
 from types import CodeType, EllipsisType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
 
 from .errors import CaptureError, DTypeError, RuleError
 from .frames import user_place
@@ -74,12 +75,13 @@ NOTHING, SHAPE, VALUE = 0, 1, 2
 """How much of an argument a rule reads."""
 
 
-class Plan(NamedTuple):
+@dataclass(slots=True)
+class Plan:
     """What one application of a primitive records, given which of its inputs need a gradient.
 
     `rules` pairs an input's index with its vjp; `reads` says whether they read anything of the result and the inputs,
     `pick` takes that out of `(None, result, *arrays, *inputs)`, else `nothing` takes its place; `reads_values` says
-    whether they read more than shapes; the bits of `values` are the inputs whose values they read.
+    whether they read more than shapes; `values` are the indices of the inputs whose values they read.
     """
 
     primitive: Primitive
@@ -88,7 +90,7 @@ class Plan(NamedTuple):
     pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
     nothing: tuple[None, ...]
     reads_values: bool
-    values: int = 0
+    values: tuple[int, ...] = ()
 
 
 class Primitive(Operation):
@@ -121,6 +123,8 @@ class Primitive(Operation):
         self.rules: dict[int, Rule] = {}
         self.rule_for_each: Rule | None = None
         self.selections: dict[int, Rule] = {}
+        self.reached: dict[int, Rule] = {}
+        self.added: Rule | None = None
         self.on_request: set[int] = set()
         self.signature = inspect.signature(forward)
         self.inputs, self.parameters = _split_signature(self.signature)
@@ -140,8 +144,9 @@ class Primitive(Operation):
             if self.inputs is not None and len(arguments) != self.inputs:
                 arguments, parameters = self._bind(arguments, parameters)
             for argument in arguments:
-                if hasattr(argument, "__primitive__"):
-                    return argument.__primitive__(self, arguments, parameters)
+                record = getattr(argument, "__primitive__", None)
+                if record is not None:
+                    return record(self, arguments, parameters)
             try:
                 return self.run(*arguments, **parameters)
             except (CaptureError, ValueError, TypeError) as error:
@@ -205,6 +210,18 @@ class Primitive(Operation):
 
         return keep
 
+    def reaches(self, index: int) -> Callable[[Rule], Rule]:
+        """Say, by a rule of a mask of the result's elements and of the inputs, which elements of one they were made of.
+
+        The rule's answer broadcasts to the contribution; None if it can't tell. Without such a rule the vjp is asked.
+        """
+        return lambda rule: self.reached.setdefault(index, rule)
+
+    def adds(self, rule: Rule) -> Rule:
+        """Say how the gradient of the only input, nearly all 0, is added to a sum: `rule(total, g, y, x)`."""
+        self.added = rule
+        return rule
+
     def rule(self, index: int) -> Rule | None:
         """The vjp of one input, guarded if it is a user's, or None if it has none."""
         if self.rule_for_each is not None:
@@ -222,11 +239,11 @@ class Primitive(Operation):
         read = self._read(rules, count)
         picked = [1 if read[0] else 0]
         picked += [(0, 2 + count + index, 2 + index)[amount] for index, amount in enumerate(read[1:])]
-        reads_values = bool(read[0]) or VALUE in read
-        values = sum(1 << index for index, amount in enumerate(read[1:]) if amount == VALUE)
-        plan = Plan(self, tuple(rules), any(picked), itemgetter(*picked), (None,) * (1 + count), reads_values, values)
-        self.plans[(1 << count) + mask] = plan
-        return plan
+        values = tuple(index for index, amount in enumerate(read[1:]) if amount == VALUE)
+        # The rule of any number of inputs takes none that it does not read.
+        nothing = (None,) * (1 if self.rule_for_each is not None else 1 + count)
+        plan = Plan(self, tuple(rules), any(picked), itemgetter(*picked), nothing, bool(read[0] or values), values)
+        return self.plans.setdefault((1 << count) + mask, plan)
 
     def _read(self, rules: list[tuple[int, Rule]], count: int) -> list[int]:
         """How much the rules read of the result and of each of `count` inputs."""

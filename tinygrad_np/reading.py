@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .errors import LostGradientWarning, NoGradientError, describe
-from .frames import is_library, is_ours, passed_over, place_of, user_frame, user_level, user_place
+from .errors import LostGradientWarning, NoGradientError, describe, described
+from .frames import is_library, is_ours, line_of, passed_over, place_of, user_frame, user_level, user_place
 from .graph import Node, ancestors, state
 from .instructions import TRUTHS, Reader, is_only_looked_at, reader_at
 from .primitive import NUMPY
@@ -40,9 +40,7 @@ class Read(NamedTuple):
     @property
     def place(self) -> str:
         """The line of the user's code."""
-        lines = ((start, end, line) for start, end, line in self.code.co_lines())
-        line = next((line for start, end, line in lines if start <= self.instruction < end), None)
-        return place_of(self.code.co_filename, line)
+        return place_of(self.code.co_filename, line_of(self.code, self.instruction))
 
     @property
     def may_lose(self) -> bool:
@@ -101,7 +99,7 @@ def _refused(node: Node, reader: Reader, frame: FrameType) -> NoGradientError:
             remedy = "it has no gradient; compose it of NumPy's functions"
         who = f"math.{function}"
     return NoGradientError(
-        f"{who} tried to read {_described(node)} as a number, {user_place()}, which would drop its gradient silently; "
+        f"{who} tried to read {described(node)} as a number, {user_place()}, which would drop its gradient silently; "
         f"{remedy}; where no gradient is wanted, write float(t)."
     )
 
@@ -114,10 +112,6 @@ _FOR_MATH = {
     "erf": "write tg.erf in place of math.erf",
     "erfc": "write tg.erfc in place of math.erfc",
 }
-
-
-def _described(node: Node) -> str:
-    return describe(node.shape, node.dtype, node.name)
 
 
 @contextmanager
@@ -160,12 +154,14 @@ def warn_of_lost(reads: dict[Any, Any], outputs: Sequence[Any], variables: Seque
             )
 
 
-def where_it_was_lost() -> str:
-    """A sentence that names where a value was read off since the last backward pass, or nothing."""
-    reads = map(Read._make, reversed([*state.reads.values()]))
+def where_it_was_lost(what: str = "it", earlier: bool = False) -> str:
+    """A sentence that names where a value was read off since the last backward pass, or earlier, or nothing."""
+    noted = state.earlier[0] if earlier else state.reads
+    reads = map(Read._make, reversed([*noted.values()]))
     read = next((read for read in reads if read.may_lose), None)
     if read is None:
         return ""
     return (
-        f" If it was computed from what {read.how} read off, {read.place}: a plain number or array carries no gradient."
+        f" If {what} was computed from what {read.how} read off, {read.place}: a plain number or array carries no "
+        "gradient."
     )

@@ -7,6 +7,7 @@ Operators, methods and NumPy's own functions all end here.
 
 from __future__ import annotations
 
+from sys import _getframe
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,8 +22,9 @@ from .errors import (
     forward_failure,
     listed,
 )
-from .frames import user_frame, user_place
-from .graph import NOT_KEPT, Node, clock, state
+from .exposure import expose
+from .frames import passed_over, user_frame, user_place
+from .graph import NOT_KEPT, Node, state
 from .operands import fixed, keep
 from .primitive import Primitive, handed_over
 
@@ -82,28 +84,30 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
     """
     arrays = []
     nodes: list[Any] = []
-    mask, plain, bit = 0, 0, 1
+    mask, bit = 0, 1
+    are_plain = is_exposed = False
     for value in inputs:
         if isinstance(value, Recorded):
-            data = value._data
             node = value._node
             if node is None:
-                nodes.append(data)
+                nodes.append(value._data)
+                arrays.append(value._data)
             else:
                 if node.requires_grad:
                     mask += bit
                 node.awaited = True
-                if node.exposure is not None and node.exposure.array is not None:
-                    exposed = node.exposure.read(next(clock))
-                    data = data if exposed is None else exposed
                 nodes.append(node)
-            arrays.append(data)
+                exposure = node.exposure
+                if exposure is None or exposure.array is None:
+                    arrays.append(value._data)
+                else:
+                    arrays.append(exposure.read(value))
+                    is_exposed = True
         else:
-            if type(value) is np.ndarray:
-                plain += bit
-            elif type(value) not in _NUMBERS:
-                value = _operand(value)
-                plain += bit
+            if type(value) not in _NUMBERS:
+                if type(value) is not np.ndarray:
+                    value = _operand(value)
+                are_plain = True
             elif not primitive.elementwise:
                 # A number goes as itself where it sets no dtype, as an array where rules may ask it for a shape.
                 value = np.asarray(value)
@@ -122,13 +126,14 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
             if any(isinstance(value, Recorded) for value in parameters.values()):
                 raise _tensor_as_option(primitive, parameters) from None
             raise forward_failure(failure, primitive.name, _descriptions(inputs), user_place()) from None
-    if isinstance(result, Recorded):
-        raise _tensor_as_option(primitive, parameters)
-    try:
-        dtype = result.dtype
-    except AttributeError:
-        result = np.asarray(result)
-        dtype = result.dtype
+    is_numpys = isinstance(result, _NUMPY)
+    if not is_numpys:
+        if isinstance(result, Recorded):
+            raise _tensor_as_option(primitive, parameters)
+        if not hasattr(result, "dtype"):
+            result = np.asarray(result)
+            is_numpys = True
+    dtype = result.dtype
     tensor = _new(_Tensor)
     tensor._data = result
     tensor._node = None
@@ -138,14 +143,16 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
     elif mask and not primitive.data and state.recording:
         # `bit` is 2 to the number of inputs: the key tells both that and which of them need a gradient.
         plan = primitive.plans.get(bit + mask) or primitive.plan(mask, len(nodes))
-        is_numpys = isinstance(result, _NUMPY)
         if is_numpys:
             # Until the backward pass, the user may change the arrays that it will read.
-            if plain & plan.values:
-                keep(arrays, nodes, plain & plan.values)
+            if are_plain and plan.values:
+                is_exposed |= keep(arrays, nodes, plan.values, inputs)
             if parameters:
                 parameters = fixed(parameters)
-        tensor._node = node = Node(plan, tuple(nodes), parameters, result.shape, dtype, user_frame(2), True, NOT_KEPT)
+        frame = _getframe(2)
+        if passed_over[frame.f_code.co_filename]:
+            frame = user_frame(2)
+        tensor._node = node = Node(plan, tuple(nodes), parameters, result.shape, dtype, frame, True, NOT_KEPT)
         if not node.shape:
             node.value = result
         if is_numpys:
@@ -153,6 +160,8 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
         else:
             # Arrays of other libraries are lazy: saving them costs nothing, and rules may ask how they are laid out.
             node.saved = (result, *arrays)
+        if is_exposed:
+            expose()
     return tensor
 
 

@@ -6,20 +6,22 @@
 
 The gradient that `where` sends to what it did not select is 0 already. But behind it `log` may divide that 0 by 0, and
 the NaN would spread. So beside the gradients flow masks, of what was selected, and a rule's answer is taken where its
-mask holds alone. An operation that works element by element hands its mask on as it is. Through the others a gradient
-is sent that is NaN where the mask holds: a rule is linear in the upstream gradient, so that whatever such a NaN
-reaches, and nothing else, is NaN. The masks ask what was selected, never which gradient happens to be 0: that may have
-a derivative of its own.
+mask holds alone. An operation that works element by element hands its mask on as it is, and a product of matrices says
+what it makes of it (Primitive.reaches). Through the others a gradient is sent that is NaN where the mask holds: a rule
+is linear in the upstream gradient, so that whatever such a NaN reaches, and nothing else, is NaN. The masks ask what
+was selected, never which gradient happens to be 0: that may have a derivative of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from .graph import Node
+from .ops.elementwise.selection import is_all, only
 from .primitive import Plan, Primitive, Rule
 from .unbroadcast import unbroadcast
 
@@ -42,21 +44,34 @@ class Selection:
         """The contribution `rule(upstream, saved)` to an input, with exactly 0 where nothing selected reaches it."""
         parent, mask = self.node.inputs[index], self.mask
         selects = _choices(self.node, self.primitive).get(index)
-        if selects is None and (mask is None or (parent.plan is None and _is_finite(contribution))):
+        if selects is None and (mask is None or (parent.plan is None and self._is_finite(contribution))):
             return contribution
         if mask is not None and not self.primitive.elementwise:
-            marks = np.where(mask, np.nan, 0).astype(self.node.dtype)
-            mask = np.isnan(rule(marks, _bounded(self.saved, 1)))
+            mask = self._reached(index, rule)
             contribution = _without_infinity(contribution, mask, lambda way: rule(upstream, _bounded(saved, way)))
         if selects is not None:
             chosen = selects(*self.saved[1:], **self.node.parameters)
             mask = chosen if mask is None else np.logical_and(mask, chosen)
-            mask = np.broadcast_to(mask, contribution.shape)
+            mask = np.broadcast_to(mask, np.broadcast_shapes(mask.shape, contribution.shape))
         if not self.primitive.asks:
             self.found[index] = _fitted(mask, parent.shape, self.node)
-        if self.mask is None:
+        # What is finite is 0 already where only zeros were sent, unless a rule announces by a 1 what was.
+        if self.mask is None or (self._is_finite(contribution) and not self.primitive.asks):
             return contribution
-        return np.where(_fitted(mask, contribution.shape, self.node), contribution, 0)
+        return only(_fitted(mask, contribution.shape, self.node), contribution)
+
+    def _reached(self, index: int, rule: Rule) -> Any:
+        """The mask of an input: the elements that those of this node's mask were made of."""
+        reaches = self.primitive.reached.get(index)
+        mask = None if reaches is None else reaches(self.mask, *self.saved[1:], **self.node.parameters)
+        if mask is not None:
+            return np.broadcast_to(mask, np.broadcast_shapes(mask.shape, self.node.inputs[index].shape))
+        marks = only(self.mask, np.full(self.mask.shape, np.nan, self.node.dtype))
+        return np.isnan(rule(marks, _bounded(self.saved, 1)))
+
+    def _is_finite(self, contribution: Any) -> bool:
+        """Whether a contribution needs no mask; one that is captured is masked where that is no more than a choice."""
+        return _is_finite(contribution) if _is_here(contribution) or not self.primitive.elementwise else False
 
     def hand_on(self, contributions: Iterable[tuple[int, Any]], reached: Iterable[Node]) -> None:
         """Give each input its mask, joined with what was selected of the gradients that have `reached` it before."""
@@ -66,7 +81,7 @@ class Selection:
             before = self.masks.pop(parent, None)
             if parent in reached:
                 mask = None if before is None or mask is None else np.logical_or(before, mask)
-            if mask is not None and not _is_all(mask):
+            if mask is not None and not is_all(mask):
                 self.masks[parent] = mask
             reached.add(parent)
 
@@ -77,7 +92,7 @@ def selection_at(node: Node, masks: Masks) -> Selection | None:
     if plan is None or saved is None:
         return None
     choices = _choices(node, plan.primitive).values()
-    if not masks and mask is None and all(_is_all(chosen(*saved[1:], **node.parameters)) for chosen in choices):
+    if not masks and mask is None and all(is_all(chosen(*saved[1:], **node.parameters)) for chosen in choices):
         return None
     return Selection(node, plan, saved, mask, masks)
 
@@ -115,7 +130,7 @@ def _without_infinity(contribution: Any, mask: Any, again: Callable[[int], Any])
     That is where it stays the same whichever of two finite numbers stands in the place of infinity, `again`.
     """
     values = getattr(contribution, "_data", contribution)
-    if not isinstance(values, np.ndarray) or not isinstance(mask, np.ndarray) or _is_finite(values):
+    if not (_is_here(values) or hasattr(values, "assumed_finite")) or _is_finite(values):
         return contribution
     one, other = again(1), again(2)
     return np.where(np.logical_or(np.isfinite(values), one != other), contribution, one)
@@ -124,23 +139,26 @@ def _without_infinity(contribution: Any, mask: Any, again: Callable[[int], Any])
 def _bounded(saved: Sequence[Any], times: int) -> list[Any]:
     """What a rule reads, with a number beyond all others for infinity and NaN: it keeps the order, 0 times it is 0."""
     values = [getattr(array, "_data", array) for array in saved]
-    floating = [one for one in values if isinstance(one, np.ndarray | np.generic) and one.dtype.kind == "f"]
-    bound = 4.0**times * max((np.abs(one).max(initial=1, where=np.isfinite(one)) for one in floating), default=1)
+    known = [one for one in values if _is_here(one) or hasattr(one, "assumed_finite")]
+    floating = [one for one in known if one.dtype.kind == "f"]
+    infinite = [one for one in floating if not _is_finite(one)]
+    sizes = [np.max(np.where(np.isfinite(one), np.abs(one), 1), initial=1) for one in floating if infinite]
+    bound = 4.0**times * reduce(np.maximum, sizes, 1.0)
     bounded = []
     for array, one in zip(saved, values, strict=True):
-        if any(one is other for other in floating) and not _is_finite(one):
+        if any(one is other for other in infinite):
             array = np.where(np.isfinite(one), array, np.where(one < 0, -bound, bound).astype(one.dtype))
         bounded.append(array)
     return bounded
 
 
+def _is_here(array: Any) -> bool:
+    """Whether it is an array of NumPy's, whose values are known; others are lazy, or captured."""
+    return isinstance(array, np.ndarray | np.generic)
+
+
 def _is_finite(array: Any) -> bool:
-    """Whether all is finite, of NumPy's arrays; others are lazy and not looked at."""
-    return isinstance(array, np.ndarray | np.generic) and bool(np.isfinite(array).all())
-
-
-def _is_all(mask: Any) -> bool:
-    """Whether a mask leaves nothing out, of NumPy's arrays; others are lazy, and may say that it can be assumed."""
-    if isinstance(mask, np.ndarray | np.bool):
-        return bool(mask.all())
-    return hasattr(mask, "assumed_all") and mask.assumed_all()
+    """Whether all is finite, of NumPy's arrays; lazy ones are not looked at, captured ones may say that it is so."""
+    if _is_here(array):
+        return bool(np.isfinite(array).all())
+    return hasattr(array, "assumed_finite") and array.assumed_finite()

@@ -29,20 +29,23 @@ from .errors import (
     NonScalarError,
     ShapeError,
     describe,
+    described,
 )
 from .exposure import ALONE, ALONE_IN_SETTER, Exposure
 from .frames import user_place
-from .graph import NOT_KEPT, Node, arrival, clock, state
+from .graph import NOT_KEPT, Node, arrival, let_older_go, state
 from .hints import refuse
 from .instructions import is_computed_with
+from .methods import tells_what_is_missing
 from .operands import SMALL, learn_temporaries
 from .operators import Operators
 from .ops.arrays import indexing
 from .reading import note_number, note_read, where_it_was_lost
 from .record import Recorded, leaf_of, make_tensor, own_array, own_gradient, record, results_are
-from .updates import assert_may_require, no_gradient_yet, not_recorded, only_floating, updated
+from .updates import assert_may_require, no_gradient_yet, not_recorded, only_floating
 
 
+@tells_what_is_missing
 @results_are
 class Tensor(Recorded, Operators):
     """An array that remembers how it was computed.
@@ -65,7 +68,6 @@ class Tensor(Recorded, Operators):
     __slots__ = ()
     __primitive__ = staticmethod(record)
     __bend__ = bend
-    __update__ = updated
 
     def __init__(self, data: Any, *, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
         if isinstance(data, Tensor):
@@ -93,7 +95,7 @@ class Tensor(Recorded, Operators):
             node.exposure = Exposure()
         in_use = (
             node.saved is not None
-            or (node.awaited and sys.getrefcount(node) > ALONE + 1)
+            or (node.awaited and sys.getrefcount(self._node) > ALONE + 1)
             or sys.getrefcount(self._data) > ALONE
             or self._data.base is not None
         )
@@ -108,12 +110,12 @@ class Tensor(Recorded, Operators):
             array = own_array(value, None)
             if array.shape != self._data.shape:
                 raise ShapeError(
-                    f"{self._described()} was given data of shape {array.shape}, {user_place()}; new data must have "
+                    f"{described(self)} was given data of shape {array.shape}, {user_place()}; new data must have "
                     "the tensor's shape: make a new Tensor for another."
                 )
             if not np.can_cast(array.dtype, self._data.dtype, "same_kind"):
                 raise DTypeError(
-                    f"{self._described()} was given data of dtype {array.dtype}, {user_place()}, which it can't hold; "
+                    f"{described(self)} was given data of dtype {array.dtype}, {user_place()}, which it can't hold; "
                     "convert the data, or make a new Tensor."
                 )
             value = array.astype(self._data.dtype, copy=False)
@@ -124,7 +126,7 @@ class Tensor(Recorded, Operators):
             node.value = value[()]
         # Who else holds the array that `t.data -= a` changed in place can change it again, unseen.
         still_out = value if was_handed_out and sys.getrefcount(value) > ALONE_IN_SETTER else None
-        node.exposure.replaced(next(clock), still_out)
+        node.exposure.replaced(still_out)
 
     @property
     def grad(self) -> Any:
@@ -143,7 +145,7 @@ class Tensor(Recorded, Operators):
             value = own_array(value, None).astype(self.dtype, copy=False)
             if value.shape != self.shape:
                 raise GradientShapeError(
-                    f"{self._described()} was given a gradient of shape {value.shape}, {user_place()}; "
+                    f"{described(self)} was given a gradient of shape {value.shape}, {user_place()}; "
                     "a gradient has its tensor's shape, and zero_grad() forgets it."
                 )
         elif node.plan is not None and node.grad is NOT_KEPT:
@@ -157,9 +159,7 @@ class Tensor(Recorded, Operators):
 
     @shape.setter
     def shape(self, shape: Any) -> NoReturn:
-        raise AssignmentError(
-            f"{self._described()} can't change its shape, {user_place()}; write t = t.reshape(shape)."
-        )
+        raise AssignmentError(f"{described(self)} can't change its shape, {user_place()}; write t = t.reshape(shape).")
 
     @property
     def ndim(self) -> int:
@@ -223,7 +223,7 @@ class Tensor(Recorded, Operators):
 
     def _number(self) -> Any:
         if self._data.size != 1:
-            raise ShapeError(f"{self._described()} is not one number, {user_place()}; only a one-element tensor is.")
+            raise ShapeError(f"{described(self)} is not one number, {user_place()}; only a one-element tensor is.")
         return self._data.item()
 
     def tolist(self) -> Any:
@@ -252,20 +252,20 @@ class Tensor(Recorded, Operators):
 
     def __index__(self) -> int:
         if self._data.dtype.kind not in "iu":
-            raise DTypeError(f"{self._described()} is not an integer, and can't be an index, {user_place()}.")
+            raise DTypeError(f"{described(self)} is not an integer, and can't be an index, {user_place()}.")
         return int(self._number())
 
     def __bool__(self) -> bool:
         if self._data.size != 1:
             raise ShapeError(
-                f"{self._described()} is neither true nor false, {user_place()}; "
+                f"{described(self)} is neither true nor false, {user_place()}; "
                 "use .any() or .all() of the comparison, or np.where instead of a branch."
             )
         return bool(self._data)
 
     def __len__(self) -> int:
         if self._data.ndim == 0:
-            raise DTypeError(f"{self._described()} is a single number and has no length, {user_place()}.")
+            raise DTypeError(f"{described(self)} is a single number and has no length, {user_place()}.")
         return len(self._data)
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -283,7 +283,7 @@ class Tensor(Recorded, Operators):
     def __reduce__(self) -> Any:
         if self.requires_grad and (not self.is_leaf or self._noted().grad is NOT_KEPT):
             raise NoGradientError(
-                f"{self._described()} can't be copied or pickled, {user_place()}: what it was computed from would be "
+                f"{described(self)} can't be copied or pickled, {user_place()}: what it was computed from would be "
                 f"lost; {instead_of_copy()}"
             )
         return _restored, (self._data, self.requires_grad, self.name, self.grad)
@@ -308,25 +308,28 @@ class Tensor(Recorded, Operators):
         refuse("backward", foreign)
         node = self._recorded("backward()")
         seed = self._seed(gradient)
-        arrived = [
-            (leaf, upstream)
-            for leaf, upstream, _ in backward_steps(node, seed, release=not retain_graph)
-            if leaf.grad is not NOT_KEPT and leaf.requires_grad
-        ]
+        arrived = []
+        for reached, upstream, contributions in backward_steps(node, seed, release=not retain_graph, in_place=True):
+            if reached.grad is not NOT_KEPT and reached.requires_grad:
+                arrived.append((reached, upstream))
+            # Otherwise they would be held while the next step runs.
+            del upstream, contributions
+        if not retain_graph:
+            let_older_go(node)
         shared = {id(seed)}
         with arrival:
             for leaf, upstream in arrived:
                 leaf.awaited = retain_graph
                 leaf.grad = own_gradient(upstream, shared) if leaf.grad is None else leaf.grad + upstream
         if not state.in_call:
-            state.reads.clear()
+            state.forget()
 
     def _seed(self, gradient: Any) -> Any:
         """The gradient that a backward pass from here starts with."""
         if gradient is None:
             if self._data.size != 1:
                 raise NonScalarError(
-                    f"backward() of {self._described()}, {user_place()}: only a scalar has a gradient by itself; "
+                    f"backward() of {described(self)}, {user_place()}: only a scalar has a gradient by itself; "
                     "reduce it, as with .sum() or .mean(), or give backward(gradient) the upstream gradient."
                 )
             return np.ones(self._data.shape, self._data.dtype) if self._data.ndim else self._data.dtype.type(1)
@@ -335,7 +338,7 @@ class Tensor(Recorded, Operators):
         gradient = own_array(gradient, None)
         if gradient.shape != self._data.shape:
             raise GradientShapeError(
-                f"backward() of {self._described()} was given a gradient of shape {gradient.shape}, {user_place()}; "
+                f"backward() of {described(self)} was given a gradient of shape {gradient.shape}, {user_place()}; "
                 "it must have exactly the tensor's shape."
             )
         return gradient.astype(self._data.dtype)
@@ -365,7 +368,7 @@ class Tensor(Recorded, Operators):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.object_]:
         if self.requires_grad:
             raise NoGradientError(
-                f"{self._described()} would become a plain array, {user_place()}, and its gradient would be lost "
+                f"{described(self)} would become a plain array, {user_place()}, and its gradient would be lost "
                 f"silently; {instead_of_array()}"
             )
         return np.array(self._data, dtype=dtype)
@@ -375,7 +378,7 @@ class Tensor(Recorded, Operators):
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise AssignmentError(
-            f"{self._described()} was assigned to at an index, {user_place()}, which would go unrecorded; "
+            f"{described(self)} was assigned to at an index, {user_place()}, which would go unrecorded; "
             "use tg.index_update(t, index, value), or change a parameter's values with t.data[index] = value."
         )
 
@@ -384,9 +387,6 @@ class Tensor(Recorded, Operators):
         if self._node is None:
             self._node = leaf_of(self._data, requires_grad=False)._node
         return self._node
-
-    def _described(self) -> str:
-        return describe(self.shape, self.dtype, self.name)
 
 
 def _restored(data: Any, requires_grad: bool, name: str | None, grad: Any = None) -> Tensor:

@@ -18,7 +18,6 @@ from .errors import (
     NoGradientError,
     NotRecordedError,
     TinygradError,
-    describe,
     described,
     forward_failure,
 )
@@ -39,7 +38,7 @@ def updated(tensor: Any, sign: str, operate: Callable[[Any, Any], Any], other: A
         if node is not None and node.requires_grad and node.plan is None and node.grad is not NOT_KEPT:
             name = tensor.name or "t"
             raise AssignmentError(
-                f"{_described(tensor)} is a leaf that requires a gradient, {user_place()}: {name} {sign} ... would "
+                f"{described(tensor)} is a leaf that requires a gradient, {user_place()}: {name} {sign} ... would "
                 "make a new tensor and leave the parameter as it was. To change its values write "
                 f"`with tg.no_grad(): {name} {sign} ...` or `{name}.data {sign} ...`; for a new tensor write "
                 f"y = {name} {sign[:-1]} ..."
@@ -51,7 +50,7 @@ def updated(tensor: Any, sign: str, operate: Callable[[Any, Any], Any], other: A
     except FORWARD_FAILURES as error:
         if isinstance(error, TinygradError):
             raise
-        operands = [_described(tensor), described(other)]
+        operands = [described(tensor), described(other)]
         raise forward_failure(error, f"the update {sign}", operands, user_place()) from None
     return tensor
 
@@ -60,11 +59,11 @@ def assert_may_require(tensor: Any, value: bool) -> None:
     """Raise an error where a tensor can't be frozen, or thawed, by setting `requires_grad` to this value."""
     if not tensor.is_leaf:
         raise NotRecordedError(
-            f"{_described(tensor)} can't be frozen, {user_place()}: it is not a leaf, it was computed from tensors "
+            f"{described(tensor)} can't be frozen, {user_place()}: it is not a leaf, it was computed from tensors "
             "that require a gradient; freeze those, or go on with t.detach()."
         )
     if value and tensor.dtype.kind != "f":
-        raise only_floating(_described(tensor))
+        raise only_floating(described(tensor))
 
 
 def only_floating(described: str) -> DTypeError:
@@ -78,7 +77,7 @@ def only_floating(described: str) -> DTypeError:
 def not_recorded(tensor: Any, what: str, lost: str) -> NotRecordedError:
     """The error of differentiating a constant; `lost` may tell where a value was read off."""
     return NotRecordedError(
-        f"{what} of {_described(tensor)}, {user_place()}: nothing that requires a gradient leads to it; make the "
+        f"{what} of {described(tensor)}, {user_place()}: nothing that requires a gradient leads to it; make the "
         "parameters with requires_grad=True, and compute outside of no_grad(); `W = W - ...` inside no_grad() makes a "
         f"constant of W, `W -= ...` does not.{lost}"
     )
@@ -101,8 +100,4 @@ def no_gradient_yet(tensor: Any) -> NoGradientError:
         )
     else:
         why = "no backward() has reached it since it was made, or since zero_grad()"
-    return NoGradientError(f".grad of {_described(tensor)} is None, {user_place()}: {why}.")
-
-
-def _described(tensor: Any) -> str:
-    return describe(tensor.shape, tensor.dtype, tensor.name)
+    return NoGradientError(f".grad of {described(tensor)} is None, {user_place()}: {why}.")

@@ -217,7 +217,9 @@ class TestReport:
         assert " ".join(lines[2].split()) == "with respect to shape difference relative error at verdict"
         assert lines[3].endswith("WRONG")
         assert "It is wrong everywhere, 1.5 times the slope." in text.replace("\n  ", " ")
-        assert lines[-1] == f"The gradient rule at fault: doubled (test_gradcheck.py line {line}), g * 3."
+        given = doubled.rules[0].__code__.co_firstlineno
+        at_fault = f"The gradient rule at fault: doubled (test_gradcheck.py line {line}), g * 3, given at"
+        assert " ".join(text.split()).endswith(f"{at_fault} test_gradcheck.py line {given}.")
 
     def test_right_is_one_word(self) -> None:
         assert str(tg.gradcheck(np.tanh, x23)).splitlines()[0] == "Gradients of tanh against differences: right"
@@ -235,3 +237,116 @@ class TestReport:
         text = str(tg.gradcheck(lambda x: np.exp(x.numpy()), x23))
         assert "The gradient is 0 everywhere" in text.replace("\n  ", " ")
         assert "an array was taken out of a Tensor" in text
+
+
+# Orders, directions, and what is told of a rule.
+
+
+@tg.primitive
+def cubed(x):
+    return x**3
+
+
+@cubed.vjp
+def _(g, y, x):
+    return g * 3 * squared(x)
+
+
+@tg.primitive
+def squared(x):
+    return x**2
+
+
+@squared.vjp
+def _(g, y, x):
+    return g * twice(x)
+
+
+@tg.primitive
+def twice(x):
+    return 2 * x
+
+
+@twice.vjp
+def _(g, y, x):  # The rule that is wrong.
+    return g * 3
+
+
+def test_a_rule_that_is_wrong_in_the_third_derivative_alone_is_found_by_order_3() -> None:
+    assert tg.gradcheck(cubed, x23)
+    assert tg.gradcheck(cubed, x23, order=2)
+    report = tg.gradcheck(cubed, x23, order=3)
+    assert report.wrong == ["x, derivative 3"]
+    assert [row.name for row in report] == ["x", "x, derivative 2", "x, derivative 3"]
+    code = twice.rules[0].__code__
+    assert f"twice (test_gradcheck.py line {cubed_line() + 17})" in str(report)
+    assert f"given at test_gradcheck.py line {code.co_firstlineno}" in " ".join(str(report).split())
+
+
+def cubed_line() -> int:
+    return int(cubed.forward.__code__.co_firstlineno)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [np.tanh, softmax, lambda x: np.sum(x**4), lambda x: np.linalg.inv(x @ x.T + np.eye(2)), lambda x: {"y": x * x}],
+)
+def test_right_functions_are_right_to_the_third_order(f: Any) -> None:
+    report = tg.gradcheck(f, x23, order=3)
+    assert report, str(report)
+
+
+def test_several_inputs_have_mixed_derivatives() -> None:
+    assert tg.gradcheck(lambda a, b: np.sum(np.sin(a @ b) * a[0, 0]), x23, x34, order=2)
+
+
+def test_an_order_that_is_none_is_refused() -> None:
+    with pytest.raises(DTypeError, match="order=0"):
+        tg.gradcheck(np.tanh, x23, order=0)
+
+
+@tg.primitive
+def spoilt(x, /, at: int = 0):
+    return x * x
+
+
+@spoilt.vjp
+def _(g, y, x, at=0):
+    result = 2 * g * x
+    return np.where(np.arange(x.size).reshape(x.shape) == at, 1.5 * result, result)
+
+
+def test_large_inputs_are_moved_in_batches_and_the_count_is_said() -> None:
+    W, v = random.normal(size=(100, 50)), random.normal(size=100)
+    report = tg.gradcheck(lambda W: np.sum(np.tanh(v @ W) ** 2), W)
+    assert report, str(report)
+    assert "W has 5000 elements: they were moved in 64 batches" in str(report)
+    assert report["W"].shape == (100, 50)
+
+
+def test_one_wrong_element_of_many_is_found_and_named() -> None:
+    W = random.normal(size=(100, 50))
+    report = tg.gradcheck(lambda W: np.sum(spoilt(W, at=1234)), W)
+    assert not report
+    assert report["W"].where == (24, 34)
+    assert f"at (24, 34), the gradient is {3 * W[24, 34]:.6g}"[:-2] in report["W"].diagnosis
+
+
+def test_directions_can_be_asked_for_where_the_input_is_small() -> None:
+    report = tg.gradcheck(lambda x: np.sum(np.sin(x)), x34, directions=5)
+    assert report
+    assert "moved in 5 batches" in str(report)
+    assert not tg.gradcheck(lambda x: np.sum(spoilt(x, at=7)), x34, directions=3)
+    assert tg.gradcheck(np.sum, np.zeros(100, np.float32), directions=4)
+
+
+def test_the_parameters_that_a_wrong_rule_ran_with_are_told() -> None:
+    report = tg.gradcheck(lambda x: spoilt(x, at=2), x23)
+    assert "with at=2" in " ".join(str(report).split())
+
+
+def test_a_difference_that_is_allowed_is_right() -> None:
+    wrong = tg.gradcheck(lambda x: spoilt(x, at=0), x23)
+    assert not wrong
+    assert tg.gradcheck(lambda x: spoilt(x, at=0), x23, rtol=0.6)
+    assert tg.gradcheck(lambda x: spoilt(x, at=0), x23, atol=10.0)

@@ -154,7 +154,9 @@ row("Conv2d", 2, 4, (3, 2), (2, 1), (1, 0), (1, 2), 2, to=real(2, 2, 6, 5))
 row("Conv2d", 2, 3, 3, padding="valid", bias=False, to=real(2, 5, 6))
 row("ConvTranspose1d", 2, 3, 3, to=real(2, 2, 5))
 row("ConvTranspose1d", 2, 4, 3, 2, 1, 1, 2, False, 2, to=real(2, 2, 5))
+row("ConvTranspose1d", 2, 3, 3, dilation=2, output_padding=1, to=real(2, 2, 5))
 row("ConvTranspose2d", 2, 3, 3, to=real(2, 2, 4, 3))
+row("ConvTranspose2d", 2, 3, (3, 2), (1, 2), (1, 0), (2, 2), dilation=3, to=real(2, 2, 4, 3))
 row("ConvTranspose2d", 2, 4, (3, 2), stride=(2, 3), padding=1, output_padding=(1, 2), groups=2, to=real(2, 4, 3))
 
 # Pooling.

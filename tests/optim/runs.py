@@ -138,6 +138,34 @@ SCHEDULES: dict[str, list[Any]] = {
         ],
         [5, 25],
     ],
+    "two at a time, one with a floor": [
+        "chained",
+        [
+            ["CosineAnnealingLR", {"T_max": 6, "eta_min": 0.01}],
+            ["ExponentialLR", {"gamma": 0.9}],
+        ],
+    ],
+    "two at a time, the second set anew": [
+        "chained",
+        [
+            ["ExponentialLR", {"gamma": 0.9}],
+            ["CosineAnnealingWarmRestarts", {"T_0": 5}],
+        ],
+    ],
+    "two at a time, one by a function": [
+        "chained",
+        [
+            ["LambdaLR", {"lr_lambda": "decay"}],
+            ["StepLR", {"step_size": 4, "gamma": 0.5}],
+        ],
+    ],
+    "ChainedScheduler": [
+        "ChainedScheduler",
+        [
+            ["ConstantLR", {"factor": 0.1, "total_iters": 3}],
+            ["CosineAnnealingLR", {"T_max": 9, "eta_min": 0.02}],
+        ],
+    ],
     "two at a time": [
         "chained",
         [
@@ -178,6 +206,8 @@ def scheduled(optimizer: Any, schedulers: Any, kind: str, options: Any, *more: A
 
     if kind == "SequentialLR":
         return [schedulers.SequentialLR(optimizer, [made(*each) for each in options], *more)]
+    if kind == "ChainedScheduler":
+        return [schedulers.ChainedScheduler([made(*each) for each in options])]
     return [made(*each) for each in options] if kind == "chained" else [made(kind, options)]
 
 

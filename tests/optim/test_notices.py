@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -117,8 +118,23 @@ def test_a_parameter_whose_path_is_cut_is_named() -> None:
     v, w = leaf(name="v"), leaf()
     optimizer = optim.SGD([v, w])
     (v * (w * 2).detach()).sum().backward()
-    with pytest.warns(TrainingWarning, match=r"parameter 1 \(2,\) float64 has no gradient.*cut by detach\(\)"):
+    missing = (
+        r"parameter 1 \(2,\) float64 has no gradient.*cut by detach\(\).*read off, test_notices.py line \d+: a plain"
+    )
+    with pytest.warns(TrainingWarning, match=missing):
         optimizer.step()
+
+
+def test_the_line_at_which_the_path_was_cut_is_the_one_before_backward() -> None:
+    v, w = leaf(name="v"), leaf(name="w")
+    optimizer = optim.SGD([v, w])
+    loss = (v * np.sin(w.numpy())).sum()
+    cut = inspect.currentframe().f_lineno - 1  # type: ignore[union-attr]
+    loss.backward()
+    logged = [loss.item()]
+    with pytest.warns(TrainingWarning, match=rf"what \.numpy\(\) read off, test_notices.py line {cut}:"):
+        optimizer.step()
+    assert logged
 
 
 def test_a_step_without_backward_is_noticed_and_one_without_a_forward_pass_is_not() -> None:

@@ -70,6 +70,36 @@ def test_a_compiled_row_gives_the_same(case: Case, shapes: Any) -> None:
             np.testing.assert_array_equal(array, same)
 
 
+@pytest.mark.parametrize(("case", "shapes"), [row for row in FIRST_VARIANT if len(row.values[0].inputs) > 1])
+def test_a_compiled_row_gives_the_same_where_an_operand_is_of_integers(case: Case, shapes: Any) -> None:
+    if case.label in REFUSED:
+        return
+    inputs = drawn(case, shapes)
+    for place in range(len(inputs)):
+        others = inputs[:place] + inputs[place + 1 :]
+        places = floating(others)
+        whole = np.asarray(2 * inputs[place]).astype(int)
+
+        def scalar(*values: Any, place: int = place, others: Any = others, places: Any = places) -> Any:
+            *given, operand = values
+            known = dict(zip(places, given, strict=True))
+            operands = [known.get(number, other) for number, other in enumerate(others)]
+            return np.sum(case.f(*operands[:place], operand, *operands[place:]) * 1.5)
+
+        arrays = [others[number] for number in places]
+        slopes = tg.value_and_grad(scalar, tuple(range(len(places))))
+        for operand in (3, whole):
+            try:
+                expected, gradients = slopes(*arrays, operand)
+            except Exception:  # Many take no number, and some no integers.
+                continue
+            value, found = compile(slopes)(*arrays, operand)
+            np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-9)
+            for one, other in zip(found, gradients, strict=True):
+                assert one.dtype == other.dtype
+                np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize(("case", "shapes"), FIRST_VARIANT)
 def test_both_sources_run_by_themselves(case: Case, shapes: Any) -> None:
     inputs = drawn(case, shapes)

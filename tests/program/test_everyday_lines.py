@@ -167,7 +167,7 @@ def test_an_object_that_refuses_to_be_looked_into_is_left_alone() -> None:
     np.testing.assert_array_equal(tg.compile(f)(x), x * 2)
 
 
-def test_a_rate_that_a_schedule_sets_is_watched_and_what_a_step_makes_once_is_named() -> None:
+def test_a_rate_that_a_schedule_sets_is_given_and_a_schedule_in_the_step_is_named() -> None:
     model = nn.Linear(3, 1, rng=0)
     optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     schedule = optim.lr_scheduler.StepLR(optimizer, 1)
@@ -179,9 +179,6 @@ def test_a_rate_that_a_schedule_sets_is_watched_and_what_a_step_makes_once_is_na
         optimizer.step()
         return loss
 
-    with pytest.raises(CaptureError, match="momentum_buffer.*a call of the function itself"):
-        tg.compile(step)(x[None])
-    step(x[None])
     compiled = tg.compile(step, verify="always")
     compiled(x[None])
     schedule.step()

@@ -154,7 +154,6 @@ def changes() -> dict[str, tuple[Callable[..., Any], Callable[[], Any], str]]:
     steps, names, views = 0, {"a"}, np.arange(6.0)[::2]
     plain, memory, objects = np.ones((3, 2)), bytearray(b"ab"), np.array([1, None], dtype=object)
     tall = np.asfortranarray(plain)
-    rng = np.random.default_rng(1)
 
     def an_attribute(x: Any) -> Any:
         keeper.step += 1
@@ -197,9 +196,6 @@ def changes() -> dict[str, tuple[Callable[..., Any], Callable[[], Any], str]]:
         names.add(f"name {len(names)}")
         return x
 
-    def a_generator(x: Any) -> Any:
-        return x if rng.random() < 2 else -x
-
     def numpys_own_generator(x: Any) -> Any:
         return x if np.random.random() < 2 else -x
 
@@ -221,7 +217,6 @@ def changes() -> dict[str, tuple[Callable[..., Any], Callable[[], Any], str]]:
         "frozen": (a_frozen_dataclass, lambda: config.rate == 1, "config.rate"),
         "dict": (a_dict_by_its_popped_keys, lambda: list(keeper.log) == ["losses"], "keeper.log"),
         "set": (a_set, lambda: names == {"a"}, "names"),
-        "generator": (a_generator, lambda: True, "rng"),
         "np.random": (numpys_own_generator, lambda: True, "np.random.random"),
         "random": (pythons_own_generator, lambda: True, "python_random.random"),
         "new array": (a_new_array_in_each_call, lambda: keeper.h is None, "keeper.h"),

@@ -314,7 +314,7 @@ def test_a_sum_tells_of_nans_only_if_it_adds_up_all(options: Any) -> None:
     after = dead_code(checked_by_sums(common_subexpressions(identities(before))))
     assert_same(before, after, x, mask)
     total = next(one.inputs[0] for one in after.equations if one.operation == "equal")
-    assert not after.made_by()[total].keywords
+    assert not after.made_by[total].keywords
     compiled = compile(f)
     compiled(x, mask)
     with np.errstate(invalid="ignore"):

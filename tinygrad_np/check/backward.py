@@ -28,22 +28,23 @@ from .culprit import Culprit, find_culprits
 from .expected import Expected
 from .history import History
 from .recording import RETURNED, Recording, recorded
-from .report import Report
+from .report import UNCHECKED, Report, Row
 from .rerun import Rerun
 from .values import entries, is_as_before, is_object, kept, mapped
-from .variables import keys_of, plain_name, variable_of
+from .variables import keys_of, names_of_results, plain_name, variable_of
 
 _UPSTREAM = {"dout", "dloss", "dL", "dJ", "upstream", "grad_output", "dy_loss"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BackwardReport(Report):
     """The rows of the gradients, and the lines of the backward function that are wrong, in the order in which they ran.
 
     `first_wrong` is the first of them, None if all is right; `wrong_lines` are all that were found;
     `is_whole` says whether the function came to its end and returned a gradient of an input; `returned` has the names
-    of the rows that it returned, `entered` those of the packages whose functions it ran, and `is_seen` says whether it
-    left the recording on.
+    of the rows that it returned, `entered` those of the packages whose functions it ran, `blank` those of variables
+    that are still to be filled in, as an exercise leaves them: `dW1 = ...`; `is_seen` says whether it left the
+    recording on.
     """
 
     wrong_lines: tuple[Culprit, ...] = ()
@@ -51,6 +52,7 @@ class BackwardReport(Report):
     returned: frozenset[str] = frozenset()
     entered: frozenset[str] = frozenset()
     is_seen: bool = True
+    blank: tuple[str, ...] = ()
 
     @property
     def first_wrong(self) -> Culprit | None:
@@ -62,13 +64,11 @@ class BackwardReport(Report):
         return {**Report.to_dict(self), "wrong_lines": [asdict(one) for one in self.wrong_lines]}
 
     def __bool__(self) -> bool:
-        return self.is_whole and not self.wrong_lines and Report.__bool__(self)
+        return self.is_whole and not self.wrong_lines and not self.blank and Report.__bool__(self)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         paragraphs = ["\n".join(culprit.lines()) for culprit in self.wrong_lines]
-        return "\n\n".join([Report.__str__(self), *paragraphs])
-
-    __repr__ = __str__
+        return "\n\n".join([Report._text(self), *paragraphs])
 
 
 def check_backward(
@@ -121,10 +121,14 @@ def checked(
     expected = Expected(forward_pass.loss, forward_pass.tensors)
     rerun = Rerun(_unbound(backward)[0], before, run, expected, forward_pass.matched)
     results = rerun.results
+    blank = tuple(dict.fromkeys(one.name for one in run.assignments if one.value is ...))
     notes = [*_notes(backward, run), *_changes(backward, arguments, before)]
+    if blank:
+        notes.insert(0, f"Still to be filled in: {listed(list(blank))}.")
     culprits: list[Culprit] = []
     interior: dict[Tensor, Any] = {}
-    if run.error is not None or rerun.wrong_of(results):
+    unexplained = rerun.wrong_of(results) - ({forward_pass.loss} if blank else set())
+    if (run.error is not None and not blank) or unexplained:
         rerun.expected = expected.settled({**rerun.seen, **results})
         wrong = rerun.wrong_of(results)
         if is_located and (run.error is not None or wrong):
@@ -137,8 +141,15 @@ def checked(
     plain = {field.name: getattr(report, field.name) for field in fields(Report)}
     plain["title"] = f"{_name(backward)} by hand, against autograd of {_name(forward)}"
     plain["notes"] = [*report.notes, *notes]
+    named = names_of_results(rerun.returned, run.result)
+    unfilled = [
+        found[0]
+        for name, value in named
+        if value is ... and (found := variable_of(name or "", forward_pass.tensors, is_result=True))
+    ]
+    plain["rows"] = report.rows + [Row(one.name or "", one.shape, np.inf, np.inf, None, UNCHECKED) for one in unfilled]
     is_whole = run.error is None and any(tensor.is_leaf for tensor in results)
-    returned = frozenset(tensor.name or "" for tensor in results)
+    returned = frozenset(tensor.name or "" for tensor in [*results, *unfilled])
     return BackwardReport(
         **plain,
         wrong_lines=tuple(culprits),
@@ -146,6 +157,7 @@ def checked(
         returned=returned,
         entered=frozenset(run.entered),
         is_seen=run.is_seen,
+        blank=blank,
     )
 
 
@@ -246,6 +258,7 @@ class _Forward:
 
     def matched(self, results: Sequence[tuple[str | None, Any]], *, are_results: bool = True) -> dict[Tensor, Any]:
         """The Tensor that each result is the gradient of; or each variable, which says so by its name alone."""
+        results = [(name, value) for name, value in results if value is not ...]
         found: dict[Tensor, Any] = {}
         rest = []
         for name, array in results:

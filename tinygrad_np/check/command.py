@@ -14,12 +14,16 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import exercise_command
+from .colour import coloured, on_terminal
 from .grading import Grade, Limits, Names, graded
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, those of the process if none are given; the exit code is returned."""
     chosen = _parser().parse_args(arguments)
+    if hasattr(chosen, "run"):
+        return int(chosen.run(chosen))
     names = Names(
         chosen.forward, chosen.backward, chosen.inputs, tuple(chosen.gradients.split(",")) if chosen.gradients else ()
     )
@@ -27,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     grade = graded(chosen.file, names, limits, teacher=chosen.teacher, inherited=chosen.inherited)
     if chosen.gradescope is not None:
         Path(chosen.gradescope).write_text(json.dumps(gradescope(grade, chosen.points), indent=2))
-    print(json.dumps(grade.to_dict(), indent=2) if chosen.json else grade.text)
+    text = coloured(grade.text) if on_terminal() else grade.text
+    print(json.dumps(grade.to_dict(), indent=2) if chosen.json else text)
     return grade.exit_code
 
 
@@ -83,4 +88,5 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--points", type=float, default=100.0, help="the points of that file (100)")
     check.add_argument("--seconds", type=float, default=10.0, help="the limit of time (10)")
     check.add_argument("--megabytes", type=int, default=4000, help="the limit of memory (4000)")
+    exercise_command.add_to(commands)
     return parser

@@ -13,38 +13,59 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import DTypeError, listed
-from ..formula import formula
 from ..frames import place_of, user_place
-from ..graph import Node
 from ..hints import refuse
-from ..primitive import Primitive
+from ..record import own_array
 from ..tensor import Tensor
+from ..transforms import grad
 from ..tree import flatten
-from .passage import saved_values
-from .report import AT_KINK, RIGHT, UNCHECKED, WRONG, Report, Row
-from .tolerance import Judgement
+from .directions import COUNT, LARGE, Batches, found_in
+from .report import UNCHECKED, WRONG, Report, Row
+from .rules import AT_FAULT, whose_rule
 from .trial import MANY, Trial, Verdict
+from .verdicts import row_of, shortly, which_result
 
 COLUMNS, ALIGNMENT = ("with respect to", "shape", "difference", "relative error", "at", "verdict"), "<<>><<"
 
-LARGE = 1000
-"""Operations on arrays of more elements are not checked by themselves."""
+ELSEWHERE = {
+    *("eps", "nondet_tol", "check_undefined_grad", "check_grad_dtypes", "check_batched_grad", "masked"),
+    *("check_batched_forward_grad", "check_forward_ad", "check_backward_ad", "fast_mode"),
+}
+"""What PyTorch's gradcheck takes as well, and has nothing to say here."""
 
 
-def gradcheck(f: Callable[..., Any], *inputs: Any, **foreign: Any) -> Report:
+def gradcheck(
+    f: Callable[..., Any],
+    *inputs: Any,
+    order: int = 1,
+    directions: int | None = None,
+    atol: float = 0.0,
+    rtol: float = 0.0,
+    raise_exception: bool = False,
+    **foreign: Any,
+) -> Report:
     """Compare the gradients of f with numeric ones; the report is true if all are right.
 
     Args:
         f: a function of Tensors that returns a Tensor of any shape, or a tree of them; `tg.grad(g)` is one too, and to
             check it is to check second derivatives.
         inputs: arrays, Tensors, numbers, or trees of them (dict, list, tuple). Every floating one is checked; integers
-            and everything else are handed to f as they are.
-        foreign: what other libraries' gradcheck takes, such as eps=; refused, with a hint.
+            and everything else are handed to f as they are. A single tuple is taken apart, as by PyTorch, unless it
+            is of several and f takes one argument.
+        order: 2 checks the second derivatives too, and 3 the third ones: each derivative is that of the one before it,
+            of all of whose elements a weighted sum is taken.
+        directions: an input of more than 4000 elements is moved in so many batches (64), each along a random direction;
+            every element is in one. A given number holds for inputs of any size.
+        atol: how large a difference is allowed besides.
+        rtol: how large a relative one is, of the slope.
+        raise_exception: whether a report that is false is raised, as by `assert_ok()`.
+        foreign: what else PyTorch's gradcheck takes, such as eps=; a note says that it is not used.
 
     An element is right if half of its digits agree, or if the noise of the differences or of the gradient itself
     explains what does not; at a kink every slope between those of both sides is right. Where f is not finite nearby or
@@ -53,7 +74,7 @@ def gradcheck(f: Callable[..., Any], *inputs: Any, **foreign: Any) -> Report:
     Raises DTypeError if no input or no result is floating, and whatever f or one of its gradient rules raises.
 
     >>> import numpy as np, tinygrad_np as tg
-    >>> bool(tg.gradcheck(lambda x: np.tanh(x) ** 2, np.array([0.5, -1.0])))
+    >>> bool(tg.gradcheck(lambda x: np.tanh(x) ** 2, np.array([0.5, -1.0]), order=3))
     True
     >>> @tg.primitive
     ... def cube(x):
@@ -64,9 +85,14 @@ def gradcheck(f: Callable[..., Any], *inputs: Any, **foreign: Any) -> Report:
     >>> tg.gradcheck(cube, np.array([0.5, -1.0])).wrong
     ['x']
     """
-    refuse("gradcheck", foreign)
-    _assert_one_by_one(f, inputs)
-    leaves, rebuild = flatten(inputs)
+    refuse("gradcheck", {name: value for name, value in foreign.items() if name not in ELSEWHERE})
+    if not isinstance(order, int) or order < 1:
+        raise DTypeError(f"gradcheck was given order={order!r}, {user_place()}; it is 1, 2 or 3.")
+    if len(inputs) == 1 and isinstance(inputs[0], tuple):
+        count = len(inputs[0])
+        if count == 1 or (not _takes(f, 1) and _takes(f, count)):
+            inputs = inputs[0]
+    leaves, _ = flatten(inputs)
     names = _names(f, inputs)
     places = [place for place, leaf in enumerate(leaves) if _is_floating(leaf)]
     if not places:
@@ -74,29 +100,147 @@ def gradcheck(f: Callable[..., Any], *inputs: Any, **foreign: Any) -> Report:
             f"gradcheck of {_called(f)} was given no floating input, {user_place()}; only those have a gradient: write "
             "1.0 instead of 1, or astype(float)."
         )
-    with np.errstate(all="ignore"):
-        trial = Trial(lambda given: flatten(f(*rebuild(given)))[0], leaves, places)
-        if not trial.recording.results:
-            raise DTypeError(
-                f"gradcheck of {_called(f)}, {user_place()}: it returned nothing floating, so nothing has a gradient."
+    rows: list[Row] = []
+    notes = [f"{listed([f'{name}=' for name in foreign])}: not used, as steps are found for each element."] * bool(
+        foreign
+    )
+    function = f
+    for number in range(1, order + 1):
+        titles = [name if number == 1 else f"{name}, derivative {number}" for name in names]
+        with np.errstate(all="ignore"):
+            check = _Check(function, inputs, places, titles, directions, (atol, rtol))
+            if not check.trial.recording.results:
+                raise DTypeError(
+                    f"gradcheck of {_called(f)}, {user_place()}: it returned nothing floating, so nothing has a "
+                    "gradient."
+                )
+            rows += check.rows()
+            notes += check.notes
+        if check.is_random:
+            break
+        function = _derivative(function, places)
+    report = Report(
+        f"Gradients of {_called(f)} against differences", rows, COLUMNS, ALIGNMENT, list(dict.fromkeys(notes))
+    )
+    if raise_exception:
+        report.assert_ok()
+    return report
+
+
+def _derivative(f: Callable[..., Any], places: list[int]) -> Callable[..., Any]:
+    """The gradient of a weighted sum of all that f returns, for the leaves at these places."""
+
+    def derivative(*inputs: Any) -> Any:
+        leaves, rebuild = flatten(inputs)
+
+        def weighted(chosen: list[Any]) -> Any:
+            given = dict(zip(places, chosen, strict=True))
+            results = flatten(f(*rebuild([given.get(place, leaf) for place, leaf in enumerate(leaves)])))[0]
+            floating = [one for one in results if np.dtype(getattr(one, "dtype", type(one))).kind == "f"]
+            random = np.random.default_rng(len(floating))
+            return sum(np.sum(one * random.uniform(0.5, 2.0, np.shape(one)).astype(one.dtype)) for one in floating)
+
+        return grad(weighted)([leaves[place] for place in places])
+
+    return derivative
+
+
+class _Check:
+    """One function, checked at its inputs: a row for each floating one, and notes."""
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        inputs: Sequence[Any],
+        places: list[int],
+        names: list[str],
+        directions: int | None,
+        allowed: tuple[float, float],
+    ) -> None:
+        self.leaves, self.rebuild = flatten(inputs)
+        self.f, self.places, self.names, self.allowed = f, places, names, allowed
+        self.batches: dict[int, Batches] = {}
+        for place in places:
+            if directions is not None or np.size(self.leaves[place]) > LARGE:
+                array = own_array(self.leaves[place], None)
+                if array.size > 1:
+                    self.batches[place] = Batches(array, directions or COUNT)
+        self.trial = self._trial(self.batches, places)
+        self.notes: list[str] = []
+        self.is_random = False
+
+    def _trial(self, batches: dict[int, Batches], places: list[int]) -> Trial:
+        leaves = [batches[place].start if place in batches else leaf for place, leaf in enumerate(self.leaves)]
+
+        def function(given: list[Any]) -> Any:
+            moved = [batches[place].moved(one) if place in batches else one for place, one in enumerate(given)]
+            return flatten(self.f(*self.rebuild(moved)))[0]
+
+        return Trial(function, leaves, places)
+
+    def _verdict(self, trial: Trial, place: int) -> Verdict:
+        """The verdict for one input, with what is allowed besides."""
+        verdict = trial.check(place)
+        atol, rtol = self.allowed
+        wrong = verdict.judgement.wrong & (verdict.judgement.difference > atol + rtol * np.abs(verdict.slope))
+        return verdict._replace(judgement=verdict.judgement._replace(wrong=wrong))
+
+    def rows(self) -> list[Row]:
+        """A row for each floating input."""
+        trial, random = self.trial, self.trial.what_is_random()
+        if random is not None:
+            self.is_random = True
+            self.notes.append(random)
+            return [
+                Row(self.names[place], np.shape(self.leaves[place]), np.inf, np.inf, None, UNCHECKED)
+                for place in self.places
+            ]
+        for place, batches in self.batches.items():
+            self.notes.append(
+                f"{self.names[place]} has {batches.x.size} elements: they were moved in {batches.count} batches, each "
+                "along a random direction; every element is in one."
             )
-        random = trial.what_is_random()
-        if random is None:
-            rows = [_row(names[place], trial, place, trial.check(place)) for place in places]
-            notes = [_whose_rule(trial)] if any(row.verdict == WRONG for row in rows) else []
-        else:
-            rows = [Row(names[place], trial.arrays[place].shape, np.inf, np.inf, None, UNCHECKED) for place in places]
-            notes = [random]
-    return Report(f"Gradients of {_called(f)} against differences", rows, COLUMNS, ALIGNMENT, notes)
+        if trial.values.size > MANY:
+            self.notes.append(f"The result has {trial.values.size} elements: 2 random directions of it were looked at.")
+        verdicts = {place: self._verdict(trial, place) for place in self.places}
+        rows = [
+            self._in_batches(place, verdict)
+            if place in self.batches
+            else row_of(self.names[place], trial, place, verdict)
+            for place, verdict in verdicts.items()
+        ]
+        if any(row.verdict == WRONG for row in rows):
+            said = whose_rule(trial)
+            self.notes += [said] if not self.batches or said.startswith(AT_FAULT) else []
+        return rows
 
+    def _in_batches(self, place: int, verdict: Verdict) -> Row:
+        """The row of an input that was moved in batches: where it is wrong, the element is looked for."""
+        name, batches = self.names[place], self.batches[place]
+        row = replace(row_of(name, self.trial, place, verdict), shape=batches.x.shape, where=None)
+        if not verdict.wrong.any():
+            return row
+        number = int(np.flatnonzero(verdict.wrong.any(axis=0))[0])
 
-def _assert_one_by_one(f: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
-    """DTypeError if all inputs were given as one tuple to a function that takes them one by one."""
-    if len(inputs) == 1 and isinstance(inputs[0], tuple) and not _takes(f, 1) and _takes(f, len(inputs[0])):
-        raise DTypeError(
-            f"gradcheck of {_called(f)} was given a tuple of {len(inputs[0])} inputs, {user_place()}; write them one "
-            "by one, as gradcheck(f, a, b)."
+        def wrong(smaller: Batches) -> Any:
+            one = self._trial({**self.batches, place: smaller}, [place])
+            return self._verdict(one, place).wrong.any(axis=0)
+
+        found = found_in(batches.x, batches.within(number), wrong)
+        count = int(verdict.wrong.any(axis=0).sum())
+        said = f"{name}: the slope along {count} of {batches.count} directions is not that of the gradient"
+        if found is None:
+            return replace(row, diagnosis=f"{said}.")
+        at, alone = found
+        trial = self._trial({**self.batches, place: alone}, [place])
+        last = self._verdict(trial, place)
+        worst = tuple(int(i) for i in np.argwhere(last.wrong)[0])
+        automatic, slope = (
+            float(one[worst]) / alone.weights[alone.elements[0]] for one in (last.automatic, last.slope)
         )
+        of = which_result(trial, worst[0])
+        words = f"{said}; at {at}, the gradient{of} is {shortly(automatic)}, but the slope is {shortly(slope)}."
+        return replace(row, where=at, diagnosis=words)
 
 
 def _takes(f: Callable[..., Any], count: int) -> bool:
@@ -155,154 +299,3 @@ def _paths(tree: Any, name: str) -> Iterator[str]:
         yield (tree.name if isinstance(tree, Tensor) else None) or name
     for path, branch in branches:
         yield from _paths(branch, path)
-
-
-def _row(name: str, trial: Trial, place: int, verdict: Verdict) -> Row:
-    judgement, shape = verdict.judgement, trial.arrays[place].shape
-    wrong, unknown = verdict.wrong, verdict.unknown
-    is_wrong = bool(wrong.any()) or not verdict.is_linear
-    said = Judgement(np.where(unknown, 0.0, judgement.difference), np.where(unknown, 0.0, judgement.relative), wrong)
-    at = said.where
-    words = ""
-    if wrong.any():
-        words = _wrong(name, trial, place, verdict, at or ())
-    elif not verdict.is_linear:
-        words = (
-            f"{name}: the gradient of a sum of results is not the sum of their gradients: a gradient rule is not "
-            "linear in the upstream gradient g."
-        )
-    elif unknown.any():
-        words = _unchecked(name, trial, unknown)
-    elif verdict.at_kink.any():
-        words = _at_kink(name, verdict.at_kink)
-    right = AT_KINK if verdict.at_kink.any() else RIGHT
-    return Row(
-        name,
-        shape,
-        said.largest_difference,
-        said.largest_relative,
-        None if at is None else at[1:],
-        WRONG if is_wrong else UNCHECKED if unknown.any() else right,
-        words,
-    )
-
-
-def _wrong(name: str, trial: Trial, place: int, verdict: Verdict, at: tuple[int, ...]) -> str:
-    """What is wrong with the gradient of one input, in words."""
-    automatic, slope, wrong = verdict.automatic, verdict.slope, verdict.wrong
-    where = f" at {at[1:]}" if len(at) > 1 else ""
-    of = _of_result(trial, at[0])
-    sentence = f"{name}:{where} the gradient{of} is {_short(automatic[at])}, but the slope is {_short(slope[at])}"
-    if verdict.error[at] > 0:
-        sentence += f" ± {verdict.error[at]:.0e}"
-    x = trial.arrays[place]
-    chosen = wrong.any(axis=0)
-    factor = _factor(automatic[wrong], slope[wrong], float(np.sqrt(np.finfo(np.float64).eps)) * 100)
-    how = "" if factor is None else f", {_short(factor)} times the slope"
-    if chosen.all() and not automatic.any():
-        return f"{sentence}. The gradient is 0 everywhere."
-    if chosen.all():
-        return f"{sentence}. It is wrong everywhere{how}."
-    for words, sign in (("negative", x < 0), ("positive", x > 0), ("0", x == 0)):
-        if sign.any() and not sign.all() and (chosen == sign).all():
-            return f"{sentence}. It is wrong exactly where {name} is {words}{how}."
-    return f"{sentence}. It is wrong at {int(chosen.sum())} of {chosen.size} elements{how}."
-
-
-def _factor(automatic: Any, slope: Any, tolerance: float) -> float | None:
-    """The number of times that the gradient is the slope, if it is the same everywhere."""
-    with np.errstate(all="ignore"):
-        factors = automatic / slope
-    if not np.isfinite(factors).all() or np.ptp(factors) > tolerance * np.abs(factors).max():
-        return None
-    return float(factors.mean())
-
-
-def _of_result(trial: Trial, row: int) -> str:
-    """Which element of the result a row of the derivative belongs to, in words; nothing if there is only one."""
-    if trial.values.size == 1:
-        return ""
-    if trial.values.size > MANY:
-        return " along a random direction of the result"
-    for number, result in enumerate(trial.recording.results):
-        if row < result.size:
-            of = f"result {number}" if len(trial.recording.results) > 1 else "the result"
-            index = tuple(int(i) for i in np.unravel_index(row, result.shape))
-            return f" of the element {index} of {of}" if index else f" of {of}"
-        row -= result.size
-    return ""
-
-
-def _at_kink(name: str, at_kink: Any) -> str:
-    """Where the slopes of both sides differ, in words."""
-    if at_kink.ndim == 1:
-        return f"{name} is at a kink, where every slope between those of both sides is right."
-    places = np.argwhere(at_kink.any(axis=0))
-    said = [str(tuple(int(i) for i in place)) for place in places[:3]]
-    said += [f"{len(places) - 3} more"] if len(places) > 3 else []
-    return f"{name} is at a kink at {listed(said)}, where every slope between those of both sides is right."
-
-
-def _unchecked(name: str, trial: Trial, unknown: Any) -> str:
-    at = tuple(int(i) for i in np.argwhere(unknown.any(axis=0))[0]) if unknown.ndim > 1 else ()
-    where = f"{name} at {at}" if at else name
-    if not np.isfinite(trial.values).all():
-        return f"{name} can't be checked: the function gives {_first_bad(trial.values)} at these inputs."
-    return (
-        f"{where} can't be checked: right beside it the function is not finite, or jumps, so that there is no slope to "
-        "compare with; check it at another point."
-    )
-
-
-def _first_bad(values: Any) -> str:
-    return str(values[~np.isfinite(values)][0])
-
-
-def _short(value: Any) -> str:
-    return f"{float(value) + 0.0:.8g}"
-
-
-def _applied(primitive: Primitive, parameters: dict[str, Any]) -> Callable[[list[Any]], list[Any]]:
-    return lambda inputs: [primitive(*inputs, **parameters)]
-
-
-def _whose_rule(trial: Trial) -> str:
-    """Check each operation that ran by itself, and say whose gradient rule is wrong."""
-    operations = trial.operations
-    values: dict[Node, Any] = {
-        variable._node: trial.arrays[place]
-        for place, variable in trial.recording.variables.items()
-        if variable._node is not None
-    }
-    for node in operations:
-        for owner, array in saved_values(node).items():
-            values.setdefault(owner, array)
-    guilty: list[str] = []
-    unseen = 0
-    for node in operations:
-        assert node.plan is not None
-        primitive, parameters = node.plan.primitive, node.parameters
-        inputs = [values.get(value) if type(value) is Node else value for value in node.inputs]
-        if any(value is None or np.size(value) > LARGE for value in inputs):
-            unseen += 1
-            continue
-        values.setdefault(node, np.asarray(primitive.run(*inputs, **parameters)))
-        places = [index for index, _ in node.plan.rules]
-        one = Trial(_applied(primitive, parameters), inputs, places)
-        for place in places:
-            verdict = one.check(place)
-            if verdict.wrong.any() or not verdict.is_linear:
-                which = "" if len(inputs) == 1 else f" for input {place}"
-                rule = formula(primitive, place, node.ndim)
-                guilty.append(f"{node.operation} ({node.place}){which}{f', {rule}' if rule else ''}")
-    if guilty:
-        return f"The gradient rule at fault: {'; '.join(dict.fromkeys(guilty))}."
-    ran = listed(list(dict.fromkeys(f"{node.operation} ({node.place})" for node in operations)))
-    if not operations:
-        return "Nothing differentiable leads from the inputs to the result: an array was taken out of a Tensor."
-    if unseen:
-        return f"The function ran {ran}."
-    return (
-        f"The function ran {ran}; the gradient of each by itself is right, so that something between them drops or "
-        "changes a gradient."
-    )

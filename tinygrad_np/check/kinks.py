@@ -21,6 +21,8 @@ from ..graph import Node
 from ..ops.elementwise import activation, arithmetic, selection
 from ..ops.reductions import norm, ordering, reduction
 from ..ops.reductions.reduction import as_rows
+from ..ops.signal import pooling
+from ..ops.signal.patches import patches
 from ..primitive import Primitive
 from ..unbroadcast import unbroadcast
 
@@ -212,10 +214,7 @@ def _of_two(node: Node, y: Any, a: Any, b: Any) -> Kink:
 
 
 def _of_many(is_extreme: bool) -> Callable[..., Kink | None]:
-    """What is made of the elements in order: those that tie may share their part of the gradient in any way.
-
-    One may have it all if the result is the largest or smallest, else as much as the largest share of one of them.
-    """
+    """What is made of the elements in order, along an axis."""
 
     def look(node: Node, y: Any, x: Any) -> Kink | None:
         axis = node.parameters.get("axis")
@@ -224,39 +223,57 @@ def _of_many(is_extreme: bool) -> Callable[..., Kink | None]:
         if places.shape[0] != node.size or x.size == 0:
             return None
         shares = np.asarray(dict(pull(node, np.ones(node.shape, node.dtype)))[0], np.float64).ravel()[places]
-        values = x.ravel()[places]
-        order = np.argsort(values, axis=1, kind="stable")
-        values, shares, places = (np.take_along_axis(each, order, 1) for each in (values, shares, places))
-        begins = np.ones(values.shape, bool)
-        begins[:, 1:] = values[:, 1:] != values[:, :-1]
-        groups = np.cumsum(begins.ravel()) - 1
-        totals, sizes = np.bincount(groups, shares.ravel()), np.bincount(groups)
-        tied = ((sizes > 1) & (totals != 0))[groups]
-        if not tied.any():
-            return None
-        most = totals.copy()
-        if not is_extreme:
-            most[:] = 0
-            np.maximum.at(most, groups, shares.ravel())
-        source = np.repeat(np.arange(len(places)), places.shape[1])[tied]
-        chosen, target, high = shares.ravel()[tied], places.ravel()[tied], most[groups][tied]
-        totals, sizes = totals[groups][tied], sizes[groups][tied]
-        _, starts, groups = np.unique(groups[tied], return_index=True, return_inverse=True)
-        first, last = np.zeros(len(chosen)), np.zeros(len(chosen))
-        first[starts] = totals[starts]
-        ends = np.append(starts[1:], len(chosen)) - 1
-        last[ends] = totals[ends]
-        usual = [first, last, totals / sizes] if is_extreme else [totals / sizes]
-        flow = Flow(0, np.arange(len(chosen)), source, target, x.shape)
-        return Kink(node, np.zeros(len(chosen)), high, chosen, [flow], usual, [(groups, totals[starts])])
+        return _shared(node, x, places, shares, is_extreme)
 
     return look
+
+
+def _of_windows(node: Node, y: Any, x: Any) -> Kink | None:
+    """The largest of each window."""
+    x = np.asarray(x)
+    places = patches(np.arange(x.size).reshape(x.shape), **node.parameters).reshape(-1, node.size).T
+    largest = x.ravel()[places] == np.reshape(y, (-1, 1))
+    return _shared(node, x, places, largest / np.maximum(largest.sum(axis=1, keepdims=True), 1), is_extreme=True)
+
+
+def _shared(node: Node, x: Any, places: Any, shares: Any, is_extreme: bool) -> Kink | None:
+    """What is made of the elements at these places of x, a row each: those that tie may share in any way.
+
+    One may have all that autograd gave them (`shares`) if the result is the largest or smallest, else as much as the
+    largest share of one of them.
+    """
+    values = x.ravel()[places]
+    order = np.argsort(values, axis=1, kind="stable")
+    values, shares, places = (np.take_along_axis(each, order, 1) for each in (values, shares, places))
+    begins = np.ones(values.shape, bool)
+    begins[:, 1:] = values[:, 1:] != values[:, :-1]
+    groups = np.cumsum(begins.ravel()) - 1
+    totals, sizes = np.bincount(groups, shares.ravel()), np.bincount(groups)
+    tied = ((sizes > 1) & (totals != 0))[groups]
+    if not tied.any():
+        return None
+    most = totals.copy()
+    if not is_extreme:
+        most[:] = 0
+        np.maximum.at(most, groups, shares.ravel())
+    source = np.repeat(np.arange(len(places)), places.shape[1])[tied]
+    chosen, target, high = shares.ravel()[tied], places.ravel()[tied], most[groups][tied]
+    totals, sizes = totals[groups][tied], sizes[groups][tied]
+    _, starts, groups = np.unique(groups[tied], return_index=True, return_inverse=True)
+    first, last = np.zeros(len(chosen)), np.zeros(len(chosen))
+    first[starts] = totals[starts]
+    ends = np.append(starts[1:], len(chosen)) - 1
+    last[ends] = totals[ends]
+    usual = [first, last, totals / sizes] if is_extreme else [totals / sizes]
+    flow = Flow(0, np.arange(len(chosen)), source, target, x.shape)
+    return Kink(node, np.zeros(len(chosen)), high, chosen, [flow], usual, [(groups, totals[starts])])
 
 
 def _sorted(node: Node, y: Any, x: Any) -> Kink | None:
     """Elements in order: those that tie may stand in any order, or share their places."""
     axis = node.parameters.get("axis", -1)
-    x, y = np.asarray(x), np.asarray(y)
+    x = np.asarray(x)
+    y = np.sort(x, axis) if y is None else np.asarray(y)
     comes_from, goes_to = ordering.in_order(x, axis), ordering.in_order(y, axis)
     values = x.ravel()[comes_from]
     source: list[int] = []
@@ -326,6 +343,7 @@ _TABLE: dict[Primitive, Callable[..., Kink | None]] = {
     ordering.nanbelow: _of_many(is_extreme=False),
     ordering.ascending: _sorted,
     ordering.partitioned: _sorted,
+    pooling.largest: _of_windows,
     norm.euclidean_norm: _norm,
 }
 """Which operations have kinks, and how each is looked for; where autograd's choice stands, see docs/kinks.md."""

@@ -148,12 +148,15 @@ class Compared:
         return self.judgement is None or self.judgement.largest_relative > relative
 
 
+_ARRAYS = (np.ndarray, np.generic)
+
+
 def saved_values(node: Node) -> dict[Node, Any]:
     """The values, of this node and of its inputs, that the gradient rules of this node read."""
-    result, *inputs = node.saved or (None,)
-    owners = [(node, result), *zip(node.inputs, inputs, strict=False)]
     return {
-        owner: array for owner, array in owners if type(owner) is Node and isinstance(array, np.ndarray | np.generic)
+        owner: array
+        for owner, array in zip((node, *node.inputs), node.saved or (), strict=False)
+        if isinstance(array, _ARRAYS) and type(owner) is Node
     }
 
 

@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from ..errors import WrongGradientError, listed
+from .colour import Shown
 
 RIGHT, WRONG, UNCHECKED = "right", "wrong", "can't be checked"
 AT_KINK, UNPROVED = "right, at a kink", "proves nothing here"
@@ -49,8 +50,8 @@ class Row:
         )
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Shown):
     """The rows of a check, to be printed. True if no gradient is wrong, and not all of them prove nothing.
 
     `wrong` lists those that are wrong or can't be checked, `unproved` those that prove nothing here, since they are
@@ -93,36 +94,29 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data, ready for `json.dumps`: whether it is true, and a dict for each gradient."""
-        rows = [{name: _plain(value) for name, value in asdict(row).items() if name != "shown"} for row in self.rows]
+        rows = [{name: plain(value) for name, value in asdict(row).items() if name != "shown"} for row in self.rows]
         return {"title": self.title, "right": bool(self), "gradients": rows, "notes": list(self.notes)}
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the table, and the sentences below it."""
-        head = "".join(f"<th>{escape(column)}</th>" for column in self.columns)
-        rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row.cells)}</tr>" for row in self.rows)
-        _, *rest = str(self).split("\n\n")
-        below = "".join(f"<pre>{escape(text)}</pre>" for text in rest[1 if self.rows else 0 :])
-        return (
-            f"<div><p>{escape(self.title)}: {escape(self._summary())}</p>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{below}</div>"
-        )
+        _, *rest = self._text().split("\n\n")
+        below = rest[1 if self.rows else 0 :]
+        return html_table(f"{self.title}: {self._summary()}", self.columns, [row.cells for row in self.rows], below)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         lines = [f"{self.title}: {self._summary()}", ""]
         lines += table(self.columns, self.alignment, [row.cells for row in self.rows])
         for text in dict.fromkeys([*(row.diagnosis for row in self.rows), *self.notes]):
             lines += ["", *wrapped(text)] if text else []
         return "\n".join(lines)
 
-    __repr__ = __str__
-
     def _summary(self) -> str:
         count = len(self.rows)
         wrong = sum(row.verdict == WRONG for row in self.rows)
         unchecked = sum(row.verdict == UNCHECKED for row in self.rows)
         unproved = len(self.unproved)
-        if count == 1:
-            return self.rows[0].verdict
+        if count <= 1:
+            return self.rows[0].verdict if self.rows else "nothing to compare"
         if not wrong and not unchecked and not unproved:
             at_kink = sum(row.verdict == AT_KINK for row in self.rows)
             return f"all {count} are right{f', {at_kink} of them at a kink' if at_kink else ''}"
@@ -132,7 +126,7 @@ class Report:
         return listed(parts)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value as JSON has it: infinity and NaN as text, tuples as lists."""
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else str(value)
@@ -159,6 +153,19 @@ def table(columns: Sequence[str], alignment: str, rows: Sequence[Sequence[str]])
         "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(cells, alignment, widths, strict=True)).rstrip()
         for cells in [columns, *rows]
     ]
+
+
+def html_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], below: Sequence[str] = ()) -> str:
+    """What a notebook shows: a title, a table, and texts below it.
+
+    >>> html_table("1 < 2", ["name"], [["W1"]])
+    '<div><p>1 &lt; 2</p><table><thead><tr><th>name</th></tr></thead><tbody><tr><td>W1</td></tr></tbody></table></div>'
+    """
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>" for cells in rows)
+    after = "".join(f"<pre>{escape(text)}</pre>" for text in below)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
+    return f"<div><p>{escape(title)}</p>{table}{after}</div>"
 
 
 def wrapped(text: str, width: int = 110) -> list[str]:

@@ -97,14 +97,17 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[BackwardStep]
     return _steps(loss._recorded("backward_steps()"), loss._seed(gradient), variable_names())
 
 
-def variable_names() -> dict[int, str]:
-    """The names of the variables that hold arrays, or leaves without a name, by the identity of what they hold."""
+def variable_names(interior: bool = False) -> dict[int, str]:
+    """The names of the variables that hold arrays, or leaves without a name, by the identity of what they hold.
+
+    With `interior`, also those of the results that variables hold.
+    """
     names: dict[int, str] = {}
     for name, value in user_variables():
         if name.startswith("_") or not name.isidentifier():
             continue
         if isinstance(value, Tensor):
-            if value._node is None or value._node.plan is None:
+            if interior or value._node is None or value._node.plan is None:
                 names.setdefault(id(value._data), name)
                 names.setdefault(id(value._node), name)
         elif isinstance(value, np.ndarray):
@@ -179,7 +182,16 @@ def _applied_forward(node: Node, inputs: list[Any]) -> str | None:
     if primitive is None:
         return None
     text = applied(primitive.forward, *inputs, **_options(node))
-    return text and re.sub(r"(, )?\b(axis=None|keepdims=False)\b(, )?", "", text)
+    return text and without_defaults(text)
+
+
+def without_defaults(text: str) -> str:
+    """A call without the options that say what happens anyway.
+
+    >>> without_defaults("x.var(axis=None, ddof=1, keepdims=False)"), without_defaults("x.sum(axis=None)")
+    ('x.var(ddof=1)', 'x.sum()')
+    """
+    return re.sub(r"\(, ", "(", re.sub(r"(?:, )?\b(?:axis=None|keepdims=False)\b", "", text))
 
 
 def _options(node: Node) -> dict[str, Any]:

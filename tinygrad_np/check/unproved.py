@@ -26,7 +26,7 @@ def reasons(passage: Passage, compared: Sequence[Compared]) -> dict[str, str]:
     """For each of these gradients in words why it is 0, those of the same reason together."""
     groups: dict[str, list[str]] = {}
     for one in compared:
-        groups.setdefault(_reason(passage, one.node), []).append(one.name)
+        groups.setdefault(why_zero(passage, one.node), []).append(one.name)
     texts = {}
     for reason, names in groups.items():
         several = len(names) > 1
@@ -39,8 +39,8 @@ def reasons(passage: Passage, compared: Sequence[Compared]) -> dict[str, str]:
     return texts
 
 
-def _reason(passage: Passage, node: Node) -> str:
-    """Where the gradient became 0 on its way to this node."""
+def why_zero(passage: Passage, node: Node) -> str:
+    """The end of a sentence that says that a gradient is 0: where it became so on its way to this node."""
     origins: dict[Node, Node] = {}
     seen, waiting = {node}, [node]
     while waiting:
@@ -59,9 +59,15 @@ def _reason(passage: Passage, node: Node) -> str:
     return "; " + listed([_origin(passage, user, value) for user, value in origins.items()])
 
 
+_DEAD = ("relu", "maximum", "minimum", "where", "clip")
+"""What is flat for a part of its inputs."""
+
+
 def _origin(passage: Passage, user: Node, value: Node) -> str:
     """What an operation does to the gradient that arrives there, and which of the values that it reads is 0."""
     made = f"{user.operation} ({user.place}) makes 0 of the gradient that arrives there"
+    if user.operation in _DEAD:
+        return f"{made}, as every element of {described(value)} is where it is flat: no unit is active"
     for place, source in enumerate(user.inputs):
         array = passage.values.get(source) if type(source) is Node else source
         if user.saved is not None and array is None and place + 1 < len(user.saved):

@@ -53,13 +53,13 @@ class Look(NamedTuple):
 
 
 LOOKS = {
-    "parameter": Look("parameter", "#fde3b8", "#9a5b00", "solid", 2),
-    "data": Look("data", "#f2f2f2", FAINT, "dashed"),
+    "parameter": Look("parameter", "#fee0ab", "#9a5b00", "solid", 2),
+    "data": Look("data", "#efefef", FAINT, "dashed"),
     "omitted": Look("left out", "#ffffff", FAINT, "dotted"),
     "operation": Look("operation", "#ffffff", FAINT, "rounded"),
-    "named": Look("named result", "#d3e8f8", "#0b5d94", "rounded"),
+    "named": Look("named result", "#bcddf9", "#0b5d94", "rounded"),
     "again": Look("from above", "#ffffff", FAINT, "rounded,dotted"),
-    "output": Look("output", "#b5e3cf", "#00553c", "rounded"),
+    "output": Look("output", "#8fddbd", "#003919", "rounded"),
 }
 """In the order of the legend."""
 
@@ -138,11 +138,14 @@ def _box(vertex: Vertex, look: Look, aside: int | None) -> str:
     """A vertex: a row of ports where the arrows end, below it the operation and what came of it."""
     ports = _ports(vertex, aside)
     written = formula(vertex)
-    if len(written) > LONGEST_OPERATION and vertex.operation:
-        written = f"{vertex.operation}(…)"
-    written = _escaped(_typeset(written))
     if vertex.inside:
-        written = f"<i>{written}</i><br/>{_small(f'{vertex.inside:,} operations')}"
+        path, separator, title = written.partition(": ")
+        held = f", {vertex.held:,} parameters" if vertex.held else ""
+        written = f"<b>{_escaped(path)}</b><br/>" * bool(separator) + f"<i>{_escaped(title or path)}</i><br/>"
+        written += _small(f"{vertex.inside:,} operations{held}")
+    else:
+        is_long = len(written) > LONGEST_OPERATION and vertex.operation
+        written = _escaped(_typeset(f"{vertex.operation}(…)" if is_long else written))
     if vertex.times > 1:
         written += f"<br/><b>\N{MULTIPLICATION SIGN}{vertex.times:,}</b>"
     operation = f'<td cellpadding="5">{written}</td><vr/>' if vertex.operation else ""

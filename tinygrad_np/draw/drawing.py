@@ -9,7 +9,7 @@ A picture needs Graphviz (render.py says which); the table, the DOT text and the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +34,7 @@ from ..graph import Node
 from ..tensor import Tensor
 from .dot import to_dot
 from .facts import Flow, with_facts
-from .folding import by_call, by_function, rolled
+from .folding import by_call, by_function, by_module, rolled
 from .latex import to_latex
 from .notebook import mimebundle
 from .page import to_page
@@ -64,10 +64,10 @@ class Drawing:
     Attributes: `snapshot`, the graph as plain data; `story`, the backward pass step by step.
     """
 
-    def __init__(self, snapshot: Snapshot, story: Story, other: tuple[str, Snapshot] | None = None) -> None:
+    def __init__(self, snapshot: Snapshot, story: Story, others: Sequence[Snapshot] = ()) -> None:
         self.snapshot = snapshot
         self.story = story
-        self._other = other
+        self._others = others
 
     @property
     def dot(self) -> str:
@@ -82,12 +82,14 @@ class Drawing:
     @property
     def page(self) -> str:
         """The page that steps through the backward pass; raises MissingDependencyError without Graphviz."""
-        title = "Fold" if self._other and self._other[0] == "Unfold" else "Unfold"
-        pictures = [(title, self.svg, repeated(self.snapshot))]
-        if self._other is not None:
-            title, other = self._other
+        drawn = [(repeated(self.snapshot), self.svg)]
+        for other in map(repeated, self._others):
             with suppress(SlowLayoutError):
-                pictures.append((title, render(to_dot(repeated(other)), "svg").decode(), repeated(other)))
+                drawn.append((other, render(to_dot(other), "svg").decode()))
+        pictures = []
+        for place, (one, svg) in enumerate(drawn):
+            is_larger = len(one.vertices) > len(drawn[place - 1][0].vertices)
+            pictures.append(("Unfold" if is_larger else "Fold", svg, one))
         return to_page(pictures, self.story, str(self))
 
     def _picture(self, file_format: str) -> bytes:
@@ -143,6 +145,7 @@ def draw_graph(
     manual: Mapping[str | Tensor, Any] | None = None,
     gradients: bool = False,
     fold: Fold = None,
+    unfold: str | Collection[str] = (),
     focus: str | Tensor | None = None,
     depth: int | None = None,
     constants: bool = True,
@@ -160,9 +163,10 @@ def draw_graph(
             in the order of the backward pass, that does not.
         gradients: run the backward pass for the drawing alone: gradients of all values, and how much flows where. No
             `.grad` is touched.
-        fold: True draws the steps of a loop as one, and what a function computed as one box; names of functions fold
-            those; False folds nothing. By itself a drawing folds the calls of library functions, and if that leaves
-            more than 150 boxes, all that can be folded, and says so.
+        fold: True draws the steps of a loop as one, and what a function computed as one box; names of functions or
+            modules fold those; False folds nothing. By itself a drawing folds the modules of a network and the calls of
+            library functions, and if that leaves more than 150 boxes, all that can be folded, and says so.
+        unfold: modules, by path or class, and library functions whose inside is to be drawn.
         focus: a tensor, or its name: draw what it was computed from, and what was computed from it.
         depth: how many operations away from the focus.
         constants: whether to draw what needs no gradient.
@@ -186,18 +190,17 @@ def draw_graph(
         drawn = focused(drawn, _centres(focus, taken), depth)
     if not constants:
         drawn = without_constants(drawn)
-    whole, drawn = drawn, folded(drawn, fold)
+    whole, drawn = drawn, folded(drawn, fold, _names(unfold))
+    others = [one for one in unfoldings(whole, drawn) if len(one.vertices) <= MOST_UNFOLDED]
     if limit is not None:
         drawn = last_operations(drawn, limit)
     hands = {} if manual is None else _hands(outputs[0], manual, taken)
     verdicts = {node: hand.verdict for node, hand in hands.items() if hand.verdict is not None}
     told, flow = _told(outputs, taken, hands, must=gradients)
     flow = flow if gradients else None
-    other = whole if drawn is not whole else folded(whole, True)
-    if other is drawn or len(other.vertices) > MOST_UNFOLDED:
-        return Drawing(with_facts(drawn, taken, flow, verdicts), told)
-    title = "Unfold" if other is whole else "Fold"
-    return Drawing(with_facts(drawn, taken, flow, verdicts), told, (title, with_facts(other, taken, flow, verdicts)))
+    return Drawing(
+        with_facts(drawn, taken, flow, verdicts), told, [with_facts(one, taken, flow, verdicts) for one in others]
+    )
 
 
 def _add_held_values(taken: Taken) -> None:
@@ -276,24 +279,42 @@ def _centres(focus: str | Tensor, taken: Taken) -> list[int]:
     raise UnknownTensorError(f"draw_graph can't focus on {what}, {user_place()}: it is not in the graph; {there}.")
 
 
-def folded(snapshot: Snapshot, fold: Fold) -> Snapshot:
-    """Folded as draw_graph's argument says, with a note of how much that is."""
+def folded(snapshot: Snapshot, fold: Fold, opened: Collection[str] = ()) -> Snapshot:
+    """Folded as draw_graph's arguments say, with a note of how much that is."""
     many = len(snapshot.vertices)
     if fold is False:
         return snapshot
-    fewer = by_call(snapshot)
+    named = () if fold is None or fold is True else _names(fold)
+    fewer = by_call(by_module(snapshot, opened, named), opened)
     if fold is None and len(fewer.vertices) <= MANY:
-        return fewer if len(fewer.vertices) < many else snapshot
-    if fold is None or fold is True:
+        return fewer
+    if named:
+        fewer = by_function(fewer, named)
+    else:
         fewer = rolled(fewer)
         if fold is True or len(fewer.vertices) > MANY:
             fewer = rolled(by_function(fewer))
-    else:
-        fewer = by_function(fewer, {fold} if isinstance(fold, str) else fold)
     if len(fewer.vertices) == many:
         return snapshot
     note = f"{many:,} values are drawn as {len(fewer.vertices):,}: loops and functions are folded"
     return replace(fewer, note=f"{note}; fold=False draws all" if fold is None else note)
+
+
+def unfoldings(whole: Snapshot, drawn: Snapshot) -> list[Snapshot]:
+    """What a page unfolds a drawing to, from one depth of modules to the next, and at last all; or folds it to."""
+    if drawn is whole:
+        fewer = folded(whole, True)
+        return [fewer] if len(fewer.vertices) < len(whole.vertices) else []
+    deepest = max((len(vertex.modules) for vertex in whole.vertices), default=0)
+    steps = [drawn]
+    for deeper in (*(by_call(by_module(whole, depth=depth)) for depth in range(2, deepest + 1)), whole):
+        if len(deeper.vertices) > len(steps[-1].vertices):
+            steps.append(deeper)
+    return steps[1:]
+
+
+def _names(given: str | Collection[str]) -> Collection[str]:
+    return {given} if isinstance(given, str) else given
 
 
 def _not_a_tensor(output: Any) -> str:

@@ -17,6 +17,9 @@ from ..graph import NOT_KEPT, Node
 from .numbers import Numbers, numbers
 from .snapshot import Snapshot, Taken, Verdict, Vertex
 
+SEVERITY: tuple[Verdict, ...] = ("agrees", "differs", "first to differ")
+"""Of several values that are drawn as one, the last of these verdicts is said."""
+
 
 @dataclass
 class Flow:
@@ -69,7 +72,9 @@ def with_facts(snapshot: Snapshot, taken: Taken, flow: Flow | None, verdicts: Ma
             for operand, norm in zip(vertex.operands, norms, strict=False)
         )
         members = _members(vertex, taken)
-        verdict = next((verdicts[one] for one in members if one in verdicts), None)
+        drawn = [taken.nodes[one] for one in vertex.members or (vertex.id,) if one in taken.nodes]
+        judged = [verdicts[node] for node in drawn if node in verdicts]
+        verdict = max(judged, key=SEVERITY.index, default=None)
         gradient = _gradient(members, flow)
         values = [taken.values[identity] for identity in vertex.members or (vertex.id,) if identity in taken.values]
         vertices.append(

@@ -1,4 +1,4 @@
-"""Passes that draw many operations as few: the steps of a loop as one with an arrow back, a function as one box.
+"""Passes that draw many operations as few: steps of a loop as one with an arrow back, a function or module as one box.
 
 A loop runs the same instructions again and again, so the operations that it recorded repeat themselves. Drawn once,
 with an arrow from what a step hands to the next, they are the picture that textbooks draw of a recurrent network.
@@ -6,11 +6,12 @@ with an arrow from what a step hands to the next, they are the picture that text
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from .scopes import ModuleRun
 from .snapshot import Snapshot, Vertex
 
 FEWEST_REPEATS = 3
@@ -19,6 +20,9 @@ LONGEST_STEP = 2000
 
 LONGEST_CALL = 50
 """More operations than this are not looked for as one call of several at the same place."""
+
+FEW_PARAMETERS = 4
+"""A module's box has arrows from its parameters, unless these are more."""
 
 DEEPEST_NESTING = 4
 """So often loops are folded: loops in loops in loops in loops."""
@@ -36,7 +40,7 @@ def rolled(snapshot: Snapshot) -> Snapshot:
 
 def _rolled_once(snapshot: Snapshot) -> Snapshot:
     results = [vertex for vertex in snapshot.vertices if vertex.operation is not None]
-    runs = repetitions([(vertex.origin, vertex.operation, vertex.shape, vertex.times) for vertex in results])
+    runs = repetitions([(v.origin, v.operation, v.shape, v.times, len(v.operands)) for v in results])
     if not runs:
         return snapshot
     first: dict[int, int] = {}
@@ -132,8 +136,71 @@ def repetitions(keys: Sequence[Any]) -> list[tuple[int, int, int]]:
     return runs
 
 
-def by_call(snapshot: Snapshot) -> Snapshot:
-    """What one call of a library function computed as one box with the function's name."""
+def by_module(
+    snapshot: Snapshot, opened: Collection[str] = (), closed: Collection[str] = (), depth: int = 0
+) -> Snapshot:
+    """What each module computed as one box; modules that are made of others are open, these in their boxes.
+
+    Open are the outermost module, and one that is all there is in an open one, if they are the user's own, or if more
+    modules ran in them than operations of their own; and those to a `depth`, whatever they are. `opened` and `closed`
+    are paths or classes of modules that are to be the one or the other.
+    """
+    results = [vertex for vertex in snapshot.vertices if vertex.operation is not None and vertex.modules]
+    if not results:
+        return snapshot
+    operations = Counter(run for vertex in results for run in vertex.modules)
+    within = {run: vertex.modules[:place] for vertex in results for place, run in enumerate(vertex.modules)}
+    children = Counter(outer[-1] for outer in within.values() if outer)
+    own = Counter(vertex.modules[-1] for vertex in results)
+    wanted = {outer for run, outer in within.items() if _is_one_of(run, opened)}
+    is_open: dict[ModuleRun, bool] = {}
+    for run in sorted(within):
+        outer = within[run][-1] if within[run] else None
+        is_all = outer is None or (is_open[outer] and operations[outer] == operations[run])
+        is_made_of_others = children[run] > own[run] or not run.is_ours
+        is_open[run] = (
+            (is_all and is_made_of_others and not _is_one_of(run, closed))
+            or len(within[run]) < depth
+            or _is_one_of(run, opened)
+            or any(run in outer for outer in wanted)
+        )
+    groups: dict[ModuleRun, list[Vertex]] = defaultdict(list)
+    home: dict[int, ModuleRun] = {}
+    for vertex in results:
+        box = next((run for run in vertex.modules if not is_open[run]), None)
+        if box is not None:
+            groups[box].append(vertex)
+            home[vertex.id] = box
+    held = _held_within(snapshot, home)
+    return _folded(snapshot, [(run.title, [*held[run], *group]) for run, group in groups.items() if len(group) > 1])
+
+
+def _held_within(snapshot: Snapshot, home: Mapping[int, ModuleRun]) -> dict[ModuleRun, list[Vertex]]:
+    """What is drawn inside a module's box, if nothing else reads it: its parameters, if there are many, and masks."""
+    readers: dict[int | str, set[ModuleRun | None]] = defaultdict(set)
+    for vertex in snapshot.vertices:
+        for operand in vertex.operands:
+            readers[operand].add(home.get(vertex.id))
+    parameters: dict[ModuleRun, list[Vertex]] = defaultdict(list)
+    held: dict[ModuleRun, list[Vertex]] = defaultdict(list)
+    for vertex in snapshot.vertices:
+        (box, *others) = readers[vertex.id] or {None}
+        if box is not None and not others:
+            if vertex.kind == "parameter":
+                parameters[box].append(vertex)
+            elif vertex.kind == "data" and vertex.dtype == "bool":
+                held[box].append(vertex)
+    for box, found in parameters.items():
+        held[box] += found if len(found) > FEW_PARAMETERS else []
+    return held
+
+
+def _is_one_of(run: ModuleRun, names: Collection[str]) -> bool:
+    return run.kind in names or (bool(run.path) and run.path in names)
+
+
+def by_call(snapshot: Snapshot, opened: Collection[str] = ()) -> Snapshot:
+    """What one call of a library function computed as one box with the function's name, those `opened` excepted."""
     groups: list[list[Vertex]] = []
     for vertex in snapshot.vertices:
         if vertex.operation is None:
@@ -143,7 +210,7 @@ def by_call(snapshot: Snapshot) -> Snapshot:
         else:
             groups.append([vertex])
     calls = [call for group in groups for call in _single_calls(group)]
-    return _folded(snapshot, [call for call in calls if len(call) > 1])
+    return _folded(snapshot, [(call[0].call or "", call) for call in calls if call[0].call not in opened])
 
 
 def _single_calls(group: list[Vertex]) -> list[list[Vertex]]:
@@ -176,20 +243,21 @@ def by_function(snapshot: Snapshot, names: Collection[str] | None = None) -> Sna
             groups[-1].append(vertex)
         else:
             groups.append([vertex])
-    return _folded(snapshot, [group for group in groups if len(group) > 1])
+    return _folded(snapshot, [(group[-1].origin[1] if group[-1].origin else "", group) for group in groups])
 
 
-def _folded(snapshot: Snapshot, groups: list[list[Vertex]]) -> Snapshot:
-    """Each group, computed in a row, as one vertex with the id of its last result."""
+def _folded(snapshot: Snapshot, named: list[tuple[str, list[Vertex]]]) -> Snapshot:
+    """Each group of several operations as one vertex with its name and the id of its last result."""
+    groups = [(name, group) for name, group in named if len(group) > 1]
     if not groups:
         return snapshot
-    home = {vertex.id: group[-1].id for group in groups for vertex in group}
-    boxes = {group[-1].id: group for group in groups}
+    home = {vertex.id: group[-1].id for _, group in groups for vertex in group}
+    boxes = {group[-1].id: (name, group) for name, group in groups}
     vertices = []
     for vertex in snapshot.vertices:
         if home.get(vertex.id, vertex.id) != vertex.id:
             continue
-        group = boxes.get(vertex.id, [vertex])
+        name, group = boxes.get(vertex.id, ("", [vertex]))
         read = [operand for one in group for operand in one.operands if isinstance(operand, int)]
         moved = dict.fromkeys(home.get(operand, operand) for operand in read)
         moved.pop(vertex.id, None)
@@ -197,7 +265,7 @@ def _folded(snapshot: Snapshot, groups: list[list[Vertex]]) -> Snapshot:
             # An arrow from the step before ends at the box as a whole, which has no place among the operands.
             back = dict.fromkeys(home.get(operand, operand) for one in group for _, operand in one.loops)
             loops = tuple((-1, operand) for operand in back if operand != vertex.id)
-            vertex = replace(_box(group, tuple(moved)), loops=loops)
+            vertex = replace(_box(name, group, tuple(moved)), loops=loops)
         elif vertex.loops or not home.keys().isdisjoint(read):
             operands = tuple(o if isinstance(o, str) else home.get(o, o) for o in vertex.operands)
             loops = tuple((position, home.get(operand, operand)) for position, operand in vertex.loops)
@@ -207,15 +275,14 @@ def _folded(snapshot: Snapshot, groups: list[list[Vertex]]) -> Snapshot:
     return replace(snapshot, vertices=tuple(vertices), outputs=outputs)
 
 
-def _box(group: list[Vertex], operands: tuple[int, ...]) -> Vertex:
-    last = group[-1]
-    is_call = last.call is not None and all(vertex.origin == last.origin for vertex in group)
-    function = last.call if is_call else last.origin[1] if last.origin else None
+def _box(name: str, group: list[Vertex], operands: tuple[int, ...]) -> Vertex:
     return replace(
-        last,
-        operation=(function or "function").replace("<locals>.", ""),
+        group[-1],
+        operation=name.replace("<locals>.", "") or "function",
         operands=operands,
         parameters=(),
+        call=None,
         members=tuple(identity for vertex in group for identity in vertex.members or (vertex.id,)),
-        inside=sum(vertex.inside or 1 for vertex in group),
+        inside=sum(vertex.inside or 1 for vertex in group if vertex.operation is not None),
+        held=sum(vertex.held or vertex.kind == "parameter" for vertex in group),
     )

@@ -8,10 +8,8 @@ count from 1 in the order in which the values were made, so that the same progra
 
 from __future__ import annotations
 
-import ast
 import dis
 import inspect
-import linecache
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -25,9 +23,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ..check.passage import saved_values
-from ..graph import Node, ancestors
+from ..errors import FreedGraphError, describe
+from ..graph import LET_GO, RECENT, Node, ancestors
+from ..instructions import called_at
 from ..primitive import Primitive
 from .numbers import Numbers
+from .scopes import ModuleRun, module_runs
 
 Kind = Literal["parameter", "data", "result", "omitted", "again"]
 
@@ -40,7 +41,7 @@ LONGEST_TEXT = 40
 """Longer parameters are cut."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Vertex:
     """One value of the graph, and the operation that made it.
 
@@ -49,15 +50,16 @@ class Vertex:
     `name`; `shape`; `dtype`; `operation`, None for a leaf; `operands`, for each input the id of its vertex, or the text
     of a number; `parameters`, names and texts of those that are not the default; `requires_grad`; `value`, if it is one
     number and still known; `place`, the line of the user's code; `origin`, its file, function and instruction;
-    `call`, the function that was called there, if it computed more than this.
+    `call`, the function that was called there, if it computed more than this; `modules`, the runs of modules in which
+    it was computed, the outermost first.
 
     What passes add: `uses`, the number of operations that use it, if it is drawn once for each of them; `numbers`, of
     its value as far as that is known; `gradient`, the numbers of its gradient, None if there is none; `pending`,
     whether no backward pass has reached a parameter yet; `flows`, for each operand the norm of what flows back to it,
     and `shares`, which part of its gradient that is; `formulas`, for each operand that of the contribution; `verdict`
     on the hand-written gradient; `members`, the ids of all values that are drawn here as one, `times` as many
-    repetitions of a step, in each of which `inside` operations are folded; `loops`, a position among the operands and
-    the id of what arrives there from the step before; `mark`, what a comparison says of it.
+    repetitions of a step, in each of which `inside` operations and `held` parameters are folded; `loops`, a position
+    among the operands and the id of what arrives there from the step before; `mark`, what a comparison says of it.
     """
 
     id: int
@@ -73,6 +75,7 @@ class Vertex:
     place: str | None = None
     origin: Origin | None = None
     call: str | None = None
+    modules: tuple[ModuleRun, ...] = ()
     uses: int | None = None
     numbers: Numbers | None = None
     gradient: Numbers | None = None
@@ -84,6 +87,7 @@ class Vertex:
     members: tuple[int, ...] = ()
     times: int = 1
     inside: int = 0
+    held: int = 0
     loops: tuple[tuple[int, int], ...] = ()
     mark: str | None = None
 
@@ -118,12 +122,19 @@ def snapshot(outputs: Sequence[tuple[Node | None, Any]], variables: Mapping[int,
     known = {} if variables is None else variables
     roots = {node: value for node, value in outputs if node is not None}
     reached = {node for root in roots for node in ancestors(root)}
+    for node in reached:
+        if node.inputs is LET_GO:
+            raise FreedGraphError(
+                f"the graph behind {describe(node.shape, node.dtype, node.name)} ({node.place}) was let go: since its "
+                f"backward pass {RECENT} others have freed theirs; draw it before, or compute the value anew."
+            )
     behind = {parent for node in reached for parent in node.inputs if type(parent) is Node}
     nodes = sorted(behind | set(roots), key=attrgetter("number"))
     vertices: list[Vertex] = []
     ids: dict[int, int] = {}
     values: dict[int, Any] = {}
-    calls = _calls(nodes)
+    runs = module_runs(nodes)
+    calls = _calls(nodes, runs)
     places: dict[tuple[int, int], tuple[str, Origin]] = {}
     for node in nodes:
         operands: list[int | str] = []
@@ -140,11 +151,16 @@ def snapshot(outputs: Sequence[tuple[Node | None, Any]], variables: Mapping[int,
             operands.append(ids[id(parent)])
         ids[id(node)] = len(vertices) + 1
         value = roots.get(node, node.value)
-        vertices.append(_vertex(ids[id(node)], node, tuple(operands), _number(value), known, calls.get(node), places))
+        vertices.append(
+            _vertex(
+                ids[id(node)], node, tuple(operands), _number(value), known, calls.get(node), places, runs.get(node, ())
+            )
+        )
         if value is not None:
             values[ids[id(node)]] = value
-        for owner, array in saved_values(node).items():
-            values.setdefault(ids[id(owner)], array)
+        if node.saved is not None:
+            for owner, array in saved_values(node).items():
+                values.setdefault(ids[id(owner)], array)
     for root, value in outputs:
         if root is None and id(value) not in ids:  # a constant
             ids[id(value)] = len(vertices) + 1
@@ -162,6 +178,7 @@ def _vertex(
     variables: Mapping[int, str],
     call: str | None,
     places: dict[tuple[int, int], tuple[str, Origin]],
+    modules: tuple[ModuleRun, ...],
 ) -> Vertex:
     plan, code = node.plan, node._code
     spot = id(code), node._instruction
@@ -184,42 +201,27 @@ def _vertex(
         place=place,
         origin=origin,
         call=call,
+        modules=modules,
         pending=node.grad is None and node.requires_grad,
     )
 
 
-def _calls(nodes: Sequence[Node]) -> dict[Node, str]:
-    """For operations that were recorded one after another at one call in the user's code, its function's name."""
+def _calls(nodes: Sequence[Node], runs: Mapping[Node, tuple[ModuleRun, ...]]) -> dict[Node, str]:
+    """For operations that were recorded one after another at one call in the user's code, its function's name.
+
+    What a module of this package computed is the module's own.
+    """
     calls: dict[Node, str] = {}
-    results = [node for node in nodes if node.plan is not None]
-    known: dict[tuple[int, int], str | None] = {}
+    results = [node for node in nodes if node.plan is not None and not (node in runs and runs[node][-1].is_ours)]
+    known: dict[tuple[int, int], str] = {}
     for one, other in pairwise(results):
         if one._code is other._code and one._instruction == other._instruction:
             spot = id(one._code), one._instruction
             if spot not in known:
-                known[spot] = _called(one._code, one._instruction)
-            if known[spot] is not None:
-                calls[one] = calls[other] = str(known[spot])
+                known[spot] = called_at(*one.instruction).rpartition(".")[2]
+            if known[spot]:
+                calls[one] = calls[other] = known[spot]
     return calls
-
-
-def _called(code: CodeType, offset: int) -> str | None:
-    """The name of the function that the user's code calls at an instruction; None where that can't be known."""
-    if not hasattr(code, "co_positions"):
-        return None
-    first, last, start, end = list(code.co_positions())[offset // 2]
-    if None in (first, last, start, end):
-        return None
-    lines = [linecache.getline(code.co_filename, line).encode() for line in range(first, last + 1)]
-    lines[-1] = lines[-1][:end]
-    lines[0] = lines[0][start:]
-    try:
-        expression = ast.parse(b"".join(lines).decode().strip(), mode="eval").body
-    except (SyntaxError, ValueError):
-        return None
-    if not isinstance(expression, ast.Call):
-        return None
-    return ast.unparse(expression.func).rpartition(".")[2]
 
 
 _dtype_text = lru_cache(maxsize=64)(str)
@@ -255,7 +257,9 @@ def _number(array: Any) -> float | None:
 
 def _unusual(primitive: Primitive, parameters: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     """Names and texts of the parameters that are not the default."""
-    defaults = _default_texts(primitive) if parameters else {}
+    if not parameters:
+        return ()
+    defaults = _default_texts(primitive)
     texts = [(name, text(value)) for name, value in parameters.items()]
     return tuple((name, written) for name, written in texts if defaults.get(name) != written)
 

@@ -85,7 +85,8 @@ class MultiheadAttention(_Projections):
         self.rng = np.random.default_rng(rng)
         self._make_parameters({"q": embed_dim, "k": kdim or embed_dim, "v": vdim or embed_dim}, bias, dtype)
         self.out_proj = Linear(embed_dim, embed_dim, bias, dtype=dtype, rng=self.rng)
-        self.out_proj.bias = Parameter(np.zeros(embed_dim), dtype=dtype) if bias else None
+        if self.out_proj.bias is not None:
+            init.zeros_(self.out_proj.bias)
 
     def forward(
         self,

@@ -33,6 +33,8 @@ class _Convolution(Module):
                 f"{type(self).__name__} of {in_channels} to {out_channels} channels with groups={groups}, "
                 f"{user_place()}: the groups must share both evenly."
             )
+        if not self.transposed:
+            convolution.ends_of(self.padding, size, self.stride, self.dilation)
         channels = (in_channels, out_channels // groups) if self.transposed else (out_channels, in_channels // groups)
         bound, rng = 1 / math.sqrt(max(channels[1] * math.prod(size), 1)), np.random.default_rng(rng)
         self.weight = uniform((*channels, *size), bound, rng, dtype)

@@ -16,41 +16,21 @@ dicts, at the moment they are asked for. Their names are paths, `hidden.weight`,
 from __future__ import annotations
 
 import inspect
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from ..errors import DTypeError, ModuleError, StateError, TinygradError, listed
+from ..exposure import clock
 from ..frames import user_place
+from ..graph import state
 from ..tensor import Tensor
 from .parameter import is_parameter, not_learned
+from .running import name_place, note_scope, running
 
 Self = TypeVar("Self", bound="Module")
-
-
-class _Running(threading.local):
-    """The modules whose forward passes are running in this thread, the outermost first."""
-
-    def __init__(self) -> None:
-        self.modules: list[Module] = []
-        self.observer: Callable[[Module, Any], None] | None = None
-
-
-_running = _Running()
-
-
-@contextmanager
-def watched(observer: Callable[[Module, Any], None]) -> Iterator[None]:
-    """Tell the observer of each module that has run in this thread, and of its result."""
-    before, _running.observer = _running.observer, observer
-    try:
-        yield
-    finally:
-        _running.observer = before
 
 
 class Keys(NamedTuple):
@@ -99,17 +79,20 @@ class Module:
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Run `forward`."""
-        _running.modules.append(self)
+        running.modules.append(self)
+        first = next(clock)
         try:
             result = self.forward(*inputs, **named)
-            if _running.observer is not None:
-                _running.observer(self, result)
+            if state.recording:
+                note_scope(result, first)
+            if running.watcher is not None:
+                running.watcher(self, result)
             return result
         except TinygradError as error:
-            _name_place(error)
+            name_place(error)
             raise
         finally:
-            _running.modules.pop()
+            running.modules.pop()
 
     # What it holds.
 
@@ -384,13 +367,3 @@ def _not_initialized(module: Module) -> ModuleError:
     return ModuleError(
         f"{type(module).__name__}.__init__ did not call super().__init__(), {user_place()}: make that its first line."
     )
-
-
-def _name_place(error: TinygradError) -> None:
-    """Say in an error's sentence in which module of the running network it arose; inner modules come first."""
-    if getattr(error, "module", None) is None and len(error.args) == 1:
-        outermost, innermost = _running.modules[0], _running.modules[-1]
-        path = next((path for path, module in outermost.named_modules() if module is innermost), "")
-        name = f"{path}, a {type(innermost).__name__}" if path else f"a {type(innermost).__name__}"
-        error.module = path  # type: ignore[attr-defined]
-        error.args = (f"in {name}: {error}",)

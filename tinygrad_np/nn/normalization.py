@@ -71,7 +71,8 @@ class BatchNorm1d(_ChannelNorm):
             batches = self.num_batches_tracked.numpy() + 1
             momentum = 1 / batches if momentum is None else momentum
         statistics, parameters = (self.running_mean, self.running_var), (self.weight, self.bias)
-        y = normalization.batch_norm(input, *statistics, *parameters, self.training, momentum or 0.0, self.eps)
+        own = self.training or self.running_mean is None
+        y = normalization.batch_norm(input, *statistics, *parameters, own, momentum or 0.0, self.eps)
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked.data = batches
         return y

@@ -61,6 +61,8 @@ class Flatten(Module):
         """The input in another shape."""
         input = array_of(input)
         first, last = _axis(self, input, self.start_dim), _axis(self, input, self.end_dim)
+        if first > last:
+            raise ShapeError(f"{self!r} of {described(input)}, {user_place()}: start_dim comes after end_dim.")
         shape = input.shape
         return input.reshape(*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..check.report import html_table, table
 from ..graph import no_grad
-from .module import Module, watched
+from .module import Module
+from .running import watched
 
 
 class Row(NamedTuple):
@@ -33,15 +35,28 @@ class Summary:
     trainable: int
 
     def __str__(self) -> str:
-        cells = [("module", "class", "result", "parameters")]
-        cells += [(row.path, row.kind, row.shape, f"{row.parameters:,}" if row.parameters else "") for row in self.rows]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = ["  ".join([*map(str.ljust, line[:3], widths), line[3].rjust(widths[3])]).rstrip() for line in cells]
-        frozen = f", {self.total - self.trainable:,} of them frozen" if self.trainable < self.total else ""
-        return "\n".join([*lines, f"{self.total:,} parameters{frozen}"])
+        return "\n".join([*table(_COLUMNS, "<<<>", self._cells()), self._count()])
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return html_table(self._count(), _COLUMNS, self._cells())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The summary as plain data."""
+        return {"modules": [row._asdict() for row in self.rows], "total": self.total, "trainable": self.trainable}
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        return [(row.path, row.kind, row.shape, f"{row.parameters:,}" if row.parameters else "") for row in self.rows]
+
+    def _count(self) -> str:
+        frozen = f", {self.total - self.trainable:,} of them frozen" if self.trainable < self.total else ""
+        return f"{self.total:,} parameters{frozen}"
+
+
+_COLUMNS = ("module", "class", "result", "parameters")
 
 
 def summary(model: Module, *inputs: Any) -> Summary:

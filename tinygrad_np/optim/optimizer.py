@@ -24,6 +24,7 @@ from ..errors import ParameterError, StateError, TrainingWarning, describe, list
 from ..frames import user_place
 from ..graph import enable_grad
 from ..program.capture.watch import is_capturing
+from ..reading import where_it_was_lost
 from ..record import make_tensor
 from ..tensor import Tensor
 
@@ -110,7 +111,9 @@ class Optimizer:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients, as each step of a training loop begins; if not `set_to_none`, make them zeros."""
         for p in self._parameters():
-            if p.grad is not None:
+            if set_to_none and is_capturing():
+                p.grad = None  # Whatever it was: the program holds for all of it.
+            elif p.grad is not None:
                 self._discarded = self._discarded or p._noted().spent is not p.grad
                 p.grad = None if set_to_none else np.zeros_like(p.grad)
 
@@ -134,13 +137,13 @@ class Optimizer:
                     if not is_capturing():
                         p._noted().spent = g
                     state = self.state.setdefault(p, {})
-                    values = {name: kept._data for name, kept in state.items()}
+                    values = _State({name: kept._data for name, kept in state.items()})
                     p.data -= self.change(p.data, -g if group["maximize"] else g, values, **hyperparameters)
                     for name, value in values.items():
                         if name in state:
                             state[name]._data = value
                         else:
-                            state[name] = make_tensor(value, None)
+                            state[name] = make_tensor(values.begun(name) if is_capturing() else value, None)
         return loss
 
     def state_dict(self) -> dict[str, Any]:
@@ -262,14 +265,15 @@ class Optimizer:
         for index, p in missing:
             named = describe(p.shape, p.dtype, p.name or f"parameter {index}")
             reason = (
-                "operations have read it, but no backward pass from the loss reached it: backward() was not called, or "
-                "the path is cut by detach(), no_grad() or t.numpy(). tg.explain(loss, parameter) looks for the cut."
+                "operations have read it, but no backward pass reached it: backward() was not called, or the path from "
+                "the loss is cut by detach(), no_grad() or t.numpy()."
                 if p._noted().awaited
                 else "no operation has read it: is it left out of the forward pass, or has another taken its place?"
             )
             warnings.warn(
                 f"step() of {type(self).__name__}, {user_place()}: {named} has no gradient and stays as it is: "
-                + reason,
+                + reason
+                + where_it_was_lost("the loss", earlier=True),
                 TrainingWarning,
                 stacklevel=3,
             )
@@ -291,6 +295,25 @@ class Optimizer:
                     stacklevel=3,
                 )
                 return
+
+
+class _State(dict[str, Any]):
+    """What an optimiser keeps of a parameter, as arrays; it knows with what its formula begins."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        super().__init__(values)
+        self.first: dict[str, Any] = {}
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value, or else that of the first step."""
+        self.first[name] = default
+        return super().get(name, default)
+
+    def begun(self, name: str) -> Any:
+        """The array before the first step, which a program changes in each; the new value if the formula has none."""
+        value, first = self[name], self.first.get(name)
+        is_number = isinstance(first, int | float | np.ndarray | np.generic)
+        return np.full(value.shape, first, value.dtype) if is_number else value
 
 
 def _plain(value: Any) -> Any:

@@ -42,8 +42,8 @@ class RAdam(Optimizer):
         longest = 2 / (1 - beta2) - 1
         length = longest - 2 * t * beta2**t / (1 - beta2**t)
         change = (lr / (1 - beta1**t)).astype(g.dtype) * m
-        if longest > 5:
-            r = np.sqrt(np.abs(length - 4) * np.abs(length - 2) * longest / ((longest - 4) * (longest - 2) * length))
-            scale = (r * np.sqrt(1 - beta2**t)).astype(g.dtype) / (np.sqrt(v) + eps)
-            change = change * np.where(length > 5, scale, 1)
+        longest = np.maximum(longest, 5)  # Below, length > 5 never holds.
+        r = np.sqrt(np.abs(length - 4) * np.abs(length - 2) * longest / ((longest - 4) * (longest - 2) * length))
+        scale = (r * np.sqrt(1 - beta2**t)).astype(g.dtype) / (np.sqrt(v) + eps)
+        change = change * np.where(length > 5, scale, 1)
         return change + lr * weight_decay * p if weight_decay and decoupled_weight_decay else change

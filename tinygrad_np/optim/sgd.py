@@ -36,7 +36,7 @@ class SGD(Optimizer):
         if weight_decay:
             g = g + weight_decay * p
         if momentum:
-            before = state.get("momentum_buffer")
+            before = state.get("momentum_buffer", None if dampening else 0)
             b = state["momentum_buffer"] = g.copy() if before is None else momentum * before + (1 - dampening) * g
             g = g + momentum * b if nesterov else b
         return lr * g

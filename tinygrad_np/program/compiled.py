@@ -27,9 +27,11 @@ from ..tree import flatten
 from .capture.refusals import MORE_ATTRIBUTES, NOT_A_TREE, NOT_CALLABLE, NOTHING_YET, refusal
 from .capture.tracer import line_of
 from .capture.watch import is_capturing
+from .emit.code import Code
 from .entry import MISSED
 from .ir import Program
 from .passes.naming import named
+from .state.slots import Setting
 from .variant import Variant
 from .verify import Schedule
 
@@ -54,6 +56,7 @@ class Compiled:
         self.latest: Variant | None = None
         self.key: Any = None
         self.again = 0
+        self.fixed: set[Any] = set()
         self.lock = threading.RLock()
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
@@ -76,12 +79,20 @@ class Compiled:
         with self.lock:
             self._notice(key)
             all_leaves, rebuild = flatten((arguments, keywords))
-            self.latest = variant = Variant(self.f, all_leaves, rebuild, self.verify, self.exact)
+            moving = self._moving(self.variants.get(key, [])[:1])
+            self.latest = variant = Variant(self.f, all_leaves, rebuild, self.verify, self.exact, True, moving)
+            self.fixed |= {setting.key for setting in moving} - {one.key for one, _ in variant.captured.settings}
             self.variants.setdefault(key, []).insert(0, variant)
             del self.variants[key][8:]
             if len(self.variants) > MOST:
                 del self.variants[next(iter(self.variants))]
         return variant(leaves)
+
+    def _moving(self, known: list[Variant]) -> list[Setting]:
+        """The numbers in reach that have changed before, or now, but for those that a program can't be given."""
+        moving = [setting for variant in known for setting, _ in variant.captured.settings]
+        moving += [setting for variant in known if variant.state for setting in variant.state.moving()]
+        return [setting for setting in moving if setting.key not in self.fixed and type(setting.value()) is float]
 
     def _notice(self, key: Any) -> None:
         """Warn once of a function that is captured anew again and again for arrays of the same shapes."""
@@ -129,14 +140,14 @@ class Compiled:
         return named(self._captured().captured.program)
 
     @property
-    def source(self) -> str:
+    def source(self) -> Code:
         """The program of the latest call as a NumPy function to be read: a formula a line."""
-        return self._captured().source
+        return Code(self._captured().source)
 
     @property
-    def fast_source(self) -> str:
+    def fast_source(self) -> Code:
         """The program of the latest call as the NumPy function that runs, with buffers."""
-        return self._captured().fast_source
+        return Code(self._captured().fast_source)
 
     @property
     def constants(self) -> list[Any]:

@@ -23,7 +23,7 @@ import numpy as np
 from ..errors import ChangedValueError, NoGradientError, describe
 from ..exposure import ALONE, Exposure
 from ..frames import user_frame
-from ..graph import NOT_KEPT, Node, clock
+from ..graph import NOT_KEPT, Node
 from ..primitive import Plan, Primitive
 from ..record import make_tensor
 from ..tensor import Tensor
@@ -31,6 +31,7 @@ from .capture import Captured
 from .capture.names import Binding
 from .emit.ownership import owned
 from .ir import Program, Variable
+from .state.slots import Setting
 
 MISSED: Any = object()
 """What the call of a variant returns if it is not for these arguments, or for what the function refers to by now."""
@@ -40,7 +41,8 @@ class Entry:
     """The text of the call of a program, and what the names in it stand for.
 
     `targets` are the updates that may be written over the old values, `arrays` the leaves of the arguments that the
-    program is given, `holds` says whether all else is as it was, `general` runs where rare values occur.
+    program is given, `holds` says whether all else is as it was, `general` runs where rare values occur; what was
+    drawn at random by then it is given, and does not draw itself.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Entry:
         constants: Sequence[Any],
         holds: Callable[[], bool] | None,
         general: Callable[[Sequence[Any]], Any] | None,
+        draws: bool = True,
     ) -> None:
         self.captured = captured
         self.program = program
@@ -60,6 +63,7 @@ class Entry:
             "MISSED": MISSED,
             "NOT_KEPT": NOT_KEPT,
             "array": np.array,
+            "float64": np.float64,
             "general": general,
             "getrefcount": getrefcount,
             "holds": holds,
@@ -78,6 +82,10 @@ class Entry:
                 self.names["refuse_twin"] = refuse_twin
                 self.lines.append(f"if {' or '.join(f'{name} is {one}' for one in changed)}: refuse_twin({name})")
         self.given = self.values[:]
+        for number, (setting, truth) in enumerate(captured.settings):
+            self._setting(number, setting, truth)
+        drawn = [f"drawn_{number}" for number in range(len(captured.draws))]
+        self.values += drawn
         for number, binding in enumerate(captured.reads):
             self._read(number, binding)
         for number, node in enumerate(captured.untouched):
@@ -85,6 +93,9 @@ class Entry:
             self.lines.append(f"if {grad} is not None and {grad} is not NOT_KEPT: return MISSED")
         if holds:
             self.lines.append("if not holds(): return MISSED")
+        for number, draw in enumerate(captured.draws if draws else ()):
+            self.lines.append(f"drawn_{number} = {self._name(f'draw_{number}', draw)}()")
+        parameters += drawn if not draws else []
         outputs = program.outputs[len(program.outputs) - len(captured.updates) :]
         written = [update for update, variable in zip(captured.updates, outputs, strict=True) if variable in targets]
         self.lines.append(f"is_done = {len(written) == len(outputs)}")
@@ -93,7 +104,7 @@ class Entry:
         constant = [self._name(f"constant_{number}", value) for number, value in enumerate(constants)]
         self.lines.append(f"results = run({', '.join([*self.values, *constant, *written_to])})")
         if general:
-            self.lines.append(f"if results is None: return general([{', '.join(parameters)}])")
+            self.lines.append(f"if results is None: return general([{', '.join(parameters + drawn)}])")
         if outputs:
             self.names["update"] = _updating(captured.updates, self.owned[len(self.owned) - len(outputs) :])
             self.lines.append(f"if not is_done: update(results[-{len(outputs)}:])")
@@ -101,7 +112,7 @@ class Entry:
             # What had to be None before is so still.
             if node not in captured.untouched:
                 self.lines.append(f"{self._name(f'cleared_{number}', node)}.grad = None")
-        self.lines.append(f"return rebuild([{', '.join(self._results())}])")
+        self.lines.append(f"return {self._built(self._results())}")
         self.text = "\n    ".join([f"def enter({', '.join(parameters)}):", *self.lines]) + "\n"
 
     def _name(self, name: str, value: Any) -> str:
@@ -121,6 +132,15 @@ class Entry:
         differs = f"type({name}) is not {kind} or {name}.shape != {leaf.shape} or {name}.dtype != {dtype}"
         self.lines.append(f"if {differs}: return MISSED")
         return name
+
+    def _setting(self, number: int, setting: Setting, truth: bool | None) -> None:
+        """A number that stands in state."""
+        name, holder = f"setting_{number}", self._name(f"holder_{number}", setting.holder)
+        key = f".{setting.name}" if setting.read is getattr else f"[{self._name(f'key_{number}', setting.name)}]"
+        self.lines.append(f"{name} = {holder}{key}" + (f"[{setting.part}]" if setting.part is not None else ""))
+        differs = "" if truth is None else f" or not {name}" if truth else f" or {name}"
+        self.lines.append(f"if type({name}) is not float{differs}: return MISSED")
+        self.values.append(f"float64({name})")
 
     def _read(self, number: int, binding: Binding) -> None:
         """The value, or the gradient, of a Tensor that the function closes over."""
@@ -150,6 +170,25 @@ class Entry:
             "    is_done = False",
         ]
         return target
+
+    def _built(self, leaves: list[str]) -> str:
+        """What the function returns, of these leaves: tuples, lists and dicts written out, all else by `rebuild`."""
+        places = [object() for _ in leaves]
+        texts = dict(zip(map(id, places), leaves, strict=True))
+
+        def written(part: Any) -> str:
+            if type(part) is tuple:
+                return f"({''.join(f'{written(one)}, ' for one in part)})"
+            if type(part) is list:
+                return f"[{', '.join(map(written, part))}]"
+            if type(part) is dict and all(type(key) in (str, int) for key in part):
+                return f"{{{', '.join(f'{key!r}: {written(one)}' for key, one in part.items())}}}"
+            return "None" if part is None else texts[id(part)]
+
+        try:
+            return written(self.captured.rebuild(places))
+        except KeyError:
+            return f"rebuild([{', '.join(leaves)}])"
 
     def _node(self, number: int, variable: Variable) -> str:
         """The node of a result that needs a gradient in the function, and has none outside."""
@@ -204,12 +243,12 @@ def _updating(updates: Sequence[Binding], is_own: Sequence[bool]) -> Callable[[S
                 # The user holds this array, and has asked for it to change.
                 if owner._data is not value:
                     owner._data[...] = value
-                exposure.replaced(next(clock), owner._data)
+                exposure.replaced(owner._data)
                 continue
             if exposure is None:
                 exposure = node.exposure = Exposure()
             owner._data = value if is_new and isinstance(value, np.ndarray) else np.array(value)
-            exposure.replaced(next(clock), None)
+            exposure.replaced(None)
 
     return update
 

@@ -79,7 +79,7 @@ class Equation:
 
     def with_inputs(self, replacement: Mapping[Variable, Any]) -> Equation:
         """The same application with others instead of some of its variables."""
-        if not any(variable in replacement for variable in self.inputs):
+        if not replacement or not any(variable in replacement for variable in self.inputs):
             return self
         arguments, keywords = substituted(
             (self.arguments, dict(self.keywords)), lambda variable: replacement.get(variable, variable)
@@ -112,24 +112,27 @@ class Program:
     name: str = "f"
     line: str = ""
 
-    def run(self, values: Sequence[Any]) -> list[Any]:
-        """The results for these inputs, computed one equation at a time."""
+    def run(self, values: Sequence[Any], after: Callable[[Equation, Any], Any] = lambda _, part: part) -> list[Any]:
+        """The results for these inputs, computed one equation at a time; `after` may change what each gives."""
         known: dict[Variable, Any] = {**self.constants, **dict(zip(self.inputs, values, strict=True))}
         for equation in self.equations:
             arguments, keywords = substituted((equation.arguments, dict(equation.keywords)), known.__getitem__)
             with np.errstate(all="ignore" if equation.ignores else None):
                 result = equation.function(*arguments, **keywords)
-            known.update(zip(equation.outputs, result if equation.unpacks else (result,), strict=False))
+            parts = result if equation.unpacks else (result,)
+            known.update(zip(equation.outputs, [after(equation, part) for part in parts], strict=False))
         return [known[variable] for variable in self.outputs]
 
-    def uses(self) -> dict[Variable, int]:
+    @cached_property
+    def uses(self) -> Mapping[Variable, int]:
         """How often each variable is read, as a result too."""
         counts: dict[Variable, int] = {}
         for variable in [*(read for equation in self.equations for read in equation.inputs), *self.outputs]:
             counts[variable] = counts.get(variable, 0) + 1
         return counts
 
-    def made_by(self) -> dict[Variable, Equation]:
+    @cached_property
+    def made_by(self) -> Mapping[Variable, Equation]:
         """The equation that each variable comes from."""
         return {output: equation for equation in self.equations for output in equation.outputs}
 

@@ -14,7 +14,7 @@ import linecache
 import threading
 import traceback
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import CodeType
 from typing import Any
 
@@ -24,7 +24,8 @@ from ..errors import FORWARD_FAILURES, TinygradError, describe, forward_failure
 from ..graph import state
 from ..tensor import Tensor
 from ..tree import Rebuild
-from .capture import capture
+from .capture import Captured, capture
+from .capture.refusals import DIFFERS, refusal
 from .emit.expression import General, constants_of, long_constants, signature
 from .emit.fast import fast_source
 from .emit.ownership import updates_last
@@ -32,6 +33,7 @@ from .emit.readable import readable_source
 from .entry import MISSED, Entry
 from .passes import lowered, simplified
 from .state.remembered import Remembered
+from .state.slots import Setting
 from .verify import Beside, Schedule, failure
 
 _numbers = itertools.count(1)
@@ -51,17 +53,19 @@ class Variant:
         verify: str | bool = False,
         exact: bool = False,
         assumes: bool = True,
+        moving: Iterable[Setting] = (),
     ) -> None:
         self.f = f
         self.rebuild = rebuild
         self.schedule = Schedule(verify)
-        self.captured = captured = capture(f, leaves, rebuild, assumes)
+        self.captured = captured = capture(f, leaves, rebuild, assumes, moving)
         exact = exact or captured.tests_values
-        self.state = Remembered(f, captured.static) if assumes else None
+        settings = [setting for setting, _ in captured.settings]
+        self.state = Remembered(f, captured.static, but_for=settings) if assumes else None
         self.program, _ = updates_last(simplified(captured.program, exact), captured.reads, captured.updates)
         self.lowered, targets = updates_last(lowered(self.program, exact), captured.reads, captured.updates)
         assumed = any(equation.operation == "assume" for equation in self.program.equations)
-        self.general = Variant(f, leaves, rebuild, exact=exact, assumes=False) if assumed else None
+        self.general = Variant(f, leaves, rebuild, False, exact, False, settings) if assumed else None
         self.parameters, self.constants = signature(self.program), constants_of(self.program)
         self.instead = self._call_of(self.general) if self.general else None
         self.functions = {
@@ -70,13 +74,15 @@ class Variant:
             if equation.operation.startswith("whole.")
         }
         arguments, keywords = rebuild(leaves)
-        self.is_plain = not keywords and all(type(argument) is np.ndarray for argument in arguments)
+        self.is_plain = not keywords and all(
+            isinstance(leaf, np.generic) or type(leaf) is np.ndarray for leaf in arguments
+        )
         self.count = len(arguments)
         self.records = state.recording
         arrays = [leaf for leaf in leaves if isinstance(leaf, Tensor | np.ndarray | np.generic)]
         self.is_wrong = False
         holds = self.state.holds if self.state else None
-        self.entry = Entry(captured, self.lowered, targets, arrays, self.constants, holds, self.general)
+        self.entry = Entry(captured, self.lowered, targets, arrays, self.constants, holds, self.general, assumes)
         self.text = fast_source(
             self.lowered, self.parameters, {variable: f"out_{variable}" for variable in targets}, self.functions
         )
@@ -174,6 +180,8 @@ class Variant:
 
     def _call_of(self, general: Variant) -> General:
         """The call of the program for all values, with what it needs among the parameters of this one."""
+        if _given(self.captured) != _given(general.captured):
+            raise refusal(DIFFERS, line=self.program.line)
         ours = {(id(binding.tensor), binding.slot): str(binding.variable) for binding in self.captured.reads}
         given = [str(variable) for variable in self.program.inputs]
         arguments = given[: len(given) - len(ours)]
@@ -199,3 +207,8 @@ class Variant:
     def fast_source(self) -> str:
         """The program as the NumPy function that runs."""
         return fast_source(self.lowered, self.parameters, general=self.instead)
+
+
+def _given(captured: Captured) -> list[Any]:
+    """What a program is given besides arguments and Tensors, in order."""
+    return [setting.key for setting, _ in captured.settings] + [draw.what for draw in captured.draws]

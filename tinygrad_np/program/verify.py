@@ -17,6 +17,7 @@ allowed. That the equations give what the function gives is asked first: else it
 from __future__ import annotations
 
 import dataclasses
+import pickle
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +32,7 @@ from ..tree import Rebuild, flatten, leaf_paths
 from .capture import Captured, capture, first_difference
 from .capture.tracer import line_of
 from .capture.watch import NOTES, unwatched, watched
-from .ir import AssumptionError, Program, Variable, substituted
+from .ir import AssumptionError, Equation
 
 _EXACT_UFUNCS = {
     "absolute", "ceil", "conjugate", "copysign", "fabs", "floor", "fmax", "fmin", "maximum", "minimum", "negative",
@@ -130,6 +131,8 @@ class Beside:
         made = [one for one in (self.captured, self.general) if one is not None]
         for owner, slot in [*_changed(made), *((read.tensor, read.slot) for one in made for read in one.reads)]:
             self.before[slot, id(owner)] = owner, _copy(unwatched(owner, slot))
+        self.generators = {id(draw.generator): draw.generator for draw in self.captured.draws}.values()
+        self.random = [generator.bit_generator.state for generator in self.generators]
         self.given = [_copy(leaf._data if isinstance(leaf, Tensor) else leaf) for leaf in self.leaves]
         copies = [leaf if isinstance(leaf, Tensor) else _copy(leaf) for leaf in self.leaves]
         arguments, keywords = self.rebuild(self.captured.arguments(copies))
@@ -141,6 +144,9 @@ class Beside:
             except Exception as error:
                 self.error = error
                 return
+            finally:
+                self.random_after = [pickle.dumps(generator) for generator in self.generators]
+                self._draw_again(self.random)
             self.expected = list(_returned(result))
             for owner, slot in _changed(made):
                 overlay.read(slot, owner, unwatched(owner, slot))
@@ -149,8 +155,14 @@ class Beside:
                 self.before.setdefault((slot, id(owner)), (owner, _copy(unwatched(owner, slot))))
                 self.expected.append(_Output(_slot_name(owner, slot), slot, _kept(value), owner))
 
+    def _draw_again(self, states: list[Any]) -> None:
+        """Let the generators go back to where they were."""
+        for generator, state in zip(self.generators, states, strict=True):
+            generator.bit_generator.state = state
+
     def undo(self) -> None:
         """Give the Tensors what they held before."""
+        self._draw_again(self.random)
         for (slot, _), (owner, value) in self.before.items():
             now = unwatched(owner, slot)
             if slot == "_data" and isinstance(now, np.ndarray) and _layout(now) == _layout(value):
@@ -171,6 +183,8 @@ class Beside:
         ]
         if [output.name for output in actual] != [output.name for output in self.expected]:
             return "its program returns a tree of another structure"
+        if self.random_after != [pickle.dumps(generator) for generator in self.generators]:
+            return "the function draws other random numbers than its program"
         runs: list[list[Any]] | None = None
         for expected, output in zip(self.expected, actual, strict=True):
             if expected.kind != output.kind:
@@ -188,11 +202,12 @@ class Beside:
     def reason(self) -> str:
         """Where the function does not do any more what it did when it was captured, as far as that can be seen."""
         try:
-            anew = capture(self.f, self.captured.arguments(self.leaves), self.rebuild)
+            settings = [setting for setting, _ in self.captured.settings]
+            anew = capture(self.f, self.captured.arguments(self.leaves), self.rebuild, True, settings)
         except Exception as error:
             return f"It can't be captured any more: {error}"
         old = self.captured
-        where = first_difference(old.program, anew.program, (old.returned(), anew.returned()), line_of(self.f))
+        where = first_difference(old, anew, line_of(self.f))
         if where is None:
             return (
                 "The function does what it did when it was captured, so this is not a change of state: its program is "
@@ -236,9 +251,22 @@ class Beside:
             return []
 
     def _runs(self, captured: Captured) -> list[list[Any]]:
-        values = self.given + [self.before[read.slot, id(read.tensor)][1] for read in captured.reads]
+        since = [generator.bit_generator.state for generator in self.generators]
+        self._draw_again(self.random)
+        values = self.given + [np.float64(setting.value()) for setting, _ in captured.settings]
+        values += [draw() for draw in captured.draws]
+        values += [self.before[read.slot, id(read.tensor)][1] for read in captured.reads]
+        self._draw_again(since)
         random = np.random.default_rng(0)
-        return [_run(captured.program, values, random if number else None) for number in range(7)]
+
+        def rounded(equation: Equation, value: Any) -> Any:
+            if not _rounds(equation) or getattr(value, "dtype", np.dtype(bool)).kind != "f":
+                return value
+            last = np.finfo(value.dtype).eps * random.uniform(-1, 1, np.shape(value))
+            return (value * (1 + last).astype(value.dtype)).astype(value.dtype)
+
+        with np.errstate(all="ignore"):
+            return [captured.program.run(values), *(captured.program.run(values, rounded) for _ in range(6))]
 
 
 def failure(f: Any, difference: str, reason: str, schedule: Schedule) -> DifferenceError:
@@ -356,28 +384,8 @@ def _how_far(expected: _Output, actual: Any) -> str:
     return f"{expected.name} is {wanted[index]:.6g}{where}, and its program gives {given[index]:.6g}{by}"
 
 
-def _run(program: Program, values: Sequence[Any], random: np.random.Generator | None) -> list[Any]:
-    """The results of a program, each operation that rounds rounded at random."""
-    known: dict[Variable, Any] = {**program.constants, **dict(zip(program.inputs, values, strict=True))}
-    for equation in program.equations:
-        arguments, keywords = substituted((equation.arguments, dict(equation.keywords)), known.__getitem__)
-        with np.errstate(all="ignore"):
-            result = equation.function(*arguments, **keywords)
-            parts = result if equation.unpacks else (result,)
-            if random is not None and _rounds(equation.operation, equation.function):
-                parts = [_rounded(part, random) for part in parts]
-        known.update(zip(equation.outputs, parts, strict=False))
-    return [known[variable] for variable in program.outputs]
-
-
-def _rounds(operation: str, function: Any) -> bool:
-    if isinstance(function, np.ufunc):
+def _rounds(equation: Equation) -> bool:
+    operation = equation.operation
+    if isinstance(equation.function, np.ufunc):
         return operation not in _EXACT_UFUNCS
     return operation in _ROUNDING or operation.startswith(("linalg.", "whole.gradient"))
-
-
-def _rounded(value: Any, random: np.random.Generator) -> Any:
-    if getattr(value, "dtype", np.dtype(bool)).kind != "f":
-        return value
-    last = np.finfo(value.dtype).eps * random.uniform(-1, 1, np.shape(value))
-    return (value * (1 + last).astype(value.dtype)).astype(value.dtype)

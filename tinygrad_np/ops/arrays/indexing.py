@@ -47,13 +47,20 @@ def add_at(result, index, x) -> None:
     """Add x into an array of ours at the index, as often as the index picks an element."""
     if picks_once(index):
         result[index] += x
-    elif isinstance(index, np.ndarray) and x.size > _MANY:
-        # np.add.at is several times faster with one index into one axis: rows begin at multiples of their length.
-        length = math.prod(result.shape[1:])
-        places = np.add.outer(index.reshape(-1) % result.shape[0] * length, np.arange(length))
-        np.add.at(result.reshape(-1), places.reshape(-1), x.reshape(-1))
+    elif x.size > _MANY and result.flags.c_contiguous and (isinstance(index, np.ndarray) or result.size < 8 * x.size):
+        # np.add.at is several times faster with one index into one axis, and to find that takes the whole of result.
+        np.add.at(result.reshape(-1), places(index, result.shape).reshape(-1), x.reshape(-1))
     else:
         np.add.at(result, index, x)
+
+
+def places(index, shape: tuple[int, ...]):
+    """Where the elements that x[index] picks stand in x.ravel(), for an x of this shape."""
+    if isinstance(index, np.ndarray) and index.dtype != bool:
+        length = math.prod(shape[1:])
+        first = index % shape[0]
+        return first if len(shape) == 1 else np.add.outer(first * length, np.arange(length))
+    return np.arange(math.prod(shape)).reshape(shape)[index]
 
 
 _MANY = 4096
@@ -71,14 +78,22 @@ def _(g, y, x, index):
     return scatter(g, index=index, shape=x.shape)
 
 
+@getitem.adds
+def _(total, g, y, x, index):
+    add_at(total, index, g)
+
+
 @getitem.selects(0, on_request=True)
 def _(x, index):
     return scatter(np.ones(()), index=index, shape=x.shape) != 0
 
 
 @primitive
-def scatter(x, /, index, shape: tuple[int, ...]):
-    """Zeros of this shape, to which x is added at the index; what is picked twice is added twice."""
+def scatter(x, /, index, shape: tuple[int, ...], once: bool = False):
+    """Zeros of this shape, to which x is added at the index; what is picked twice is added twice.
+
+    `once` says that nothing is, where the index does not show it.
+    """
     if isinstance(x, np.ndarray | np.generic):
         # Large zeros of NumPy take no time until they are touched.
         result = np.zeros(shape, x.dtype)
@@ -87,7 +102,7 @@ def scatter(x, /, index, shape: tuple[int, ...]):
         result = np.zeros_like(x, shape=shape)
         index = tuple(part for part in _parts(index) if part is not None)
         x = x.reshape(result[index].shape)
-    if picks_once(index):
+    if once or picks_once(index):
         result[index] = x
     else:
         add_at(result, index, x)
@@ -95,5 +110,5 @@ def scatter(x, /, index, shape: tuple[int, ...]):
 
 
 @scatter.vjp
-def _(g, y, x, index, shape: tuple[int, ...]):
+def _(g, y, x, index, shape: tuple[int, ...], once: bool = False):
     return g[index]

@@ -76,9 +76,43 @@ def _(g, y, x, widths: Pairs, mode, options: dict[str, Any]):
     if mode == "constant":
         return g[tuple(slice(front, front + length) for (front, _), length in zip(widths, x.shape, strict=True))]
     for axis, width in enumerate(widths):
-        if any(width):
+        if not any(width):
+            continue
+        if mode in ("linear_ramp", "mean"):
+            lengths = pairs(options.get("stat_length"), x.ndim)[axis] if mode == "mean" else (1, 1)
+            g = _without_border(g, axis, x.shape[axis], width, mode, lengths)
+        else:
             g = np.moveaxis(np.tensordot(g, _factors(x, axis, width, mode, options), (axis, 0)), -1, axis)
     return g
+
+
+def _without_border(g, axis: int, length: int, width: tuple[int, int], mode, lengths):
+    """The gradient inside, and on either side, added to the elements next to it, that of the border made of them.
+
+    An element of the border is the mean of so many (`lengths`), times a factor that falls to 0 along a ramp.
+    """
+    front = width[0]
+    inside = g[along(axis, slice(front, front + length))]
+    for border, count, is_front in (
+        (g[along(axis, slice(0, front))], lengths[0], True),
+        (g[along(axis, slice(front + length, None))], lengths[1], False),
+    ):
+        size = border.shape[axis]
+        if not size:
+            continue
+        count = length if count is None else min(count, length)
+        if mode == "linear_ramp":
+            factors = np.arange(size, dtype=g.dtype) / size
+            border = border * (factors if is_front else factors[::-1]).reshape((size,) + (1,) * (g.ndim - axis - 1))
+        share = border.sum(axis=axis, keepdims=True) / count
+        near, far = (
+            (slice(0, count), slice(count, None))
+            if is_front
+            else (slice(length - count, None), slice(0, length - count))
+        )
+        parts = [inside[along(axis, near)] + share, inside[along(axis, far)]]
+        inside = np.concatenate(parts if is_front else parts[::-1], axis=axis)
+    return inside
 
 
 def _factors(x, axis: int, width: tuple[int, int], mode, options: dict[str, Any]):

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...primitive import operation, primitive
-from .indexing import add_at, picks_once, plain_index
+from .indexing import add_at, picks_once, places, plain_index
 from .shape import array_of
 
 
@@ -49,7 +49,10 @@ def updated(x, value, /, index):
         result[index] = value
     else:
         last = last_picks(index, x.shape)
-        result.reshape(-1)[places(index, x.shape)[last]] = value[last]
+        if np.all(last):
+            result[index] = value
+        else:
+            result.reshape(-1)[places(index, x.shape)[last]] = value[last]
     return result
 
 
@@ -90,15 +93,13 @@ def _(g, y, x, value, index):
 def last_picks(index, shape: tuple[int, ...]):
     """For each element that x[index] picks, whether the index does not pick it again later."""
     picked = places(index, shape)
-    latest_first = picked.reshape(-1)[::-1]
-    last = np.zeros(picked.size, bool)
-    last[np.unique(latest_first, return_index=True)[1]] = True
-    return last[::-1].reshape(picked.shape)
-
-
-def places(index, shape: tuple[int, ...]):
-    """Where the elements that x[index] picks stand in x.ravel(), for an x of this shape."""
-    return np.arange(math.prod(shape)).reshape(shape)[index]
+    turns = np.arange(picked.size).reshape(picked.shape)
+    latest = np.zeros(math.prod(shape), np.intp)
+    latest[picked] = turns
+    if np.all(latest[picked] == turns):
+        return np.ones(picked.shape, bool)
+    np.maximum.at(latest, picked.reshape(-1), turns.reshape(-1))
+    return latest[picked] == turns
 
 
 def _fitting(value, x, index):

@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...primitive import implements, primitive
 from ..arrays.shape import astype
+
+WHOLE = {"f": np.uint32, "d": np.uint64}
+
+
+def only(condition, x):
+    """x where the condition holds and 0 elsewhere, even where x is NaN.
+
+    Where a condition is mixed, a processor guesses np.where's branches wrong half of the time. Setting the bits of the
+    number to 0 has none: minus a truth is a whole number of ones, or 0.
+    """
+    if _is_mixed(condition, x):
+        bits = WHOLE[x.dtype.char]
+        return (-condition.astype(bits) & x.view(bits)).view(x.dtype)
+    return np.where(condition, x, 0)
+
+
+def _is_mixed(condition, x) -> bool:
+    """Whether these are NumPy's arrays of truths and numbers, of one shape, of which there are many."""
+    return (
+        type(x) is np.ndarray
+        and x.size > 1000
+        and x.dtype.char in WHOLE
+        and type(condition) is np.ndarray
+        and condition.dtype == bool
+        and condition.shape == x.shape
+    )
+
+
+def is_all(mask: Any) -> bool:
+    """Whether a mask leaves nothing out, of NumPy's arrays; others are lazy, and may say that it can be assumed."""
+    if isinstance(mask, np.ndarray | np.bool):
+        return bool(mask.all())
+    return hasattr(mask, "assumed_all") and mask.assumed_all()
 
 
 @primitive(elementwise=True)
@@ -21,12 +56,12 @@ def _(g, y, condition, a, b):
 
 @where.vjp(1)
 def _(g, y, condition, a, b):
-    return np.where(condition, g, 0)
+    return only(condition, g)
 
 
 @where.vjp(2)
 def _(g, y, condition, a, b):
-    return np.where(condition, 0, g)
+    return only(np.logical_not(condition), g)
 
 
 @where.selects(1)

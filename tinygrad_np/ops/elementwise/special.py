@@ -14,18 +14,20 @@ from ...primitive import primitive
 
 ERF, ERFC = np.frompyfunc(math.erf, 1, 1), np.frompyfunc(math.erfc, 1, 1)
 
+STEPS = 512
+"""So many entries the tables have between two whole numbers."""
 
-def each(function, x):
-    """A function of the math module that NumPy lacks, made a ufunc of Python floats, in the dtype of x."""
-    dtype = x.dtype if getattr(x, "dtype", np.dtype(int)).kind == "f" else np.dtype(float)
-    result = function(x)
-    return result.astype(dtype) if hasattr(result, "astype") else dtype.type(result)
+BLOCK = 8192
+"""So many elements are worked on at a time: what comes in between stays in the processor's cache."""
+
+ERFS = np.asarray(ERF(np.arange(-6 * STEPS, 6 * STEPS + 1) / STEPS), float)
+ERFCS = np.asarray(ERFC(np.arange(-6 * STEPS, 28 * STEPS + 1) / STEPS), float)
 
 
 @primitive(elementwise=True)
 def erf(x):
     """The error function, 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x."""
-    return each(ERF, x)
+    return tabulated(x, ERF, ERFS, 1)
 
 
 @erf.vjp
@@ -36,12 +38,46 @@ def _(g, y, x):
 @primitive(elementwise=True)
 def erfc(x):
     """1 - erf(x), precise where x is large."""
-    return each(ERFC, x)
+    return tabulated(x, ERFC, ERFCS, -1)
 
 
 @erfc.vjp
 def _(g, y, x):
     return g * (-2 / math.sqrt(math.pi) * bell(x))
+
+
+def tabulated(x, function, table, sign: int):
+    """A function whose slope is sign 2/sqrt(pi) exp(-t**2), from a table that begins at -6.
+
+    From the entry next to x it is integrated to x, by the Taylor series about the middle m of the way, of length d:
+    d exp(-m**2) (1 + w (m**2 - 1/2) + w**2 (0.3 m**4 - 0.9 m**2 + 0.225) + ...), w = 2/3 (d/2)**2. The next term is
+    less than a rounding of the whole. A few elements are sooner done one by one.
+    """
+    if not isinstance(x, np.ndarray) or x.dtype.char not in "fd" or x.size < 200:
+        return each(function, x)
+    table = table.astype(x.dtype)
+    result = np.empty(x.size, x.dtype)
+    elements = x.reshape(-1)
+    for start in range(0, x.size, BLOCK):
+        # Beyond the ends of the table nothing changes any more. NaN has no entry: any will do, for NaN is added.
+        near = np.clip(elements[start : start + BLOCK], -6, (table.size - 1) / STEPS - 6)
+        steps = near * STEPS
+        entry = np.rint(steps)
+        half = (steps - entry) * (0.5 / STEPS)
+        square, width = (near - half) ** 2, half**2 * (2 / 3)
+        series = 1 + width * (square - 0.5 + width * ((0.3 * square - 0.9) * square + 0.225))
+        rest = half * np.exp(-square) * series * (sign * 4 / math.sqrt(math.pi))
+        with np.errstate(invalid="ignore"):
+            place = (entry + 6 * STEPS).astype(np.intp)
+        result[start : start + BLOCK] = table.take(place, mode="clip") + rest
+    return result.reshape(x.shape)
+
+
+def each(function, x):
+    """A function of the math module that NumPy lacks, made a ufunc of Python floats, in the dtype of x."""
+    dtype = x.dtype if getattr(x, "dtype", np.dtype(int)).kind == "f" else np.dtype(float)
+    result = function(x)
+    return result.astype(dtype) if hasattr(result, "astype") else dtype.type(result)
 
 
 def bell(x):

@@ -114,8 +114,8 @@ def _(g, y, a, *, upper: bool = False):
     n = g.shape[-1]
     # L^-T P L^-1, where P is the lower triangle of L^T dL with half of its diagonal; made symmetric.
     inner = (transposed(lower) @ g) * (np.tri(n, dtype=g.dtype) - np.eye(n, dtype=g.dtype) / 2)
-    left = np.linalg.solve(transposed(lower), inner + transposed(inner))
-    both = np.linalg.solve(transposed(lower), transposed(left))
+    inverse = np.linalg.inv(lower)
+    both = transposed(inverse) @ (inner + transposed(inner)) @ inverse
     return folded(both / 2, "U" if upper else "L")
 
 

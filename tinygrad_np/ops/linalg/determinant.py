@@ -37,11 +37,26 @@ def _(g, y, a):
 def cofactors(a, /):
     """The matrix of the cofactors, which are the slopes of the determinant.
 
-    If A = U diag(s) V^T, it is det(U) det(V) U diag(c) V^T, where c_i is the product of all s but s_i.
+    It is det(A) A^-T where A is far from singular. If A = U diag(s) V^T, it is det(U) det(V) U diag(c) V^T, where c_i
+    is the product of all s but s_i.
     """
+    inverse = _safe_inverse(a.astype(np.float64))
+    if inverse is not None:
+        return (np.linalg.det(a)[..., None, None] * transposed(inverse)).astype(a.dtype)
     u, s, vh = np.linalg.svd(a)
     handedness = np.linalg.det(u) * np.linalg.det(vh)
     return handedness[..., None, None] * ((u * _products_without(s, 1)[..., None, :]) @ vh)
+
+
+def _safe_inverse(a):
+    """The inverse, right to ten digits; None if a matrix has none, or is too near one that has none."""
+    try:
+        inverse = np.linalg.inv(a)
+    except np.linalg.LinAlgError:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        condition = np.sum(a * a, axis=(-2, -1)) * np.sum(inverse * inverse, axis=(-2, -1))
+    return inverse if np.all(condition < 1e12) else None
 
 
 @cofactors.vjp

@@ -27,7 +27,8 @@ def einsum(*operands, optimize=False):
 @primitive(name="einsum")
 def contracted(*operands, subscripts: str, optimize=False):
     """The product of the operands, axes of the same letter together, summed over the letters not after "->"."""
-    return np.einsum(subscripts, *operands, optimize=optimize)
+    # Of three operands or more, products of pairs: all at once would be a product for each tuple of indices.
+    return np.einsum(subscripts, *operands, optimize=optimize or len(operands) > 2)
 
 
 @contracted.vjp(...)
@@ -53,7 +54,7 @@ def _(index: int, g, y, *operands, subscripts: str, optimize=False):
             factors.append((letter, np.ones(length, g.dtype)))
         result += letter
     terms_of_all = ",".join(term for term, _ in factors)
-    return np.einsum(f"{terms_of_all}->{result}", *(factor for _, factor in factors), optimize=bool(optimize))
+    return np.einsum(f"{terms_of_all}->{result}", *(factor for _, factor in factors), optimize=True)
 
 
 def _as_text(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:

@@ -46,7 +46,23 @@ def _(g, y, a, b):
         return a[:, None] * g[..., None, :]
     if b.ndim == 1:
         return (transposed(a) @ g[..., None])[..., 0]
-    return np.dot(a.T, g) if a.ndim == g.ndim == 2 else transposed(a) @ g
+    if b.ndim == 2:
+        # One product for a whole stack of matrices adds up what arrives from each of them.
+        return np.dot(a.reshape(-1, a.shape[-1]).T, g.reshape(-1, g.shape[-1])) if a.ndim > 2 else np.dot(a.T, g)
+    return transposed(a) @ g
+
+
+@matmul.reaches(0)
+def _(mask, a, b):
+    # An element of a is in the products of its row with all columns.
+    return np.any(mask, axis=-1, keepdims=True) if b.ndim > 1 else mask[..., None]
+
+
+@matmul.reaches(1)
+def _(mask, a, b):
+    if a.ndim > 1:
+        return np.any(mask, axis=-2 if b.ndim > 1 else -1, keepdims=True)
+    return mask[..., None, :] if b.ndim > 1 else mask[..., None]
 
 
 @primitive
@@ -66,6 +82,16 @@ def _(g, y, a, b):
     # The axes of b that are in the result, which follow those of a.
     others = tuple(axis for axis in range(b.ndim) if axis != b.ndim - 2)
     return np.tensordot(g, b, (tuple(range(g.ndim - len(others), g.ndim)), others))
+
+
+@dot.reaches(0)
+def _(mask, a, b):
+    return np.any(mask, axis=-1, keepdims=True) if a.ndim == b.ndim == 2 else None
+
+
+@dot.reaches(1)
+def _(mask, a, b):
+    return np.any(mask, axis=0, keepdims=True) if a.ndim == b.ndim == 2 else None
 
 
 @dot.vjp(1)

@@ -106,7 +106,7 @@ def rrelu(x, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
 def glu(x, axis: int = -1):
     """The first half of an axis times the sigmoid of its second half (Dauphin et al. 2017)."""
     x = array_of(x)
-    if x.shape[axis] % 2:
+    if not -x.ndim <= axis < x.ndim or x.shape[axis] % 2:
         raise ShapeError(f"glu of {described(x)}, {user_place()}: axis {axis} must be of even length to be halved.")
     a, b = np.split(x, 2, axis=axis)
     return a * sigmoid(b)

@@ -92,7 +92,7 @@ def batch_norm(
         if count < 2 and training:
             raise ShapeError(
                 f"batch_norm in training of {described(input)}, {user_place()}: each channel has {count} value, whose "
-                "variance says nothing; give a larger batch, or use the network after model.eval()."
+                "variance says nothing; give a larger batch, or use running statistics after model.eval()."
             )
         y = standardize(input, axis=axes, eps=eps)
         if running_mean is not None:
@@ -138,6 +138,8 @@ def group_norm(input, num_groups: int, weight=None, bias=None, eps: float = 1e-5
             "axis 1 evenly."
         )
     groups = input.reshape(input.shape[0], num_groups, math.prod(input.shape[1:]) // num_groups)
+    if input.shape[0] == groups.shape[2] == 1:
+        raise ShapeError(f"group_norm of {described(input)}, {user_place()}: each group has one value, and becomes 0.")
     y = standardize(groups, axis=(2,), eps=eps).reshape(input.shape)
     return _scaled(y, weight, bias, (-1,) + (1,) * (input.ndim - 2))
 

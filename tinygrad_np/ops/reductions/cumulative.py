@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from ...primitive import implements, primitive
+from ..elementwise.selection import is_all
 
 
 def flipped(x, axis: int = -1):
@@ -67,6 +68,13 @@ def _(g, y, x, axis: int = -1):
     return flipped(np.cumsum(flipped(g, axis), axis), axis)
 
 
+def may_be_divided_by(x, y) -> bool:
+    """Whether the product of all but one is y / x: no factor is 0, and no product lost its digits."""
+    limits = np.finfo(y.dtype)
+    size = np.absolute(y)
+    return is_all(np.logical_and(size >= limits.tiny, size <= limits.max))
+
+
 @primitive(name="cumprod")
 def products(x, /, axis: int = -1):
     """y[k] = x[0] ... x[k] along an axis."""
@@ -75,6 +83,9 @@ def products(x, /, axis: int = -1):
 
 @products.vjp
 def _(g, y, x, axis: int = -1):
+    if may_be_divided_by(x, y):
+        # x[k] is a factor of y[k] and all after it.
+        return flipped(np.cumsum(flipped(g * y, axis), axis), axis) / x
     # y[k] = x[k] y[k-1] is a recurrence; written as one, its gradient divides by nothing, and x may be 0.
     x, g = x.reshape(g.shape).swapaxes(axis, -1), g.swapaxes(axis, -1)
     return (products_before(x) * backward_recurrence(x, g)).swapaxes(axis, -1)

@@ -19,7 +19,29 @@ from .reduction import Axis, as_rows
 def in_order(x, axis: Axis):
     """The places in x.ravel() of its elements in ascending order: a row for each element of a reduction along it."""
     places = as_rows(np.arange(x.size).reshape(x.shape), axis)
-    return np.take_along_axis(places, np.argsort(as_rows(x, axis), axis=-1, kind="stable"), -1)
+    return np.take_along_axis(places, _argsort(as_rows(x, axis)), -1)
+
+
+def _argsort(rows):
+    """The order of each row's elements, in which ties keep theirs.
+
+    A stable sort takes three times as long as one that does not look at ties, of which there are few.
+    """
+    if not isinstance(rows, np.ndarray):
+        return np.argsort(rows, axis=-1, kind="stable")
+    order = np.argsort(rows, axis=-1)
+    values = np.take_along_axis(rows, order, -1)
+    begins = np.ones(rows.shape, bool)
+    begins[:, 1:] = values[:, 1:] != values[:, :-1]
+    # NaN, which comes last, equals nothing.
+    if 2 * np.count_nonzero(begins) < begins.size or np.any(values[:, -1:] != values[:, -1:]):
+        return np.argsort(rows, axis=-1, kind="stable")
+    ties = ~begins
+    ties[:, :-1] |= ties[:, 1:]
+    group = np.cumsum(begins)[ties.reshape(-1)]
+    tied = order[ties]
+    order[ties] = tied[np.lexsort((tied, group))]
+    return order
 
 
 @primitive(name="sort")
@@ -35,11 +57,15 @@ def partitioned(x, /, kth, axis: int = -1):
 
 
 @ascending.vjp
+def _(g, y, x, axis: int = -1, kind=None):
+    return scatter(as_rows(g, axis), index=in_order(x, axis), shape=(x.size,), once=True).reshape(x.shape)
+
+
 @partitioned.vjp
-def _(g, y, x, axis: int = -1, kind=None, kth=None):
+def _(g, y, x, axis: int = -1, kth=None):
     # Both hold the same elements: the one that is k-th in the result's order is k-th in x's.
     moved = g.reshape(-1)[in_order(y, axis)]
-    return scatter(moved, index=in_order(x, axis), shape=(x.size,)).reshape(x.shape)
+    return scatter(moved, index=in_order(x, axis), shape=(x.size,), once=True).reshape(x.shape)
 
 
 @implements(np.sort)

@@ -12,7 +12,7 @@ import numpy as np
 from ...primitive import primitive
 from ..arrays.shape import expand, wide
 from ..elementwise.arithmetic import bend
-from .cumulative import products_after, products_before
+from .cumulative import may_be_divided_by, products_after, products_before
 
 Axis = int | tuple[int, ...] | None
 
@@ -93,6 +93,8 @@ def prod(x, /, axis: Axis = None, keepdims: bool = False):
 
 @prod.vjp
 def _(g, y, x, axis: Axis = None, keepdims: bool = False):
+    if may_be_divided_by(x, y):
+        return with_axes(g * y, x.shape, axis) / x
     # The product of all other elements, y / x, without dividing: x may be 0.
     rows = as_rows(x, axis)
     others = products_before(rows) * products_after(rows)

@@ -227,6 +227,10 @@ def _convolved_back(
     _check_axes(axes, x, weight)
     moves = _moves(axes, weight.shape[2:], stride, padding, dilation, groups)
     behind = for_each_axis(output_padding, axes, "output_padding", 0)
+    if any(more >= max(both) for more, *both in zip(behind, moves["stride"], moves["dilation"], strict=True)):
+        raise ShapeError(
+            f"output_padding={output_padding!r}, {user_place()}: it must be less than the stride or the dilation."
+        )
     lengths = tuple(
         (places - 1) * step - sum(ends) + spread * (size - 1) + 1 + more
         for places, size, step, ends, spread, more in zip(
@@ -238,7 +242,16 @@ def _convolved_back(
             f"padding={padding!r} leaves nothing of the result, {user_place()}: its last axes would have the "
             f"lengths {lengths}."
         )
-    y = transposed_convolution(x, weight, lengths=lengths, **moves)
+    # A result that goes on for a stride or more after its last window has room for one more, which is not there: so
+    # much less is cut off as padding, and what is still lacking are zeros.
+    beyond = [max(more - step + 1, 0) for more, step in zip(behind, moves["stride"], strict=True)]
+    kept = [max(one - after, 0) for one, (_, after) in zip(beyond, moves["padding"], strict=True)]
+    ends = zip(moves["padding"], beyond, kept, strict=True)
+    moves["padding"] = tuple((before, after - one + zeros) for (before, after), one, zeros in ends)
+    reached = tuple(length - zeros for length, zeros in zip(lengths, kept, strict=True))
+    y = transposed_convolution(x, weight, lengths=reached, **moves)
+    if any(kept):
+        y = np.pad(y, ((0, 0), (0, 0), *((0, zeros) for zeros in kept)))
     return y if bias is None else y + _for_each_place(bias, y.shape[1], axes)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from ...primitive import implements, primitive
@@ -9,20 +11,20 @@ from ..arrays.shape import array_of
 
 
 @primitive(name="convolve")
-def convolved(a, v):
-    """y[k] = sum over i of a[i] v[k - i], wherever the two rows overlap."""
-    return np.convolve(a, v)
+def convolved(a, v, /, mode: Literal["full", "valid"] = "full"):
+    """y[k] = sum over i of a[i] v[k - i], wherever the two rows overlap; or "valid", where v lies within a."""
+    return np.convolve(a, v, mode)
 
 
 @convolved.vjp(0)
-def _(g, y, a, v):
-    # dL/da[i] = sum over k of g[k] v[k - i]: v turned round passes over g, and lies within it.
-    return np.convolve(g, v[::-1])[v.size - 1 : y.size]
+def _(g, y, a, v, mode: str = "full"):
+    # dL/da[i] = sum over k of g[k] v[k - i]: v turned round passes over g, and lies within it where y was full.
+    return np.convolve(g, v[::-1], "valid" if mode == "full" else "full")
 
 
 @convolved.vjp(1)
-def _(g, y, a, v):
-    return np.convolve(g, a[::-1])[a.size - 1 : y.size]
+def _(g, y, a, v, mode: str = "full"):
+    return np.convolve(g, a[::-1], "valid") if mode == "full" else np.convolve(a[::-1], g, "valid")
 
 
 @implements(np.convolve)
@@ -30,13 +32,13 @@ def convolve(a, v, mode: str = "full"):
     """The convolution "full", wherever the rows overlap; its "same" middle part; or "valid", where one lies within."""
     a, v = _row(a), _row(v)
     longer, shorter = max(a.size, v.size), min(a.size, v.size)
+    if mode == "valid":
+        return convolved(a, v, mode) if a.size >= v.size else convolved(v, a, mode)
     full = convolved(a, v)
     if mode == "full":
         return full
     if mode == "same":
         return full[(shorter - 1) // 2 : (shorter - 1) // 2 + longer]
-    if mode == "valid":
-        return full[shorter - 1 : longer]
     raise ValueError(f'mode={mode!r}: there are "full", "same" and "valid"')
 
 

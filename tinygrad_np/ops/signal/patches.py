@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -42,10 +43,7 @@ def overlapped(w, /, shape: Lengths, stride: Lengths, dilation: Lengths):
     """Zeros of this shape, to which the windows are added where they were seen: the transpose of `patches`."""
     result = np.zeros(shape, w.dtype)
     size, places = w.shape[: len(stride)], w.shape[-len(stride) :]
-    for offset in np.ndindex(size):
-        starts = [place * step for place, step in zip(offset, dilation, strict=True)]
-        stops = [start + step * (count - 1) + 1 for start, step, count in zip(starts, stride, places, strict=True)]
-        seen: tuple[Any, ...] = (..., *map(slice, starts, stops, stride))
+    for offset, seen in seen_by_each(size, places, stride, dilation):
         result[seen] += w[offset]
     return result
 
@@ -53,6 +51,14 @@ def overlapped(w, /, shape: Lengths, stride: Lengths, dilation: Lengths):
 @overlapped.vjp
 def _(g, y, w, shape: Lengths, stride: Lengths, dilation: Lengths):
     return patches(g, size=w.shape[: len(stride)], stride=stride, dilation=dilation)
+
+
+def seen_by_each(size: Lengths, places: Lengths, stride: Lengths, dilation: Lengths) -> Iterator[tuple[Lengths, Any]]:
+    """For each element of a window, where it stands in it, and the index of what it sees at all places."""
+    for offset in np.ndindex(size):
+        starts = [place * step for place, step in zip(offset, dilation, strict=True)]
+        stops = [start + step * (count - 1) + 1 for start, step, count in zip(starts, stride, places, strict=True)]
+        yield offset, (..., *map(slice, starts, stops, stride))
 
 
 def for_each_axis(value, axes: int, name: str, least: int) -> Lengths:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 
 from ...errors import ShapeError, described
 from ...frames import user_place
-from ...primitive import operation
+from ...primitive import operation, primitive
 from ..arrays.shape import array_of, narrow, wide
-from .patches import Each, for_each_axis, patches
+from .patches import Each, Lengths, for_each_axis, patches, seen_by_each
 
 
 @operation
@@ -100,7 +101,56 @@ def _adaptive_avg_pool(axes: int, x, output_size):
 def _max_pool(axes: int, x, kernel_size: Each, stride: Each | None, padding: Each, dilation: Each):
     x = array_of(x)
     least = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    return np.max(_seen(axes, x, kernel_size, stride, padding, dilation, least), axis=0)
+    x, size, steps, apart = _windows(axes, x, kernel_size, stride, padding, dilation, least)
+    return largest(x, size=size, stride=steps, dilation=apart)
+
+
+@primitive(name="max_pool")
+def largest(x, /, size: Lengths, stride: Lengths, dilation: Lengths):
+    """The largest element of each window; several that tie share the gradient evenly, and a NaN is larger than all."""
+    seen = patches(x, size=size, stride=stride, dilation=dilation)
+    # Element for element of a window: NumPy's own reduction would run along the windows, which are short.
+    return functools.reduce(np.maximum, [seen[offset] for offset in np.ndindex(size)])
+
+
+@largest.vjp
+def _(g, y, x, size: Lengths, stride: Lengths, dilation: Lengths):
+    return to_largest(g, y, x, size=size, stride=stride, dilation=dilation)
+
+
+@primitive(name="max_pool_gradient")
+def to_largest(g, y, x, /, size: Lengths, stride: Lengths, dilation: Lengths):
+    """Zeros of x's shape, to which g is added where the largest element y of each window of x stands."""
+    result = np.zeros(x.shape, g.dtype)
+    windows = list(seen_by_each(size, y.shape[-len(size) :], stride, dilation))
+    chosen = [_is_largest(x[seen], y) for _, seen in windows]
+    shares = g / functools.reduce(np.add, [one.astype(np.int16) for one in chosen])
+    for (_, seen), one in zip(windows, chosen, strict=True):
+        result[seen] += one * shares
+    return result
+
+
+@to_largest.vjp(0)
+def _(g, y, upstream, values, x, size: Lengths, stride: Lengths, dilation: Lengths):
+    windows = list(seen_by_each(size, upstream.shape[-len(size) :], stride, dilation))
+    chosen = [_is_largest(x[seen], values) for _, seen in windows]
+    total = functools.reduce(np.add, [one * g[seen] for one, (_, seen) in zip(chosen, windows, strict=True)])
+    return total / functools.reduce(np.add, [one.astype(np.int16) for one in chosen])
+
+
+@to_largest.vjp(1)
+def _(g, y, upstream, values, x, **windows):
+    return np.zeros_like(values)
+
+
+@to_largest.vjp(2)
+def _(g, y, upstream, values, x, **windows):
+    return np.zeros_like(x)
+
+
+def _is_largest(seen, y):
+    """Which elements are the largest of their windows; a NaN equals nothing, not even itself."""
+    return np.logical_or(seen == y, seen != seen)
 
 
 def _avg_pool(axes: int, x, kernel_size: Each, stride: Each | None, padding: Each, count_include_pad: bool):
@@ -115,6 +165,13 @@ def _avg_pool(axes: int, x, kernel_size: Each, stride: Each | None, padding: Eac
 
 def _seen(axes: int, x, kernel_size: Each, stride: Each | None, padding: Each, dilation: Each, beyond: float):
     """What the windows see, the elements of a window along a first axis; beyond the ends it is `beyond`."""
+    x, size, steps, apart = _windows(axes, x, kernel_size, stride, padding, dilation, beyond)
+    seen = patches(x, size=size, stride=steps, dilation=apart)
+    return seen.reshape(math.prod(size), *seen.shape[axes:])
+
+
+def _windows(axes: int, x, kernel_size: Each, stride: Each | None, padding: Each, dilation: Each, beyond: float):
+    """The array with `beyond` around it, and the size, stride and dilation of the windows that see it."""
     if x.ndim < axes:
         raise ShapeError(
             f"pooling of {described(x)} over its last {axes} axes, {user_place()}, which it does not have."
@@ -129,5 +186,4 @@ def _seen(axes: int, x, kernel_size: Each, stride: Each | None, padding: Each, d
         )
     if any(ends):
         x = np.pad(x, [(0, 0)] * (x.ndim - axes) + [(end, end) for end in ends], constant_values=beyond)
-    seen = patches(x, size=size, stride=steps, dilation=for_each_axis(dilation, axes, "dilation", 1))
-    return seen.reshape(math.prod(size), *seen.shape[axes:])
+    return x, size, steps, for_each_axis(dilation, axes, "dilation", 1)

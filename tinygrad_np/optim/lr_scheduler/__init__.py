@@ -6,16 +6,18 @@
         schedule.step()
 
 A schedule says in `rate` what the learning rate is at an epoch; names, arguments and figures are PyTorch's. Several
-schedules of one optimiser multiply: what another one (or you) changed since is kept as a factor.
+schedules of one optimiser multiply: what another one (or you) changed since is kept as a factor, but for those whose
+`multiplies` is False, as PyTorch's.
 """
 
 from .cosines import CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR
 from .factors import ConstantLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
 from .plateau import ReduceLROnPlateau
 from .schedule import LRScheduler
-from .sequence import SequentialLR
+from .sequence import ChainedScheduler, SequentialLR
 
 __all__ = [
+    "ChainedScheduler",
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",

@@ -20,12 +20,18 @@ class CosineAnnealingLR(LRScheduler):
         """eta_min + (base - eta_min) · (1 + cos(π · epoch / T_max)) / 2."""
         return between(base, eta_min, epoch / T_max)
 
+    @property
+    def _least(self) -> float:
+        return float(self.eta_min)
+
 
 class CosineAnnealingWarmRestarts(LRScheduler):
     """Down to `eta_min` along half a cosine, then at once back up; each period is `T_mult` times as long as the last.
 
     Source: I. Loshchilov, F. Hutter, SGDR: stochastic gradient descent with warm restarts, 2017, arXiv:1608.03983.
     """
+
+    multiplies = False
 
     def rate(self, base, epoch, T_0, T_mult=1, eta_min=0.0):
         """eta_min + (base - eta_min) · (1 + cos(π · epoch in this period / its length)) / 2."""
@@ -44,6 +50,7 @@ class OneCycleLR(LRScheduler):
     """
 
     per_batch = True
+    multiplies = False
     total_steps: Any
 
     def rate(

@@ -14,6 +14,7 @@ from .schedule import LRScheduler
 class LambdaLR(LRScheduler):
     """The initial rate times a function of the epoch; a list has one for each group."""
 
+    multiplies = False
     lr_lambda: Any
 
     def rate(self, base, epoch, lr_lambda):

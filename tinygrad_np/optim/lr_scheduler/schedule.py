@@ -37,6 +37,9 @@ class LRScheduler:
     per_batch = False
     """Whether a step is a batch, not an epoch."""
 
+    multiplies = True
+    """Whether what another schedule, or the user, has made of the rate is kept as a factor; else it is set anew."""
+
     _options: tuple[str, ...] = ()
 
     def __init_subclass__(cls) -> None:
@@ -95,10 +98,19 @@ class LRScheduler:
         """Go on to the next epoch, or to the one given, which may be a fraction; set the learning rates."""
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         for index, group in enumerate(self.optimizer.param_groups):
-            rate = self._rate_of(index)
-            is_alone = group["lr"] == self._last_lr[index] == self._own[index] or not self._own[index]
-            group["lr"] = rate if is_alone else group["lr"] * (rate / self._own[index])
+            rate, own, least = self._rate_of(index), self._own[index], self._least
+            if not self.multiplies or group["lr"] == self._last_lr[index] == own:
+                group["lr"] = rate
+            elif own == least:
+                group["lr"] += rate - least
+            else:
+                group["lr"] = least + (group["lr"] - least) * ((rate - least) / (own - least))
             self._own[index], self._last_lr[index] = rate, group["lr"]
+
+    @property
+    def _least(self) -> float:
+        """The rate from which factors count."""
+        return 0.0
 
     def restart(self) -> None:
         """Begin again at epoch 0, whatever the learning rate has become."""

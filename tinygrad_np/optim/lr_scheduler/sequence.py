@@ -1,4 +1,4 @@
-"""SequentialLR: one schedule after the other."""
+"""Schedules that lead others: SequentialLR, one after the other; ChainedScheduler, all at once."""
 
 from __future__ import annotations
 
@@ -13,8 +13,43 @@ from .plateau import ReduceLROnPlateau
 from .schedule import LRScheduler
 
 
-class SequentialLR(LRScheduler):
+class _Leader(LRScheduler):
+    """What both have in common: schedules of one optimiser, that go by the epoch alone, and their states."""
+
+    progress: tuple[str, ...] = ("_last_lr",)
+
+    def _lead(self, optimizer: Optimizer | None, schedulers: Sequence[LRScheduler]) -> None:
+        self.schedulers = list(schedulers)
+        self.optimizer = optimizer or self.schedulers[0].optimizer
+        for schedule in schedulers:
+            if schedule.optimizer is not self.optimizer or isinstance(schedule, ReduceLROnPlateau):
+                raise ParameterError(
+                    f"{type(self).__name__} can't lead {type(schedule).__name__}, {user_place()}: its schedules must "
+                    "be of its own optimiser and go by the epoch alone."
+                )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of each schedule, and how far they have come."""
+        return {**super().state_dict(), "_schedulers": [schedule.state_dict() for schedule in self.schedulers]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the state of each schedule."""
+        if len(state_dict.get("_schedulers", ())) != len(self.schedulers):
+            raise StateError(
+                f"the state for {type(self).__name__} has not {len(self.schedulers)} schedules, {user_place()}."
+            )
+        super().load_state_dict(state_dict)
+        for schedule, state in zip(self.schedulers, state_dict["_schedulers"], strict=True):
+            schedule.load_state_dict(state)
+
+    def _note_own(self) -> None:
+        pass
+
+
+class SequentialLR(_Leader):
     """One schedule after the other: the next one begins, at its epoch 0, at each of the milestones."""
+
+    progress = ("last_epoch", "_last_lr")
 
     def __init__(
         self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int], last_epoch: int = -1
@@ -24,14 +59,7 @@ class SequentialLR(LRScheduler):
                 f"SequentialLR was given {len(schedulers)} schedules and {len(milestones)} milestones, {user_place()}; "
                 "it needs a milestone between each two."
             )
-        for schedule in schedulers:
-            if schedule.optimizer is not optimizer or isinstance(schedule, ReduceLROnPlateau):
-                raise ParameterError(
-                    f"SequentialLR can't lead {type(schedule).__name__}, {user_place()}: its schedules must be of its "
-                    "own optimiser and go by the epoch alone."
-                )
-        self.optimizer = optimizer
-        self.schedulers = list(schedulers)
+        self._lead(optimizer, schedulers)
         self.milestones = list(milestones)
         self.last_epoch = last_epoch + 1
         self.schedulers[0].restart()
@@ -50,19 +78,18 @@ class SequentialLR(LRScheduler):
             schedule.step()
         self._last_lr = schedule.get_last_lr()
 
-    progress = ("last_epoch", "_last_lr")
 
-    def state_dict(self) -> dict[str, Any]:
-        """The state of each schedule, and whose turn it is."""
-        return {**super().state_dict(), "_schedulers": [schedule.state_dict() for schedule in self.schedulers]}
+class ChainedScheduler(_Leader):
+    """All schedules at once, in their order: what each makes of the rate is handed to the next."""
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over the state of each schedule."""
-        if len(state_dict.get("_schedulers", ())) != len(self.schedulers):
-            raise StateError(f"the state for SequentialLR has not {len(self.schedulers)} schedules, {user_place()}.")
-        super().load_state_dict(state_dict)
-        for schedule, state in zip(self.schedulers, state_dict["_schedulers"], strict=True):
-            schedule.load_state_dict(state)
+    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
+        if not schedulers:
+            raise ParameterError(f"ChainedScheduler was given no schedules, {user_place()}.")
+        self._lead(optimizer, schedulers)
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
-    def _note_own(self) -> None:
-        pass
+    def step(self, epoch: float | None = None) -> None:
+        """Let each schedule go on to its next epoch."""
+        for schedule in self.schedulers:
+            schedule.step(epoch)
+        self._last_lr = self.schedulers[-1].get_last_lr()

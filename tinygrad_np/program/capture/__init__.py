@@ -10,30 +10,61 @@ run a second time, and what then differs (a random number, a counter, the time) 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...tree import Rebuild
+from ..state.slots import Setting
 from .arguments import is_plain
-from .refusals import RETURNS_OBJECT, refusal
+from .refusals import DIFFERS, RETURNS_OBJECT, refusal
 from .tracer import Captured, Tracer, is_array, line_of
-from .twice import Runs, assert_repeated, first_difference
+from .twice import Runs, first_difference
 
 __all__ = ["Captured", "capture", "first_difference"]
 
 
-def capture(f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild, assumes: bool = True) -> Captured:
+def capture(
+    f: Callable[..., Any],
+    leaves: list[Any],
+    rebuild: Rebuild,
+    assumes: bool = True,
+    moving: Iterable[Setting] = (),
+) -> Captured:
     """The program of f on these leaves of its arguments.
 
-    With `assumes`, what rules do about rare values that do not occur now (ties, infinities) becomes a check.
+    With `assumes`, what rules do about rare values that do not occur now (ties, infinities) becomes a check. `moving`
+    are numbers in its reach that have changed; they, and the learning rates of optimisers, are given to the program,
+    unless the function asks more of one than a program can tell.
     """
-    with Runs(f, [leaf for leaf in leaves if not is_array(leaf)]) as runs:
-        first = runs.first(lambda: Tracer(f, assumes).run(leaves, rebuild))
-        second = runs.second(lambda: Tracer(f, assumes).run(leaves, rebuild))
-        line = line_of(f)
-        static = first.returned(), second.returned()
-        assert_repeated(first.program, second.program, static, line)
-        for result, again in zip(*static, strict=True):
-            if not is_plain(result, again):
-                raise refusal(RETURNS_OBJECT, line=line, kind=type(result).__name__)
+    kept = [leaf for leaf in leaves if not is_array(leaf)]
+    with Runs(f, kept) as runs:
+        rates = {setting.key: setting for setting in runs.found.settings}
+        choices = [{**{setting.key: setting for setting in moving}, **rates}, rates, {}]
+        for settings, others in itertools.pairwise(choices):
+            if len(settings) > len(others):
+                try:
+                    return _captured(f, leaves, rebuild, assumes, runs, list(settings.values()))
+                except Exception:
+                    runs.begin_again()
+        return _captured(f, leaves, rebuild, assumes, runs, [])
+
+
+def _captured(
+    f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild, assumes: bool, runs: Runs, settings: list[Setting]
+) -> Captured:
+    def run() -> Captured:
+        return Tracer(f, assumes).run(leaves, rebuild, runs.found, settings)
+
+    first = runs.first(run)
+    if runs.is_changed:  # By what the first call alone makes, such as the state of an optimiser.
+        first = runs.second(run)
+    second = runs.second(run)
+    line = line_of(f)
+    where = first_difference(first, second, line)
+    if where is not None:
+        raise refusal(DIFFERS, line=where)
+    for result, again in zip(first.returned(), second.returned(), strict=True):
+        if not is_plain(result, again):
+            raise refusal(RETURNS_OBJECT, line=line, kind=type(result).__name__)
     return first

@@ -7,16 +7,15 @@ results are, the engine and the transforms tell (graph.Observer).
 from __future__ import annotations
 
 import keyword
-import os
 import sys
 from collections.abc import Iterable, Iterator
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...engine import backward_steps, pull
-from ...frames import is_others
+from ...frames import is_others, place_of
 from ...graph import Node
 from ...tensor import Tensor
 from ..ir import Variable
@@ -57,6 +56,7 @@ class Names:
         self.gradients: list[tuple[Variable, Node]] = []
         self._taken: dict[str, int] = {}
         self._found: dict[int, str] = {}
+        self._places: dict[tuple[CodeType, int], str] = {}
         self.floor: FrameType | None = None
 
     def unused(self, name: str | None) -> str | None:
@@ -70,11 +70,11 @@ class Names:
 
     def give(self, name: str, value: Any) -> None:
         """Give a name to the variable of a value that has one, and no name yet."""
-        if isinstance(value, Tensor):
+        if issubclass(type(value), Tensor):
             if id(value) not in self.made:
                 return
             name, value = name_of(value) or name, unwatched(value, "_data")
-        if isinstance(value, Traced):
+        if type(value) is Traced:
             if value._variable.name is None:
                 value._variable.name = self.unused(name)
         elif id(value) in self.constants.known and self.constants.known[id(value)][1].name is None:
@@ -91,10 +91,11 @@ class Names:
                 if type(frame.f_globals.get(name)) is np.ndarray:
                     self.give(name, frame.f_globals[name])
         if self.node is not None and any(frame.f_code in _BACKWARD for frame in frames):
-            return f"gradient of {self.node.place}"
-        if not users:
-            return self.line
-        return f"{os.path.basename(users[0].f_code.co_filename)} line {users[0].f_lineno}"
+            place = self.node.instruction
+            if place not in self._places:
+                self._places[place] = f"gradient of {self.node.place}"
+            return self._places[place]
+        return place_of(users[0].f_code.co_filename, users[0].f_lineno) if users else self.line
 
     def called(self, owner: Any) -> str | None:
         """What the user calls a Tensor: the name that they gave it, or that of a variable, an attribute or a key."""

@@ -169,7 +169,28 @@ CHANGED_TWICE = (
 )
 DRAWN = (
     "the function draws random numbers from {path}, others when it was run a second time, but its program would always "
-    "repeat the first: pass them as an argument."
+    "repeat the first: draw from a numpy.random.Generator that the function closes over, as it is or as an attribute, "
+    "or pass them as an argument."
+)
+DRAWN_BY_VALUES = (
+    "random numbers are drawn by {method}(), {line}, with captured values for its arguments: draw from a distribution "
+    "that is always the same, and compute with what is drawn, as in mean + deviation * rng.normal(size=mean.shape)."
+)
+CANNOT_STAND = (
+    "{name}, a number that changes between calls or a random generator, stands where a capture can't put another, or "
+    "is replaced by the function: give it as an argument."
+)
+WEAK = (
+    "a number that a program is given meets arrays of {dtype} in {name}, {line}, where the dtype of the result is not "
+    "known: write np.asarray(number, np.{dtype})."
+)
+RETURNS_NUMBER = "{line}: a compiled function returns a Python number that it is given: return np.asarray(number)."
+OTHER_THREAD = (
+    "a value of a function that another thread is capturing was met, {line}: threads share a number or a generator "
+    "for which another one stands meanwhile. Call the compiled function once before the threads begin."
+)
+DRAWN_IN_PLACE = (
+    "{method} of a random generator is used, {line}: a program draws new arrays alone, such as rng.permutation(n)."
 )
 DIFFERS = (
     "{line}: the function did something else when it was run a second time with the same arguments: a random number, a "

@@ -100,7 +100,7 @@ class WatchedTensors:
             self._in_place[id(owner)] = in_place
         if id(owner) in self.made:
             return True
-        if slot in ("_data", "grad") and (slot, id(owner)) not in self._reads:
+        if slot == "_data" and (slot, id(owner)) not in self._reads:
             self.read(slot, owner, unwatched(owner, slot))
         self._written[slot, id(owner)] = (owner, value)
         return False

@@ -61,18 +61,21 @@ class Traced(NDArrayOperatorsMixin):
 
     `tracer` writes down what is done with it; `memory` is shared with its views, `changes` the count at which this
     value stood there; `handed_out` is the memory of the Tensor that it was read from, which is the user's as soon as
-    t.data gives it away.
+    t.data gives it away; `is_weak` says that it is one of Python's numbers, whose dtype gives way to that of arrays.
     """
 
-    __slots__ = ("_variable", "changes", "handed_out", "memory", "tracer", "value")
+    __slots__ = ("_variable", "changes", "handed_out", "is_weak", "memory", "tracer", "value")
 
-    def __init__(self, tracer: Any, variable: Variable, value: Any, memory: Memory | None = None) -> None:
+    def __init__(
+        self, tracer: Any, variable: Variable, value: Any, memory: Memory | None = None, is_weak: bool = False
+    ) -> None:
         self.tracer = tracer
         self._variable = variable
         self.value = value
         self.memory = memory or Memory()
         self.changes = self.memory.changes
         self.handed_out: Memory | None = None
+        self.is_weak = is_weak
 
     @property
     def variable(self) -> Variable:
@@ -262,6 +265,10 @@ class Traced(NDArrayOperatorsMixin):
         """Whether all is true here, which the program then assumes, and checks."""
         return self.tracer.assume(self)
 
+    def assumed_finite(self) -> bool:
+        """Whether all is finite here, which the program then assumes, and checks."""
+        return self.tracer.assume_finite(self)
+
     # What would need the value.
 
     def numpy(self) -> Any:
@@ -277,7 +284,8 @@ class Traced(NDArrayOperatorsMixin):
         raise error
 
     def __bool__(self) -> bool:
-        self._refuse(*TRUTH)
+        is_true = self.tracer.anew.is_true(self) if self.is_weak else None
+        return self._refuse(*TRUTH) if is_true is None else is_true
 
     def __float__(self) -> float:
         self._refuse(*of_the_running_line(NUMBER))

@@ -6,14 +6,16 @@ import inspect
 import operator
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ... import ops, selected
 from ...errors import CaptureError
-from ...frames import is_others, is_our_module, user_place
+from ...frames import is_others, is_our_module, place_of, user_place
 from ...graph import state
 from ...ops.arrays.indexing import getitem
 from ...ops.linalg.decomposition import packed_eig
@@ -22,9 +24,11 @@ from ...record import leaf_of, make_tensor
 from ...tensor import Tensor
 from ...tree import Rebuild, flatten
 from ..ir import Equation, Program, Variable, assume, is_written, mapped
+from ..state.slots import Found, Setting
 from . import conversions as conversions
 from .arguments import GivenContainers
 from .constants import Constants, assert_plain_array
+from .given import Anew, Draw, replaced, standing_in, strong
 from .names import Binding, Names, keys_of
 from .refusals import (
     BOUND,
@@ -33,6 +37,8 @@ from .refusals import (
     FAILED,
     MASK,
     NOT_WRITTEN,
+    OTHER_THREAD,
+    RETURNS_NUMBER,
     RETURNS_RUN,
     refusal,
     refused,
@@ -51,7 +57,7 @@ _VARYING = {packed_eig.forward, residuals.forward}
 """Rules of ours whose result may be of another shape or dtype for other values."""
 _BY_VALUES = (np.linalg.LinAlgError, FloatingPointError)
 """Errors that other values would not have raised."""
-_RULES = os.path.dirname(sys.modules[getitem.__module__.rpartition(".")[0].rpartition(".")[0]].__file__ or "")
+_RULES = (os.path.dirname(ops.__file__ or ""), selected.__file__ or "")
 _TESTS = ("isfinite", "isinf", "isnan", "isneginf", "isposinf", "nan")
 """What the names of functions begin with that ask for NaN or infinity."""
 _GIVEN = object()
@@ -59,14 +65,17 @@ _GIVEN = object()
 
 @dataclass
 class Captured:
-    """A program, the closed-over values that follow its arguments, the changes that follow its results.
+    """A program, what it is given after its arguments, in this order, the changes that follow its results.
 
+    `settings` are numbers, and whether the function asked whether they are true; `draws` are random.
     `results` tells, for each leaf of the function's result, whether it is a variable ("array", "tensor") or a static
     value; `untouched` are gradients that were, and have to be, None; `tests_values` says that the function
     itself asks for NaN or infinity, which algebra may not take away then.
     """
 
     program: Program
+    settings: list[tuple[Setting, bool | None]]
+    draws: list[Draw]
     reads: list[Binding]
     updates: list[Binding]
     cleared: list[Any]
@@ -94,6 +103,8 @@ class Tracer:
         self.assumes = assumes
         self.line = line_of(f)
         self.inputs: list[Variable] = []
+        self.anew = Anew(self.given)
+        self.thread = threading.get_ident()
         self.equations: list[Equation] = []
         self.failure: str | None = None
         self.tests_values = False
@@ -104,9 +115,13 @@ class Tracer:
         self.tensors = WatchedTensors(self.names, self.given, self.made)
         self.running_line = self.names.running_line
 
-    def run(self, leaves: list[Any], rebuild: Rebuild) -> Captured:
-        """Run the function and make the program of what was recorded."""
-        given = [self._argument(leaf) for leaf in leaves]
+    def run(self, leaves: list[Any], rebuild: Rebuild, found: Found, settings: Iterable[Setting] = ()) -> Captured:
+        """Run the function and make the program of what was recorded; `found` is what it can reach."""
+        with standing_in(self.anew, found, settings) as drawings:
+            return self._run(leaves, rebuild, drawings)
+
+    def _run(self, leaves: list[Any], rebuild: Rebuild, drawings: dict[int, Any]) -> Captured:
+        given = [self._argument(replaced(leaf, drawings)) for leaf in leaves]
         arguments, keywords = rebuild(given)
         for name, leaf in keys_of([arguments, *keywords.values()]):
             self.names.give(name, leaf)
@@ -151,22 +166,30 @@ class Tracer:
     def _argument(self, leaf: Any) -> Any:
         if isinstance(leaf, Tensor):
             traced = self.given(leaf._data, leaf.name)
+            self.inputs.append(traced.variable)
             stand_in = make_tensor(traced, leaf_of(traced, leaf.requires_grad)._node)
             self.tensors.stand_in(stand_in)
             return stand_in
-        return self.given(leaf, None) if is_array(leaf) else leaf
+        if not is_array(leaf):
+            return leaf
+        traced = self.given(leaf, None)
+        self.inputs.append(traced.variable)
+        return traced
 
     def given(self, array: Any, name: str | None) -> Traced:
-        """An array as an input of the program."""
+        """An array, or a number, as an input of the program."""
+        is_weak = type(array) is float
+        array = np.float64(array) if is_weak else array
         assert_plain_array(array)
         variable = Variable(array.shape, array.dtype, self.names.unused(name), isinstance(array, np.ndarray))
-        self.inputs.append(variable)
-        return Traced(self, variable, array)
+        return Traced(self, variable, array, is_weak=is_weak)
 
     def _result(self, leaf: Any) -> tuple[str, Any]:
         if isinstance(leaf, Tensor):
             return ("recorded" if leaf.requires_grad else "tensor", self._variable(leaf._data))
         if isinstance(leaf, Traced | np.ndarray):
+            if isinstance(leaf, Traced) and leaf.is_weak:
+                raise refusal(RETURNS_NUMBER, line=self.line)
             return ("array", self._variable(leaf))
         kept = [*getattr(leaf, "__dict__", {}).values(), *(leaf if isinstance(leaf, set | frozenset) else ())]
         if isinstance(leaf, Iterator) or any(isinstance(part, Traced) or id(part) in self.made for part in kept):
@@ -179,24 +202,30 @@ class Tracer:
         updates, cleared = self.tensors.changes(self._variable)
         outputs = [value for kind, value in results if kind != "static"] + [binding.variable for binding in updates]
         self.names.finish(updates, names)
+        reads, untouched = self.tensors.reads(), self.tensors.untouched()
         program = Program(
-            tuple(self.inputs),
+            (*self.inputs, *self.anew.variables, *[read.variable for read in reads]),
             self.constants.arrays(),
             tuple(self.equations),
             tuple(outputs),
             self.names.function if self.names.function.isidentifier() else "f",
             self.line,
         )
-        reads, untouched = self.tensors.reads(), self.tensors.untouched()
-        return Captured(program, reads, updates, cleared, untouched, results, make_result, static, self.tests_values)
+        changes = updates, cleared, untouched, results, make_result, static, self.tests_values
+        return Captured(program, self.anew.settings, self.anew.draws, reads, *changes)
 
     # What NumPy's functions and the rules do (a traced.Recorder).
 
     def apply(self, name: str, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Run one of NumPy's functions on the values, and write it down."""
-        values, options = _values((arguments, keywords))
+        if threading.get_ident() != self.thread:
+            raise refusal(OTHER_THREAD, line=user_place())
+        arguments, is_weak = strong(name, function, arguments, keywords)
+        boxes: list[Traced] = []
+        values, options = _values((arguments, keywords), boxes)
+        errors = np.geterr()
         self.tests_values = self.tests_values or (name.startswith(_TESTS) and not is_rules(name))
-        if np.geterr() != self.warnings and "raise" in np.geterr().values():
+        if errors != self.warnings and "raise" in errors.values():
             raise refusal(ERRSTATE, line=user_place())
         try:
             result = function(*values, **options)
@@ -211,17 +240,22 @@ class Tracer:
         if isinstance(function, np.ufunc):
             arguments = _weak(values, arguments, result)
         line = self.running_line()
-        ignores = np.geterr() != self.warnings
         unpacks = isinstance(result, tuple | list)
         parts = result if unpacks else (result,)
         outputs = tuple(
             Variable(np.shape(part), np.asarray(part).dtype, None, isinstance(part, np.ndarray)) for part in parts
         )
-        boxes = [box for box in flatten((arguments, keywords))[0] if isinstance(box, Traced)]
         arguments, keywords = mapped((arguments, keywords), self._operand)
+        ignores = errors != self.warnings
         self.equations.append(Equation(name, function, arguments, keywords, outputs, line, ignores, unpacks))
         traced = [
-            Traced(self, variable, part if hasattr(part, "dtype") else np.asarray(part)[()], memory_of(part, boxes))
+            Traced(
+                self,
+                variable,
+                part if hasattr(part, "dtype") else np.asarray(part)[()],
+                memory_of(part, boxes),
+                is_weak,
+            )
             for variable, part in zip(outputs, parts, strict=True)
         ]
         if not unpacks:
@@ -235,6 +269,13 @@ class Tracer:
         self.equations.append(Equation("assume", assume, (condition.variable,), {}, ()))
         return True
 
+    def assume_finite(self, values: Traced) -> bool:
+        """Whether values are finite, as seen from their sum; the function does not ask, and algebra may go on."""
+        before = self.tests_values
+        is_finite = self.assume(np.isfinite(np.sum(values)))
+        self.tests_values = before
+        return is_finite
+
     def choose(self, condition: Traced, a: Any, b: Any) -> Any:
         """What a rule's np.where comes to if its condition holds everywhere, or nowhere; None in all other cases.
 
@@ -245,7 +286,7 @@ class Tracer:
         holds, fails = bool(np.all(condition.value)), not np.any(condition.value)
         if not (holds or fails):
             return None
-        result = np.where(*_values((condition, a, b)))
+        result = np.where(*_values((condition, a, b), []))
         self.assume(condition if holds else self.apply("logical_not", np.logical_not, (condition,), {}))
         chosen = a if holds else b
         if not isinstance(chosen, Traced):
@@ -259,6 +300,7 @@ class Tracer:
         for part, is_bound in parts_of(index):
             if is_bound or part.dtype == bool:
                 getattr(part, "_data", part)._refuse(*(BOUND if is_bound else MASK))
+        index = mapped(index, lambda part: int(part) if issubclass(type(part), np.integer) else part)
         return self.apply("getitem", operator.getitem, (x, index), {})
 
     def apply_whole(self, error: CaptureError, function: Any, arguments: Any, keywords: Any, of: str = "") -> Any:
@@ -282,8 +324,10 @@ class Tracer:
 
     def _operand(self, value: Any) -> Any:
         """What stands for a value in an equation."""
-        if isinstance(value, Traced | np.ndarray | Tensor):
-            return self._variable(getattr(value, "_data", value) if isinstance(value, Tensor) else value)
+        if type(value) is Traced:
+            return value.variable
+        if isinstance(value, np.ndarray | Tensor):
+            return self._variable(value._data if isinstance(value, Tensor) else value)
         if not is_written(value):
             raise refusal(NOT_WRITTEN, value=value, line=user_place())
         return value
@@ -296,7 +340,7 @@ class Tracer:
 def line_of(f: Any) -> str:
     """File and line of a function's definition, as a sentence says it."""
     code = getattr(inspect.unwrap(f), "__code__", None)
-    return f"{os.path.basename(code.co_filename)} line {code.co_firstlineno}" if code else repr(f)
+    return place_of(code.co_filename, code.co_firstlineno) if code else repr(f)
 
 
 def is_array(value: Any) -> bool:
@@ -312,15 +356,15 @@ def of_one_kind(x: Any, shape: Any, dtype: Any) -> Any:
     return x
 
 
-def _values(value: Any) -> Any:
-    """The structure with values instead of traced arrays."""
+def _values(value: Any, boxes: list[Traced]) -> Any:
+    """The structure with values instead of traced arrays, which are added to the boxes."""
 
     def known(leaf: Any) -> Any:
-        leaf = leaf._data if isinstance(leaf, Tensor) else leaf
-        if isinstance(leaf, Traced):
-            leaf.variable  # noqa: B018  (an array that was changed in place refuses)
-            return leaf.value
-        return leaf
+        if type(leaf) is not Traced:
+            return known(leaf._data) if isinstance(leaf, Tensor) else leaf
+        leaf.variable  # noqa: B018  (an array that was changed in place refuses)
+        boxes.append(leaf)
+        return leaf.value
 
     return mapped(value, known)
 

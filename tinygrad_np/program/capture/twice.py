@@ -3,8 +3,7 @@
 with Runs(f, arguments) as runs:
 first = runs.first(run)
 second = runs.second(run)
-assert_repeated(first.program, second.program, results, line)
-first_difference(first.program, second.program, results, line)
+first_difference(first, second, line)
 """
 
 from __future__ import annotations
@@ -16,9 +15,12 @@ from typing import Any, TypeVar
 from ...errors import CaptureError
 from ..ir import Program, Variable
 from ..state.remembered import Remembered, drawn_from
+from ..state.slots import Found
 from .constants import is_same
-from .refusals import CHANGED_TWICE, DIFFERS, DRAWN, FILED, ITERATOR, KEPT, refusal
+from .given import Drawing
+from .refusals import CHANGED_TWICE, DRAWN, FILED, ITERATOR, KEPT, refusal
 from .traced import Traced
+from .tracer import Captured
 
 Result = TypeVar("Result")
 
@@ -35,16 +37,31 @@ class Runs:
         self.arguments = arguments
 
     def __enter__(self) -> Runs:
-        self.before = self._remembered()
+        self.before = self.settled = self._remembered()
         return self
+
+    @property
+    def found(self) -> Found:
+        """What the function can reach."""
+        return self.settled.found
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the first run has changed something."""
+        return self.settled is not self.before
 
     def __exit__(self, kind: Any, *error: object) -> None:
         self.before.empty_caches()
         if kind is not None:
             self.before.restore()
 
+    def begin_again(self) -> None:
+        """Put back what a run in vain has changed."""
+        self.before.restore()
+        self.settled = self.before
+
     def _remembered(self) -> Remembered:
-        state = Remembered(self.f, self.arguments, stray=Traced)
+        state = Remembered(self.f, self.arguments, stray=(Traced, Drawing))
         for iterator, path in state.found.iterators:
             raise refusal(ITERATOR, path=path, kind=type(iterator).__name__)
         return state
@@ -79,18 +96,14 @@ class Runs:
         return refusal(CHANGED_TWICE, path=self.settled.described(path))
 
 
-def assert_repeated(first: Program, second: Program, results: tuple[list[Any], list[Any]], line: str) -> None:
-    """Raise CaptureError at the first thing in which two captures of the same call differ."""
-    where = first_difference(first, second, results, line)
-    if where is not None:
-        raise refusal(DIFFERS, line=where)
+def first_difference(first: Captured, second: Captured, line: str) -> str | None:
+    """The line of the first thing in which two captures of a call differ; the function begins at `line`."""
+    return _difference(first.program, second.program, (first.returned(), second.returned()), line) or (
+        None if [draw.what for draw in first.draws] == [draw.what for draw in second.draws] else line
+    )
 
 
-def first_difference(first: Program, second: Program, results: tuple[list[Any], list[Any]], line: str) -> str | None:
-    """The line of the first thing in which two captures of the same call differ.
-
-    `results` are what the function, which begins at this line, returned that is not an array.
-    """
+def _difference(first: Program, second: Program, results: tuple[list[Any], list[Any]], line: str) -> str | None:
     numbers: dict[Variable, Any] = {}
     for program in (first, second):
         for number, variable in enumerate(program.inputs):

@@ -109,6 +109,7 @@ NOTES = ("exposure", "spent")
 
 _SLOTS = ((Recorded, "_data"), (Node, "grad"), (Node, "exposure"), (Node, "spent"))
 _originals = {(kind, name): kind.__dict__[name] for kind, name in _SLOTS}
+_unwatched: dict[tuple[type, str], Any] = {}
 _lock = threading.Lock()
 _watching = 0
 
@@ -130,8 +131,11 @@ def watched(watcher: Watcher) -> Iterator[None]:
 
 def unwatched(owner: Any, name: str) -> Any:
     """What a slot really holds, watched or not."""
-    descriptor = inspect.getattr_static(type(owner), name)
-    return getattr(descriptor, "slot", descriptor).__get__(owner)
+    key = type(owner), name
+    if key not in _unwatched:
+        descriptor = inspect.getattr_static(*key)
+        _unwatched[key] = getattr(descriptor, "slot", descriptor)
+    return _unwatched[key].__get__(owner)
 
 
 def is_capturing() -> bool:

@@ -9,6 +9,7 @@ one array is computed in its place there.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,7 +113,7 @@ class _Plan:
         while any(name.startswith(self.prefix) for name in users):
             self.prefix += "_"
         self.buffers: list[Buffer] = []
-        self.free: list[Buffer] = []
+        self.free: dict[Any, list[Buffer]] = {}
 
     def filled(self) -> tuple[dict[Variable, Buffer], list[Buffer]]:
         for number, equation in enumerate(self.program.equations):
@@ -120,27 +121,29 @@ class _Plan:
             dying = [self.buffer_of[root] for root in read if self._dies(root, number)]
             in_place = isinstance(equation.function, np.ufunc)
             if in_place:
-                self.free += dying
+                self._release(dying)
             if len(equation.outputs) == 1 and equation.output in self.joined:
                 self.buffer_of[equation.output] = self._part(equation.output)
             elif takes_out(equation) and equation.output not in self.results and equation.output not in self.buffer_of:
                 self.buffer_of[equation.output] = buffer = self._buffer(equation.output)
                 if self.last_use[equation.output] == number:
-                    self.free.append(buffer)
+                    self._release([buffer])
             if not in_place:
-                self.free += dying
+                self._release(dying)
         return self.buffer_of, self.buffers
 
     def _dies(self, root: Variable, number: int) -> bool:
         return self.last_use[root] == number and root in self.buffer_of and root not in self.results
 
+    def _release(self, buffers: list[Buffer]) -> None:
+        for buffer in buffers:
+            self.free.setdefault(buffer[1:4], []).append(buffer)
+
     def _buffer(self, variable: Variable) -> Buffer:
         """A buffer that is free, or a new one."""
         wanted = (variable.shape, variable.dtype, variable in self.by_columns)
-        found: Buffer | None = next((one for one in reversed(self.free) if one[1:4] == wanted), None)
-        if found is not None:
-            self.free.remove(found)
-            return found
+        if self.free.get(wanted):
+            return self.free[wanted].pop()
         self.buffers.append(Buffer(f"{self.prefix}{len(self.buffers) + 1}", *wanted))
         return self.buffers[-1]
 
@@ -186,7 +189,7 @@ def _by_columns(program: Program) -> set[Variable]:
 
 def _joined(program: Program, by_columns: set[Variable]) -> dict[Variable, Section]:
     """The values that can be computed where they are joined to an array."""
-    made_by = program.made_by()
+    made_by = program.made_by
     results = set(program.outputs)
     found: dict[Variable, Section] = {}
     for equation in program.equations:
@@ -196,10 +199,11 @@ def _joined(program: Program, by_columns: set[Variable]) -> dict[Variable, Secti
         # Else the parts have gaps between their rows.
         is_whole = axis == (1 if equation.output in by_columns else 0)
         parts = list(equation.arguments[0])
+        counts = Counter(parts)
         for part in parts:
             maker = made_by.get(part)
             fits = maker is not None and takes_out(maker) and maker.operation != "concatenate"
-            fits = fits and parts.count(part) == 1  # else it is needed twice
+            fits = fits and counts[part] == 1  # else it is needed twice
             if axis is not None and is_whole and fits and part not in found and part not in results:
                 found[part] = Section(equation.output, axis, start)
             start += part.shape[axis or 0]

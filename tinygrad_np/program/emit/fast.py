@@ -47,7 +47,7 @@ class _Function:
         self.names = names
         self.targets = targets
         self.instead = instead
-        self.made_by = program.made_by()
+        self.made_by = program.made_by
         made = [output for equation in program.equations for output in equation.outputs]
         self.taken = {str(variable) for variable in [*program.inputs, *program.constants, *made]}
         self.constants = inlined_constants(program)

@@ -95,6 +95,8 @@ class _Collector:
             if not is_our_module(value.__name__):
                 self.modules.add(f"import {value.__name__} as {key}" if value.__name__ != key else f"import {key}")
             return key
+        if isinstance(value, np.ndarray):
+            return self._constant(key, value, scope)
         if isinstance(value, Primitive) or (isinstance(value, types.FunctionType) and not _is_standard(value)):
             return self.name_of(value, key)
         if callable(value):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..capture.names import Binding
-from ..ir import Program, Variable
+from ..ir import Equation, Program, Variable
 from .buffers import VIEWS, is_fresh, roots_of
 
 
@@ -19,7 +19,7 @@ def updates_last(
 
     `reads` are bound to its last inputs, `updates` to its last outputs.
     """
-    made_by, uses, roots = program.made_by(), program.uses(), roots_of(program)
+    made_by, uses, roots = program.made_by, program.uses, roots_of(program)
     updated = program.outputs[len(program.outputs) - len(updates) :]
     inputs = program.inputs[len(program.inputs) - len(reads) :]
     old = {id(r.tensor): variable for r, variable in zip(reads, inputs, strict=True) if r.slot == "_data"}
@@ -32,8 +32,10 @@ def updates_last(
         and isinstance(made_by[variable].function, np.ufunc)
         and variable.ndim
     }
-    last = [equation for equation in program.equations if not candidates.keys().isdisjoint(equation.outputs)]
-    first = [equation for equation in program.equations if equation not in last]
+    parts: dict[bool, list[Equation]] = {True: [], False: []}
+    for equation in program.equations:
+        parts[candidates.keys().isdisjoint(equation.outputs)].append(equation)
+    first, last = parts[True], parts[False]
     read: dict[Variable, set[Variable]] = {}
     for equation in last:
         for variable in equation.inputs:
@@ -53,7 +55,7 @@ def updates_last(
 
 def owned(program: Program) -> list[bool]:
     """Which results are new arrays that nothing else refers to."""
-    made_by = program.made_by()
+    made_by = program.made_by
     seen: set[Variable] = set()
     found = []
     for variable in program.outputs:

@@ -7,6 +7,7 @@ comment at the end of a line names the line of the user's code that it comes fro
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ...formula import Symbol
@@ -56,7 +57,7 @@ def _function(
     general: General | None = None,
 ) -> list[str]:
     texts = dict(inlined_constants(program))
-    uses, made_by = program.uses(), program.made_by()
+    uses, made_by = program.uses, program.made_by
     within: dict[Variable, list[Equation]] = {}
     body: list[_Line] = []
 
@@ -123,7 +124,7 @@ def _with_comments(body: list[_Line]) -> list[str]:
     return lines
 
 
-def _fails(condition: Variable, made_by: dict[Variable, Equation], symbol: Any) -> str:
+def _fails(condition: Variable, made_by: Mapping[Variable, Equation], symbol: Any) -> str:
     """The text of the question whether an assumption fails."""
     maker = made_by.get(condition)
     if maker is not None and maker.operation == "logical_not":
@@ -138,7 +139,7 @@ def _file_of_most(program: Program) -> str:
     return files.most_common(1)[0][0] if files else ""
 
 
-def _stands_in_another(equation: Equation, formula: Symbol, uses: dict[Variable, int], program: Program) -> bool:
+def _stands_in_another(equation: Equation, formula: Symbol, uses: Mapping[Variable, int], program: Program) -> bool:
     if len(equation.outputs) != 1 or equation.unpacks or equation.output in program.outputs:
         return False
     if equation.operation in ("greater", "less", "transpose") and len(str(formula)) < 20:

@@ -23,10 +23,10 @@ __all__ = ["lowered", "simplified"]
 def simplified(program: Program, exact: bool = False) -> Program:
     """All passes, or those that change no bit, again and again until nothing changes any more."""
     for _ in range(12):
-        before = len(program.equations), [str(equation) for equation in program.equations]
+        before = program
         for one in EXACT if exact else PASSES:
             program = one(program)
-        if before == (len(program.equations), [str(equation) for equation in program.equations]):
+        if program is before:
             break
     return named(program)
 

@@ -25,6 +25,11 @@ def of_floating(match: Match) -> bool:
     return np.dtype(getattr(match.names["x"], "dtype", bool)).kind == "f"
 
 
+def of_truths(match: Match) -> bool:
+    """The value c is of truths."""
+    return np.dtype(getattr(match.names["c"], "dtype", float)) == np.bool
+
+
 def a_maximum_was_subtracted(match: Match) -> bool:
     """The largest x is 0."""
     shifted = match.edit.maker(match.names["x"], "subtract")
@@ -55,6 +60,10 @@ EXACT = (
     Rule("logical_or(c, c)", "c"),
     Rule("where(c, (chosen := where(c, x, y)), y)", "chosen"),
     Rule("where(c, where(c, x, y), z)", "where(c, x, z)"),
+    Rule("where(c, -where(c, x, y), z)", "where(c, -x, z)", used_once),
+    Rule("where(c, where(c, x, y) * factor, z)", "where(c, x * factor, z)", used_once),
+    Rule("where(c, where(c, x, y) / factor, z)", "where(c, x / factor, z)", used_once),
+    Rule("not_equal(c, 0)", "c", of_truths),
     # Where the dtype, or the shape, is what it was; values never change within a program.
     Rule("astype(x, dtype)", "x"),
     Rule("broadcast_to(x, shape)", "x"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,19 @@ def dead_code(program: Program) -> Program:
             needed.update(equation.inputs)
             kept.append(equation)
     constants = {variable: value for variable, value in program.constants.items() if variable in needed}
+    if len(kept) == len(program.equations) and len(constants) == len(program.constants):
+        return program
     return dataclasses.replace(program, constants=constants, equations=tuple(reversed(kept)))
 
 
 def common_subexpressions(program: Program) -> Program:
     """What is computed twice from the same inputs is computed once; equal constants are one."""
     constants: dict[Any, Variable] = {}
+    kinds = Counter((variable.shape, variable.dtype) for variable in program.constants)
     same: dict[Variable, Any] = {}
     for variable, value in program.constants.items():
-        array = np.asarray(value)
-        contents = (array.shape, array.dtype, array.tobytes())
+        kind = variable.shape, variable.dtype
+        contents = (kind, np.asarray(value).tobytes() if kinds[kind] > 1 else None)
         if contents in constants:
             same[variable] = constants[contents]
         else:
@@ -48,7 +52,7 @@ def common_subexpressions(program: Program) -> Program:
         for output, first in zip(equation.outputs, twin.outputs, strict=True):
             edit.replaced[output] = first
             first.name = first.name or output.name
-    return edit.result()
+    return edit.result() if edit.replaced else program
 
 
 def _key(value: Any) -> Any:

@@ -144,28 +144,34 @@ def _tensordot(equation: Equation, edit: Edit) -> Any:
 
 def _getitem(equation: Equation, edit: Edit) -> Any:
     """A matrix times a vector that was made a column: np.dot(A, x[..., None])[..., 0]."""
-    if equation.arguments[1] != (Ellipsis, 0):
+    if not _is_index(equation, Ellipsis, 0):
         return None
     product = edit.maker(equation.arguments[0], "dot") or edit.maker(equation.arguments[0], "matmul")
     if product is None or not edit.is_used_once(product.output):
         return None
     a, column = product.arguments
     made = edit.maker(column, "getitem")
-    if made is None or made.arguments[1] != (Ellipsis, None) or made.arguments[0].ndim != 1 or a.ndim != 2:
+    if made is None or not _is_index(made, Ellipsis, None) or made.arguments[0].ndim != 1 or a.ndim != 2:
         return None
     return edit.apply(np.dot, a, made.arguments[0])
 
 
+def _is_index(equation: Equation, *index: Any) -> bool:
+    """Whether elements are taken at this index; a number of NumPy's compares itself with each part of a tuple."""
+    return type(equation.arguments[1]) is tuple and equation.arguments[1] == index
+
+
 def _nansum(equation: Equation, edit: Edit) -> Any:
     """The sum, where the program is for values without NaN."""
-    x = equation.arguments[0]
-    for other in edit.program.equations:
-        if other.operation == "assume":
-            absent = edit.original(other.arguments[0], "logical_not")
-            test = absent and edit.original(absent.arguments[0], "isnan")
-            if test and edit.replaced.get(test.arguments[0], test.arguments[0]) is x:
-                return edit.apply(np.sum, x, **dict(equation.keywords))
+    if equation.arguments[0] in edit.without_nan:
+        return edit.apply(np.sum, *equation.arguments, **dict(equation.keywords))
     return _without_defaults(equation, edit)
+
+
+def _where(equation: Equation, edit: Edit) -> Any:
+    """What a condition that is known chooses."""
+    condition, *branches = equation.arguments
+    return branches[not condition] if isinstance(condition, bool | np.bool) and branches else None
 
 
 def _without_defaults(equation: Equation, edit: Edit) -> Any:
@@ -217,4 +223,5 @@ _RULES: dict[str, Rewriting] = {
     "sum": _sum,
     "tensordot": _tensordot,
     "transpose": _transpose,
+    "where": _where,
 }

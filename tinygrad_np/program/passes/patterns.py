@@ -10,8 +10,7 @@ matches an array of that number alone as well. `(s := sum(x, **how))` names a pa
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +24,23 @@ _OPERATIONS = {
 }  # fmt: skip
 _COMMUTES = {"add", "logaddexp", "multiply"}
 Names = dict[str, Any]
+
+
+class Expression(NamedTuple):
+    """What a pattern says: an operation on operands, or else a letter or a number; a part may have a letter too."""
+
+    operation: str = ""
+    operands: tuple[Expression, ...] = ()
+    letter: str = ""
+    number: Any = None
+    options: str = ""
+
+    def may_be(self, value: Any, edit: Edit) -> bool:
+        """Whether a value is of this operation, or this number."""
+        if self.operation:
+            maker = edit.made_by.get(value) if isinstance(value, Variable) else None
+            return maker is not None and maker.operation == self.operation
+        return bool(self.letter) or edit.number(value) == self.number
 
 
 class Match(NamedTuple):
@@ -43,8 +59,8 @@ class Pattern:
     """An expression to look for."""
 
     def __init__(self, text: str) -> None:
-        self.tree = ast.parse(text, mode="eval").body
-        self.operation, _ = _applied(self.tree)
+        self.tree = _read(ast.parse(text, mode="eval").body)
+        self.operation = self.tree.operation
 
     def matches(self, equation: Equation, edit: Edit) -> Iterator[Match]:
         """All ways in which an equation is this expression."""
@@ -64,7 +80,7 @@ class Rule(Pattern):
     def __init__(self, text: str, result: str, *conditions: Condition) -> None:
         super().__init__(text)
         self.text = f"{text}  →  {result}"
-        self.result = ast.parse(result, mode="eval").body
+        self.result = _read(ast.parse(result, mode="eval").body)
         self.conditions = conditions
 
     def __call__(self, equation: Equation, edit: Edit) -> Any:
@@ -93,68 +109,63 @@ def by_operation(rules: tuple[Rule, ...]) -> dict[str, list[Rule]]:
 _Found = tuple[Names, tuple[Equation, ...]]
 
 
-def _applied(tree: ast.expr) -> tuple[str, list[ast.expr]]:
-    """The operation of an expression and its operands; no operation for a letter or a number."""
+def _read(tree: ast.expr) -> Expression:
+    if isinstance(tree, ast.NamedExpr):
+        return _read(tree.value)._replace(letter=tree.target.id)
+    if isinstance(tree, ast.Name):
+        return Expression(letter=tree.id)
     if isinstance(tree, ast.BinOp):
-        return _OPERATIONS[type(tree.op)], [tree.left, tree.right]
+        return Expression(_OPERATIONS[type(tree.op)], (_read(tree.left), _read(tree.right)))
     if isinstance(tree, ast.UnaryOp) and not isinstance(tree.operand, ast.Constant):
-        return _OPERATIONS[type(tree.op)], [tree.operand]
-    return (tree.func.id, tree.args) if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) else ("", [])
+        return Expression(_OPERATIONS[type(tree.op)], (_read(tree.operand),))
+    if isinstance(tree, ast.Call):
+        options = ast.unparse(tree.keywords[0].value) if tree.keywords else ""
+        return Expression(ast.unparse(tree.func), tuple(map(_read, tree.args)), options=options)
+    return Expression(number=ast.literal_eval(tree))
 
 
-def _of_equation(tree: ast.expr, equation: Equation, found: _Found, edit: Edit) -> Iterator[_Found]:
-    operation, operands = _applied(tree)
-    if equation.operation != operation or len(equation.arguments) != len(operands):
+def _of_equation(tree: Expression, equation: Equation, found: _Found, edit: Edit) -> Iterator[_Found]:
+    operands = tree.operands
+    if equation.operation != tree.operation or len(equation.arguments) != len(operands):
         return
     names, within = found
-    options = [keyword.value for keyword in getattr(tree, "keywords", ())]
-    if options and isinstance(options[0], ast.Name):
-        names = {**names, options[0].id: dict(equation.keywords)}
+    if tree.options:
+        names = {**names, tree.options: dict(equation.keywords)}
     elif equation.keywords:
         return
     orders = [equation.arguments]
-    if operation in _COMMUTES and equation.arguments[0] is not equation.arguments[1]:
+    if tree.operation in _COMMUTES and equation.arguments[0] is not equation.arguments[1]:
         orders.append(equation.arguments[::-1])
     for arguments in orders:
-        ways: Iterator[_Found] = iter([(names, (*within, equation))])
-        for operand, argument in zip(operands, arguments, strict=True):
-            ways = _each(partial(_of_value, operand, argument, edit), ways)
-        yield from ways
+        if all(operand.may_be(value, edit) for operand, value in zip(operands, arguments, strict=True)):
+            yield from _of_values(operands, arguments, (names, (*within, equation)), edit)
 
 
-def _each(step: Callable[[_Found], Iterator[_Found]], ways: Iterator[_Found]) -> Iterator[_Found]:
-    for found in ways:
-        yield from step(found)
+def _of_values(operands: Sequence[Expression], values: Sequence[Any], found: _Found, edit: Edit) -> Iterator[_Found]:
+    if not operands:
+        yield found
+        return
+    for one in _of_value(operands[0], values[0], found, edit):
+        yield from _of_values(operands[1:], values[1:], one, edit)
 
 
-def _of_value(tree: ast.expr, value: Any, edit: Edit, found: _Found) -> Iterator[_Found]:
+def _of_value(tree: Expression, value: Any, found: _Found, edit: Edit) -> Iterator[_Found]:
+    """The ways in which a value that may be an expression is."""
     names, within = found
-    if isinstance(tree, ast.NamedExpr):
-        for inner, more in _of_value(tree.value, value, edit, found):
-            yield {**inner, tree.target.id: value}, more
-    elif isinstance(tree, ast.Name):
-        if tree.id not in names:
-            yield {**names, tree.id: value}, within
-        elif names[tree.id] is value or (
-            edit.number(value) is not None and edit.number(value) == edit.number(names[tree.id])
-        ):
-            yield found
-    elif isinstance(value, Variable) and _applied(tree)[0]:
-        maker = edit.made_by.get(value)
-        if maker is not None:
-            yield from _of_equation(tree, maker, found, edit)
-    elif not _applied(tree)[0] and edit.number(value) == ast.literal_eval(tree):
+    if tree.operation:
+        for inner, more in _of_equation(tree, edit.made_by[value], found, edit):
+            yield {**inner, tree.letter: value}, more
+    elif not tree.letter or names.get(tree.letter, value) is value:
+        yield ({**names, tree.letter: value}, within)
+    elif edit.number(value) is not None and edit.number(value) == edit.number(names[tree.letter]):
         yield found
 
 
-def _built(tree: ast.expr, names: Names, edit: Edit) -> Any:
-    if isinstance(tree, ast.Name):
-        return names[tree.id]
-    operation, operands = _applied(tree)
-    if not operation:
-        return ast.literal_eval(tree)
-    options = names[tree.keywords[0].value.id] if getattr(tree, "keywords", ()) else {}  # type: ignore[attr-defined]
-    return edit.apply(getattr(np, operation), *(_built(operand, names, edit) for operand in operands), **options)
+def _built(tree: Expression, names: Names, edit: Edit) -> Any:
+    if not tree.operation:
+        return names[tree.letter] if tree.letter else tree.number
+    options = names[tree.options] if tree.options else {}
+    return edit.apply(getattr(np, tree.operation), *(_built(one, names, edit) for one in tree.operands), **options)
 
 
 # Conditions.

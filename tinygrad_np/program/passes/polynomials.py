@@ -9,7 +9,8 @@ product; what cancels would otherwise be computed with an error, or as 0 times i
 
 from __future__ import annotations
 
-from itertools import combinations
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,9 +48,10 @@ class Part(NamedTuple):
 def cancelled(program: Program) -> Program:
     """Elementwise products and sums multiplied out, where that leaves fewer operations."""
     found = _parts_of_numbers(program)
+    sigmoids = _Sigmoids()
 
     def rule(equation: Equation, edit: Edit) -> Any:
-        results = (_rule(equation, edit, parts) for parts in found)
+        results = (_rule(equation, edit, parts, sigmoids) for parts in found)
         return next((result for result in results if result is not None), None)
 
     return rewrite(program, rule)
@@ -60,15 +62,10 @@ def _parts_of_numbers(program: Program) -> list[dict[Variable, Part]]:
 
     Each of the two may be the one that the other is written with.
     """
-    arrays = [
-        (variable, np.asarray(value))
-        for variable, value in program.constants.items()
-        if variable.size > 1 and variable.dtype.char in "fd"
-    ]
     found: dict[Variable, Part] = {}
     other: dict[Variable, Part] = {}
-    for (first, a), (second, b) in combinations(arrays, 2):
-        if (a.shape, a.dtype) != (b.shape, b.dtype) or first in found or second in found:
+    for (first, a), (second, b) in _opposites(program):
+        if first in found or second in found:
             continue
         with np.errstate(all="ignore"):
             total = a + b
@@ -83,7 +80,22 @@ def _parts_of_numbers(program: Program) -> list[dict[Variable, Part]]:
     return [found, other] if found else [found]
 
 
-def _rule(equation: Equation, edit: Edit, parts: dict[Variable, Part]) -> Any:
+def _opposites(program: Program) -> Iterator[tuple[tuple[Variable, Any], tuple[Variable, Any]]]:
+    """Pairs of constants of which one rises as the other falls, by half of their digits."""
+    kinds = Counter((variable.shape, variable.dtype) for variable in program.constants)
+    known: dict[Any, list[tuple[Variable, Any]]] = {}
+    for variable, value in program.constants.items():
+        kind = variable.shape, variable.dtype
+        if kinds[kind] > 1 and variable.size > 1 and variable.dtype.char in "fd":
+            array = np.asarray(value)
+            half = f"f{variable.dtype.itemsize // 2}"
+            with np.errstate(all="ignore"):
+                rise, fall = (part.astype(half).tobytes() for part in (array - array.min(), array.max() - array))
+            yield from ((one, (variable, array)) for one in known.get((kind, fall), ()))
+            known.setdefault((kind, rise), []).append((variable, array))
+
+
+def _rule(equation: Equation, edit: Edit, parts: dict[Variable, Part], sigmoids: _Sigmoids) -> Any:
     output = equation.output
     if equation.operation not in ("multiply", "divide", "negative") or output.dtype.char not in "fd" or not output.ndim:
         return None
@@ -92,7 +104,7 @@ def _rule(equation: Equation, edit: Edit, parts: dict[Variable, Part]) -> Any:
     if polynomial is None:
         return None
     best = polynomial
-    expanded = _expanded(_with_sigmoids(polynomial, edit), edit)
+    expanded = _expanded(sigmoids.within(polynomial, edit), edit)
     # Multiplied out, a (1 - a) loses digits where a is near 1: only where terms cancel is it worth it.
     if 0 < len(expanded) <= len(polynomial) and _degree(expanded) < _degree(polynomial):
         best = expanded
@@ -207,30 +219,43 @@ def _of(value: Any, edit: Edit, spent: list[Equation], parts: dict[Variable, Par
     return {frozenset([(value, 1)]): 1.0}
 
 
-def _with_sigmoids(polynomial: Polynomial, edit: Edit) -> Polynomial:
-    """Written with the sigmoid a = 1 / (1 + e) where its parts stand: 1 / (1 + e) is a, and e a is 1 - a."""
-    reciprocals: dict[Variable, Variable] = {}
-    powers: dict[Variable, Variable] = {}
-    rests: dict[Variable, Variable] = {}
-    for variable, equation in edit.made_by.items():
-        if equation.operation == SIGMOID.operation and (found := SIGMOID.match(equation, edit)):
-            reciprocals[found["total"]] = powers[found["power"]] = variable
-        if equation.operation == REST.operation and (found := REST.match(equation, edit)):
-            rests[found["a"]] = variable
-    result: Polynomial = {}
-    for monomial, coefficient in polynomial.items():
-        factors: dict[Variable, int] = {}
-        for variable, power in monomial:
-            sigmoid = reciprocals.get(variable, variable)
-            factors[sigmoid] = factors.get(sigmoid, 0) + (power if sigmoid is variable else -power)
-        for variable in list(factors):
-            sigmoid = powers.get(variable, variable)
-            if sigmoid in rests and sigmoid is not variable and factors[variable] == 1 and factors.get(sigmoid, 0) > 0:
-                del factors[variable]
-                factors[sigmoid] -= 1
-                factors[rests[sigmoid]] = factors.get(rests[sigmoid], 0) + 1
-        result = _added(result, {frozenset((one, power) for one, power in factors.items() if power): coefficient})
-    return result
+class _Sigmoids:
+    """The sigmoids a = 1 / (1 + e) of a program, by their parts 1 + e and e, and what is 1 - a."""
+
+    def __init__(self) -> None:
+        self.reciprocals: dict[Variable, Variable] = {}
+        self.powers: dict[Variable, Variable] = {}
+        self.rests: dict[Variable, Variable] = {}
+        self.seen = 0
+
+    def _look(self, edit: Edit) -> None:
+        """Look at the equations that were added since."""
+        for equation in edit.equations[self.seen :]:
+            if equation.operation == SIGMOID.operation and (found := SIGMOID.match(equation, edit)):
+                self.reciprocals[found["total"]] = self.powers[found["power"]] = equation.output
+            if equation.operation == REST.operation and (found := REST.match(equation, edit)):
+                self.rests[found["a"]] = equation.output
+        self.seen = len(edit.equations)
+
+    def within(self, polynomial: Polynomial, edit: Edit) -> Polynomial:
+        """A polynomial written with the sigmoids where their parts stand: 1 / (1 + e) is a, and e a is 1 - a."""
+        self._look(edit)
+        powers, rests = self.powers, self.rests
+        result: Polynomial = {}
+        for monomial, coefficient in polynomial.items():
+            factors: dict[Variable, int] = {}
+            for variable, power in monomial:
+                sigmoid = self.reciprocals.get(variable, variable)
+                factors[sigmoid] = factors.get(sigmoid, 0) + (power if sigmoid is variable else -power)
+            for variable in list(factors):
+                sigmoid = powers.get(variable, variable)
+                is_power = sigmoid in rests and sigmoid is not variable
+                if is_power and factors[variable] == 1 and factors.get(sigmoid, 0) > 0:
+                    del factors[variable]
+                    factors[sigmoid] -= 1
+                    factors[rests[sigmoid]] = factors.get(rests[sigmoid], 0) + 1
+            result = _added(result, {frozenset((one, power) for one, power in factors.items() if power): coefficient})
+        return result
 
 
 def _differs_from_number(equation: Equation, edit: Edit) -> bool:
@@ -351,9 +376,8 @@ def _monomial(monomial: Monomial, scale: float, edit: Edit) -> Any:
 
 def _times(monomial: Monomial, start: Any, edit: Edit) -> Any:
     """A value times a product of powers."""
-    order = {variable: number for number, variable in enumerate([*edit.program.inputs, *edit.made_by])}
     result = start
-    for variable, power in sorted(monomial, key=lambda factor: (factor[1] < 0, order.get(factor[0], -1))):
+    for variable, power in sorted(monomial, key=lambda factor: (factor[1] < 0, edit.places.get(factor[0], -1))):
         for _ in range(abs(power)):
             if power > 0:
                 result = variable if result is None else edit.apply(np.multiply, result, variable)

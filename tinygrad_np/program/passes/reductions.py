@@ -61,12 +61,11 @@ def _over_an_axis(x: Variable, equation: Equation, edit: Edit) -> Any:
 
 
 def _ones(shape: tuple[int, ...], dtype: Any, edit: Edit) -> Variable:
-    for variable, value in edit.constants.items():
-        if (variable.shape, variable.dtype) == (shape, dtype) and (np.asarray(value) == 1).all():
-            return variable
-    ones = Variable(shape, np.dtype(dtype))
-    edit.constants[ones] = np.ones(shape, dtype)
-    return ones
+    kind = shape, np.dtype(dtype)
+    if kind not in edit.ones:
+        edit.ones[kind] = ones = Variable(*kind)
+        edit.constants[ones] = np.ones(*kind)
+    return edit.ones[kind]
 
 
 def checked_by_sums(program: Program) -> Program:
@@ -79,15 +78,17 @@ def checked_by_sums(program: Program) -> Program:
         test = edit.maker(absent.arguments[0], "isnan") if absent is not None else None
         if test is None or not test.output.ndim:
             return None
-        for known in edit.equations:
-            if known.operation == "sum" and known.arguments == test.arguments and not known.keywords:
-                # Of all numbers NaN alone does not equal itself.
-                condition = edit.apply(np.equal, known.output, known.output)
-                return equation.with_inputs({equation.arguments[0]: condition})
-        return None
+        total = sums.get(test.arguments)
+        if total is None:
+            return None
+        # Of all numbers NaN alone does not equal itself.
+        return equation.with_inputs({equation.arguments[0]: edit.apply(np.equal, total, total)})
 
     edit = Edit(program)
+    sums: dict[Any, Variable] = {}
     for equation in program.equations:
         edit.current = equation
         edit.add(rule(equation, edit) or equation)
+        if equation.operation == "sum" and not equation.keywords:
+            sums.setdefault(equation.arguments, equation.output)
     return edit.result()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,35 @@ class Edit:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.uses = program.uses()
         self.made_by: dict[Variable, Equation] = {}
         self.constants = dict(program.constants)
         self.equations: list[Equation] = []
-        self._originals = program.made_by()
         self.replaced: dict[Variable, Any] = {}
+        self.places = {variable: number for number, variable in enumerate(program.inputs)}
+        self._numbers: dict[Variable, Any] = {}
         self.current: Equation | None = None
+
+    @cached_property
+    def uses(self) -> dict[Variable, int]:
+        """How often each variable is read, as far as is known by now."""
+        return dict(self.program.uses)
+
+    @cached_property
+    def ones(self) -> dict[tuple[tuple[int, ...], Any], Variable]:
+        """The constants that are 1 everywhere, by shape and dtype."""
+        return {(one.shape, one.dtype): one for one in reversed(self.constants) if self.number(one) == 1}
+
+    @cached_property
+    def without_nan(self) -> set[Variable]:
+        """What the program assumes to hold no NaN, be it known by now or later."""
+        made_by = self.program.made_by
+        found = set()
+        for equation in self.program.equations:
+            absent = made_by.get(equation.arguments[0]) if equation.operation == "assume" else None
+            test = made_by.get(absent.arguments[0]) if absent and absent.operation == "logical_not" else None
+            if test and test.operation == "isnan":
+                found.add(test.arguments[0])
+        return found
 
     def apply(self, function: Any, *arguments: Any, name: str | None = None, **keywords: Any) -> Variable:
         """Add an equation; its output has the shape and dtype that NumPy gives for such arguments."""
@@ -58,15 +81,11 @@ class Edit:
         self.equations.append(equation)
         for output in equation.outputs:
             self.made_by[output] = equation
+            self.places.setdefault(output, len(self.places))
 
     def maker(self, value: Any, operation: str) -> Equation | None:
         """The equation that a value comes from, if it is of this operation."""
         equation = self.made_by.get(value) if isinstance(value, Variable) else None
-        return equation if equation is not None and equation.operation == operation else None
-
-    def original(self, value: Any, operation: str) -> Equation | None:
-        """As `maker`, of the program as it was before this pass, in which later equations are known too."""
-        equation = self._originals.get(value) if isinstance(value, Variable) else None
         return equation if equation is not None and equation.operation == operation else None
 
     def is_used_once(self, value: Variable) -> bool:
@@ -77,11 +96,13 @@ class Edit:
         """The number that all elements of a constant are, or None."""
         if isinstance(value, bool | int | float):
             return value
-        if isinstance(value, Variable) and value in self.constants:
+        if not isinstance(value, Variable) or value not in self.constants:
+            return None
+        if value not in self._numbers:
             array = np.asarray(self.constants[value])
-            if array.size and array.dtype.kind in "fiu" and (array == array.flat[0]).all():
-                return array.flat[0].item()
-        return None
+            is_number = array.size and array.dtype.kind in "fiu" and (array == array.flat[0]).all()
+            self._numbers[value] = array.flat[0].item() if is_number else None
+        return self._numbers[value]
 
     def result(self, equations: list[Equation] | None = None) -> Program:
         """The program that came out."""
@@ -95,21 +116,25 @@ class Edit:
 
 
 def rewrite(program: Program, rule: Rewriting) -> Program:
-    """The program with a rewriting applied to each of its equations, in order."""
+    """The program with a rewriting applied to each of its equations, in order: itself where none is changed."""
     edit = Edit(program)
     results = set(program.outputs)
     for before in program.equations:
         equation = before.with_inputs(edit.replaced)
         edit.current = equation
         new = rule(equation, edit) if len(equation.outputs) == 1 and not equation.unpacks else None
-        if not can_stand_for(new, equation) or (equation.output in results and not isinstance(new, Variable)):
+        if (
+            new is None
+            or not can_stand_for(new, equation)
+            or (equation.output in results and not isinstance(new, Variable))
+        ):
             edit.add(equation)
             continue
         edit.replaced[equation.output] = new
         if isinstance(new, Variable):
             new.name = new.name or equation.output.name
             edit.uses[new] = edit.uses.get(new, 0) + edit.uses.get(equation.output, 0)
-    return edit.result()
+    return edit.result() if edit.replaced else program
 
 
 def is_over_axes(equation: Equation) -> bool:

@@ -19,6 +19,8 @@ LINEAR = {
     "sum", "transpose",
 }  # fmt: skip
 
+SUMS = {"add", "concatenate", "subtract"}
+
 EXACT = {
     "absolute", "astype", "concatenate", "getitem", "maximum", "minimum", "negative", "reshape", "transpose", "where",
 }  # fmt: skip
@@ -27,16 +29,33 @@ EXACT = {
 
 def hoisted_scales(program: Program) -> Program:
     """The program with factors moved upstream, where that leaves less to multiply."""
-    factors = {
-        float(number)
-        for equation in program.equations
-        if equation.operation == "multiply"
-        for number in equation.arguments
-        if isinstance(number, int | float) and not isinstance(number, bool) and _is_moderate(number, equation.output)
-    }
-    for factor in sorted(factors):
-        program = _hoisted(program, factor)
-    return program
+    uses = _Uses(program)
+    for factor in sorted(uses.products):
+        moved = _hoisted(uses, factor)
+        if moved is not None:
+            uses = _Uses(moved)
+    return uses.program
+
+
+class _Uses:
+    """Which equations read each variable of a program, and which multiply by each number."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.number = {equation: index for index, equation in enumerate(program.equations)}
+        self.readers: dict[Variable, list[Equation]] = {}
+        self.products: dict[float, list[Equation]] = {}
+        for equation in program.equations:
+            for variable in dict.fromkeys(equation.inputs):
+                self.readers.setdefault(variable, []).append(equation)
+            if equation.operation == "multiply":
+                for one in equation.arguments:
+                    if (
+                        isinstance(one, int | float)
+                        and not isinstance(one, bool)
+                        and _is_moderate(one, equation.output)
+                    ):
+                        self.products.setdefault(float(one), []).append(equation)
 
 
 def _is_moderate(factor: float, product: Variable) -> bool:
@@ -57,22 +76,45 @@ def _scaled(equation: Equation, factor: float) -> Any:
     return None
 
 
-def _hoisted(program: Program, factor: float) -> Program:
-    readers: dict[Variable, list[Equation]] = {}
-    for equation in program.equations:
-        for variable in equation.inputs:
-            readers.setdefault(variable, []).append(equation)
-    results = set(program.outputs)
-    number = {equation: index for index, equation in enumerate(program.equations)}
-    for start in program.equations:
-        if len(start.outputs) != 1 or start.output.dtype.kind != "f" or not start.output.ndim:
+def _hoisted(uses: _Uses, factor: float) -> Program | None:
+    """The program with a factor moved to the first value where that pays; None if it does nowhere."""
+    passed: set[Variable] = set()
+    for start in _starts(uses, factor):
+        if start.output in passed or start.operation in EXACT or not start.output.ndim:
             continue
-        if start.operation in EXACT:
-            continue
-        removed, carried = _reached(start.output, factor, readers, results, number)
-        if sum(_price(equation.output) for equation in removed) > _price(start.output):
-            return _moved(program, factor, start, removed, carried)
-    return program
+        removed, between = _reached(start.output, factor, uses)
+        carried = {start.output, *(equation.output for equation in between)}
+        unequal = [equation for equation in between if not _carries(equation, carried)]
+        saved = sum(_price(equation.output) for equation in removed)
+        if saved > _price(start.output) and not unequal:
+            return _moved(uses.program, factor, start, removed, carried)
+        # Of what lies between, no value saves more, and none brings what a sum lacks here.
+        passed.update(variable for variable in carried if _price(variable) >= saved)
+        waiting = [equation for equation in unequal if equation.operation in SUMS]
+        while waiting:
+            new = carried.intersection(waiting.pop().inputs) - passed
+            passed |= new
+            waiting += [uses.program.made_by[variable] for variable in new]
+    return None
+
+
+def _starts(uses: _Uses, factor: float) -> list[Equation]:
+    """What makes a value from which all paths end in products with the factor, found by going back from those."""
+    ends = [equation for equation in uses.products.get(factor, ()) if _scaled(equation, factor) is not None]
+    missing: dict[Variable, int] = {}
+    starts: list[Equation] = []
+    results = set(uses.program.outputs)
+    while ends:
+        for variable in set(ends.pop().inputs):
+            missing[variable] = missing.get(variable, len(uses.readers[variable])) - 1
+            maker = uses.program.made_by.get(variable)
+            if missing[variable] or variable in results or maker is None or len(maker.outputs) > 1:
+                continue
+            if maker.output.dtype.kind == "f":
+                starts.append(maker)
+            if _is_linear(maker):
+                ends.append(maker)
+    return sorted(starts, key=uses.number.__getitem__)
 
 
 def _price(variable: Variable) -> int:
@@ -80,35 +122,21 @@ def _price(variable: Variable) -> int:
     return 500 + variable.size
 
 
-def _reached(
-    start: Variable, factor: float, readers: Any, results: set[Variable], number: dict[Equation, int]
-) -> tuple[list[Equation], set[Variable]]:
-    """The products with the factor that all paths from a value end in, none if a path does not; what lies between."""
-    carried, waiting, removed = {start}, {start}, []
-    affected: set[Equation] = set()
+def _reached(start: Variable, factor: float, uses: _Uses) -> tuple[set[Equation], set[Equation]]:
+    """The products with the factor that paths from a value end in, and the equations in between."""
+    waiting, removed, between = [start], set(), set()
     while waiting:
         variable = waiting.pop()
-        if variable in results:
-            return [], set()
-        for equation in readers.get(variable, ()):
-            if equation in affected:
-                continue
-            affected.add(equation)
-            if _scaled(equation, factor) is variable:
-                removed.append(equation)
-            elif _is_linear(equation):
-                carried.add(equation.output)
-                waiting.add(equation.output)
-            else:
-                return [], set()
-    if not all(_carries(equation, carried) for equation in affected if equation not in removed):
-        return [], set()
-    return sorted(removed, key=number.__getitem__), carried
+        for equation in uses.readers[variable]:
+            if _scaled(equation, factor) is not None:
+                removed.add(equation)
+            elif equation not in between:
+                between.add(equation)
+                waiting.append(equation.output)
+    return removed, between
 
 
-def _moved(
-    program: Program, factor: float, start: Equation, removed: list[Equation], carried: set[Variable]
-) -> Program:
+def _moved(program: Program, factor: float, start: Equation, removed: set[Equation], carried: set[Variable]) -> Program:
     edit = Edit(program)
     edit.replaced.update({variable: _scaled_like(variable) for variable in carried})
     for before in program.equations:
@@ -143,7 +171,7 @@ def _is_linear(equation: Equation) -> bool:
 def _carries(equation: Equation, carried: set[Variable]) -> bool:
     """Whether exactly one factor arrives: by one operand of a product, by all operands of a sum."""
     count = sum(variable in carried for variable in equation.inputs)
-    if equation.operation in ("add", "subtract", "concatenate"):
+    if equation.operation in SUMS:
         return count == len(equation.inputs if equation.operation == "concatenate" else equation.arguments)
     if equation.operation == "divide":
         return count == 1 and equation.arguments[0] in carried

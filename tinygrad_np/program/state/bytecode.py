@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import dis
 import functools
-import os
 from collections.abc import Iterable
 from types import CodeType
 from typing import NamedTuple
+
+from ...frames import line_of, place_of
 
 
 class NamesInCode(NamedTuple):
@@ -42,13 +43,11 @@ def names_in_code(code: CodeType) -> NamesInCode:
 def line_naming(name: str, codes: Iterable[CodeType]) -> str | None:
     """File and line where one of the codes assigns to a name, or else where one first reads it."""
     found = [
-        (not instruction.opname.startswith("STORE_"), f"{os.path.basename(one.co_filename)} line {line}")
+        (not instruction.opname.startswith("STORE_"), place_of(one.co_filename, line_of(one, instruction.offset)))
         for code in codes
         for one in codes_within(code)
         for instruction in dis.get_instructions(one)
         if instruction.argval == name and "FAST" not in instruction.opname
-        for start, end, line in one.co_lines()
-        if start <= instruction.offset < end
     ]
     return min(found, key=lambda one: one[0])[1] if found else None
 

@@ -24,7 +24,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
-from operator import attrgetter, methodcaller
+from operator import attrgetter, getitem, methodcaller
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +33,7 @@ from ...frames import installed_package, is_our_module, is_users_file, is_users_
 from ...primitive import Primitive
 from ...tensor import Tensor
 from .bytecode import names_in_code
-from .slots import Current, Found
+from .slots import Current, Found, Setting, namespace_of
 
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), range, slice, types.CodeType})
 _PLAIN_OF_NUMPY = (np.generic, np.dtype, np.ufunc)
@@ -210,8 +210,11 @@ class _Walk:
     def _settings(self, met: _Met) -> None:
         """What a module or an optimiser of ours is set to, such as `training` or the `lr` of its groups."""
         for name, kept in list(vars(met.value).items()):
-            if not (name.startswith("_") or isinstance(kept, (Tensor, np.ndarray, *_RANDOM))):
+            if not (name.startswith("_") or isinstance(kept, Tensor | np.ndarray)):
                 self._later(self.found.attribute(met.value, name, f"{met.path}.{name}"), f"{met.path}.{name}")
+        for group in getattr(met.value, "param_groups", ()):
+            if type(group.get("lr")) is float:
+                self.found.settings.append(Setting(getitem, group, "lr"))
 
     def _class(self, kind: type, skipped: set[str]) -> None:
         """The methods of a class that Python's syntax calls; those that are called by name are found with the names."""
@@ -252,7 +255,7 @@ class _Walk:
         takes_all = is_open and (self._names_any or dataclasses.is_dataclass(value))
         if is_users and not is_function:
             self.found.attribute(value, "__class__", path)
-        namespace = _namespace(value)
+        namespace = namespace_of(value)
         slots = [name for kind in type(value).__mro__ for name in self._classes.get(kind, ())]
         for name in [*(namespace or ()), *slots]:
             if takes_all or name in self._names or name in self._names_in_libraries:
@@ -295,14 +298,6 @@ def _is_of_a_network(kind: type) -> bool:
     return any(is_our_module(one.__module__) and one.__name__ in ("Module", "Optimizer") for one in kind.__mro__)
 
 
-def _namespace(value: Any) -> Any:
-    """The attributes of an object; of one of another library that will not tell, none."""
-    try:
-        return value.__dict__
-    except Exception:
-        return None
-
-
 def _given_to(value: Any) -> tuple[Any, ...]:
     """The functions and values that an object was made of, whatever it calls them."""
     if isinstance(value, functools.partial):
@@ -315,7 +310,7 @@ def _given_to(value: Any) -> tuple[Any, ...]:
         return (value(),)
     if isinstance(value, Primitive) and not is_our_module(value.__module__):
         return (value.forward, value.rules, value.selections, value.rule_for_each)
-    return ((_namespace(value) or {}).get("__wrapped__"),)
+    return ((namespace_of(value) or {}).get("__wrapped__"),)
 
 
 def _path_of_entry(path: str, key: Any) -> str:

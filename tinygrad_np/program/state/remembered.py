@@ -21,6 +21,7 @@ from typing import Any
 
 from .bytecode import line_naming
 from .reachable import reachable
+from .slots import Setting
 from .unchanged import Absent, Bytes, Containers, Elements, Sizes, Slots, has_bytes
 
 
@@ -28,9 +29,14 @@ class Remembered:
     """All that a function can reach, as it is when this is made."""
 
     def __init__(
-        self, f: Callable[..., Any], arguments: Iterable[Any] = (), stray: type | tuple[type, ...] = ()
+        self,
+        f: Callable[..., Any],
+        arguments: Iterable[Any] = (),
+        stray: type | tuple[type, ...] = (),
+        but_for: Iterable[Setting] = (),
     ) -> None:
         self.found = found = reachable(f, arguments, stray)
+        found.leave_out(but_for)
         self.randoms = [(generator, path, drawn_from(generator)) for generator, path in found.randoms]
         self.caches = [(cache, cache.cache_info().currsize) for cache in found.caches]
         contiguous = [(array, path) for array, path in found.arrays if has_bytes(array)]
@@ -59,6 +65,11 @@ class Remembered:
     def changed(self) -> str | None:
         """The first thing that is not as it was; where there is another object that is equal, that one is kept."""
         return next((path for part in self.parts for path in part.changed()), None)
+
+    def moving(self) -> list[Setting]:
+        """The numbers that are others by now."""
+        parts = (part for part in self.parts if isinstance(part, Slots | Containers))
+        return [setting for part in parts for setting in part.moving()]
 
     def restore(self) -> None:
         """Put back what was changed since, as far as Python lets it."""

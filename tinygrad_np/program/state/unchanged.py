@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from .slots import ABSENT, Slot
+from .slots import Setting, Slot, put
 
 _EXACT = frozenset({int, str, bytes, bool, range})
 _GONE = object()
@@ -52,27 +52,22 @@ class Slots:
             else:
                 yield slot.path
 
+    def moving(self) -> Iterable[Setting]:
+        """The numbers that are others by now."""
+        for slot in self.slots:
+            yield from _moving(self.read, slot.holder, slot.name, slot.value, self._now(slot))
+
     def restore(self) -> None:
         """Put back what is not as it was."""
         for slot in self.slots:
             if not _same(self._now(slot), slot.value):
-                with suppress(AttributeError, KeyError, TypeError, ValueError):
-                    self._put(*slot[:3])
+                put(self.read, *slot[:3])
 
     def _now(self, slot: Slot) -> Any:
         try:
             return self.read(slot.holder, slot.name)
         except Exception:
             return _GONE
-
-    def _put(self, holder: Any, name: Any, value: Any) -> None:
-        if self.read is getitem:
-            holder[name] = value
-        elif value is ABSENT:
-            delattr(holder, name)
-        else:
-            # Past a frozen dataclass, or what the user's own class does when it is assigned to.
-            (type if isinstance(holder, type) else object).__setattr__(holder, name, value)
 
 
 class Absent:
@@ -153,6 +148,15 @@ class Containers:
                     break
                 saved[:] = now
 
+    def moving(self) -> Iterable[Setting]:
+        """The numbers that are others by now."""
+        for container, parts, _ in self.containers:
+            if isinstance(container, dict | list) and len(container) == len(parts[0]):
+                names = parts[0] if isinstance(container, dict) else range(len(container))
+                for name, before in zip(names, parts[-1], strict=True):
+                    now = container.get(name) if isinstance(container, dict) else container[name]
+                    yield from _moving(getitem, container, name, before, now)
+
     def restore(self) -> None:
         """Put back what is not as it was."""
         for container, parts, _ in self.containers:
@@ -226,6 +230,16 @@ class Elements:
             flat = np.frombuffer(elements, dtype) if isinstance(elements, bytes) else np.array(elements, dtype)
             with suppress(ValueError):
                 array[...] = flat.reshape(shape, order="F" if array.flags.fnc else "C")
+
+
+def _moving(read: Callable[[Any, Any], Any], holder: Any, name: Any, before: Any, now: Any) -> Iterable[Setting]:
+    """The numbers in a slot that are others by now."""
+    if type(before) is not type(now) or _same(now, before):
+        return
+    if type(before) is float:
+        yield Setting(read, holder, name)
+    elif type(before) is tuple and len(before) == len(now) and {float} == {*map(type, before + now)}:
+        yield from (Setting(read, holder, name, part) for part in range(len(now)))
 
 
 def has_bytes(array: Any) -> bool:

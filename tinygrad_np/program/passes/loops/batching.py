@@ -19,6 +19,8 @@ from ...ir import Equation, Program, Variable
 from ..rewrite import Edit, ancestors, in_order, is_over_axes
 from .pieces import FEWEST, THIN, Piece, index_of, parts_of, pieces_of, taken
 
+_EQUALITIES = ("equal", "not_equal")
+
 
 def batched(program: Program) -> Program:
     """The program with the steps of its loops joined where that can be."""
@@ -35,7 +37,8 @@ class _Steps:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.made_by = program.made_by()
+        self.made_by = program.made_by
+        self.edit = Edit(program)
         known, parts = pieces_of(program), parts_of(program)
         self.late = parts.keys() - known.keys()
         self.pieces = {**parts, **known}
@@ -45,7 +48,11 @@ class _Steps:
         """The equations that stand instead of `removed`, or None if nothing can be joined."""
         groups: dict[Any, list[tuple[int, Equation]]] = {}
         products: dict[Any, list[Equation]] = {}
+        # What is compared for equality is computed alike: within a larger product it would be rounded otherwise.
+        compared = {value for one in self.program.equations if one.operation in _EQUALITIES for value in one.inputs}
         for equation in self.program.equations:
+            if not compared.isdisjoint(equation.outputs):
+                continue
             key = self._key(equation)
             if key is not None:
                 groups.setdefault(key[1:], []).append((key[0], equation))
@@ -56,22 +63,22 @@ class _Steps:
                         1 - side
                     ] <= THIN < min(thin.size, other.size):
                         products.setdefault((other, side, thin.shape, thin.dtype), []).append(equation)
-        equations: list[Equation] = []
         for members in groups.values():
             run = _longest_run(sorted(members, key=lambda member: member[0]), self._width(members[0][1]))
             waits = any(value in self.late for equation in run for value in equation.inputs)
             if len(run) < FEWEST or (waits and (self.removed or not self._is_known_before(run))):
                 continue
             self.removed.update(run)
-            equations += self._as_one(run)
+            self._as_one(run)
             if waits:
                 break
-        if equations:
-            return equations
+        if self.removed:
+            return self.edit.equations
         for (_, side, _, _), alike in products.items():
             if len(alike) >= FEWEST and self._are_independent(alike, side):
                 self.removed = set(alike)
-                return self._product(alike, side)
+                self._product(alike, side)
+                return self.edit.equations
         return None
 
     # Which equations are alike.
@@ -145,8 +152,8 @@ class _Steps:
 
     # The one instead of many.
 
-    def _as_one(self, run: list[Equation]) -> list[Equation]:
-        edit = Edit(self.program)
+    def _as_one(self, run: list[Equation]) -> None:
+        edit = self.edit
         edit.current = first = run[0]
         arguments: list[Any] = []
         piece: Any = None
@@ -159,7 +166,7 @@ class _Steps:
         keywords = dict(first.keywords)
         if first.operation == "assume":
             edit.add(Equation("assume", first.function, tuple(arguments), {}, (), first.line, first.ignores))
-            return edit.equations
+            return
         is_total = first.operation == "sum" and keywords.get("axis") is None
         if is_total:
             others = tuple(axis for axis in range(piece.base.ndim) if axis != piece.axis)
@@ -170,10 +177,9 @@ class _Steps:
             start = number * piece.width
             index: Any = number if is_total or piece.dropped else index_of(axis, start, start + piece.width)
             edit.add(Equation("getitem", getitem, (whole, index), {}, equation.outputs, equation.line))
-        return edit.equations
 
-    def _product(self, equations: list[Equation], side: int) -> list[Equation]:
-        edit = Edit(self.program)
+    def _product(self, equations: list[Equation], side: int) -> None:
+        edit = self.edit
         edit.current = equations[0]
         axis = 1 - side
         columns = edit.apply(np.concatenate, [equation.arguments[1 - side] for equation in equations], axis=axis)
@@ -183,7 +189,6 @@ class _Steps:
         for number, equation in enumerate(equations):
             index = index_of(axis, number * width, (number + 1) * width)
             edit.add(Equation("getitem", getitem, (whole, index), {}, equation.outputs, equation.line))
-        return edit.equations
 
 
 def _is_elementwise(equation: Equation) -> bool:
@@ -197,14 +202,15 @@ def _hashable(value: Any) -> Any:
 
 def _longest_run(members: list[tuple[int, Equation]], width: int) -> list[Equation]:
     """The longest part of these equations, sorted by the start of their pieces, whose pieces lie side by side."""
-    best: list[Equation] = []
-    run: list[Equation] = []
-    expected = None
-    for start, equation in members:
-        run = [*run, equation] if start == expected else [equation]
+    best = 0, 0
+    begin, expected = 0, None
+    for number, (start, _) in enumerate(members):
+        if start != expected:
+            begin = number
         expected = start + width
-        best = max(best, run, key=len)
-    return best
+        if number + 1 - begin > best[1] - best[0]:
+            best = begin, number + 1
+    return [equation for _, equation in members[slice(*best)]]
 
 
 def _with(program: Program, equations: list[Equation], removed: set[Equation]) -> Program:

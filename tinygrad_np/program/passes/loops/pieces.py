@@ -7,6 +7,8 @@ P[:, 0:1] + P[:, 1:2] + P[:, 2:3]                        =   sum(P, axis=1, keep
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from math import inf
 from operator import getitem
 from typing import Any, NamedTuple
 
@@ -112,7 +114,7 @@ def summed_pieces(program: Program) -> Program:
     """A sum of the pieces of an array, one after the other, as one sum over an axis of the array."""
     known, parts = pieces_of(program), parts_of(program)
     pieces = {**parts, **known}
-    uses, made_by = program.uses(), program.made_by()
+    uses, made_by = program.uses, program.made_by
     inner = inner_sums(program, {"add", "subtract"})
 
     def rule(equation: Equation, edit: Edit) -> Any:
@@ -148,21 +150,25 @@ def summed_pieces(program: Program) -> Program:
         return added([*others, *result], edit) if result else None
 
     result = rewrite(program, rule)
+    if result is program:
+        return program
     return dataclasses.replace(result, equations=tuple(in_order(list(enumerate(result.equations)))))
 
 
 def inner_sums(program: Program, operations: set[str]) -> set[Variable]:
     """What is computed for one sum alone, and so looked at as a part of that."""
-    uses = program.uses()
+    uses = program.uses
     sums = (equation for equation in program.equations if equation.operation in operations)
     return {operand for equation in sums for operand in equation.inputs if uses[operand] == 1}
 
 
-def terms_of(equation: Equation, edit: Edit, uses: dict[Variable, int]) -> list[tuple[int, Any]]:
-    """The terms of a sum with their signs, through the sums that are computed for it alone."""
+def terms_of(equation: Equation, edit: Edit, uses: Mapping[Variable, int], most: float = inf) -> list[tuple[int, Any]]:
+    """The terms of a sum with their signs, through sums computed for it alone; none of more than `most`."""
     terms: list[tuple[int, Any]] = []
     waiting = [(1, equation.output)]
     while waiting:
+        if len(terms) + len(waiting) > most:
+            return []
         sign, term = waiting.pop()
         inside = equation if term is equation.output else edit.maker(term, "add") or edit.maker(term, "subtract")
         wanted = equation.output
@@ -188,12 +194,12 @@ def early_terms(program: Program) -> Program:
     """In sums of three, a piece and what is given, known for all steps, are added first: (p + h) + b is (p + b) + h."""
     pieces = pieces_of(program)
     given = {*program.inputs, *program.constants}
-    uses = program.uses()
+    uses = program.uses
 
     def parts(equation: Equation, edit: Edit) -> Any:
         if equation.operation != "add":
             return None
-        terms = [term for _, term in terms_of(equation, edit, uses)]
+        terms = [term for _, term in terms_of(equation, edit, uses, most=3)]
         if len(terms) != 3 or any(edit.maker(operand, "subtract") for operand in equation.arguments):
             return None
         early = [term for term in terms if isinstance(term, Variable) and (term in pieces or term in given)]
@@ -204,7 +210,7 @@ def early_terms(program: Program) -> Program:
         return (frozenset(known), early, late[0]) if any(term in pieces for term in early) else None
 
     edit = Edit(program)
-    edit.made_by = program.made_by()
+    edit.made_by = dict(program.made_by)
     counts: dict[Any, int] = {}
     for equation in program.equations:
         found = parts(equation, edit)

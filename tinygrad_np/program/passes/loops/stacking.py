@@ -17,8 +17,8 @@ def stacked_products(program: Program) -> Program:
 
     So are the gradients of a weight that is used again at each step of a sequence.
     """
-    uses = program.uses()
-    pieces, made_by, inner = pieces_of(program), program.made_by(), inner_sums(program, {"add"})
+    uses = program.uses
+    pieces, made_by, inner = pieces_of(program), program.made_by, inner_sums(program, {"add"})
     order = {output: number for number, equation in enumerate(program.equations) for output in equation.outputs}
 
     def known_when(product: Equation) -> tuple[int, int]:

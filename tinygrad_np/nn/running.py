@@ -1,0 +1,70 @@
+"""The modules whose forward passes are running: what an error, a summary and a drawing are told of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from ..errors import TinygradError
+from ..graph import Scope
+from ..tensor import Tensor
+
+if TYPE_CHECKING:
+    from .module import Module
+
+Watcher = Callable[["Module", Any], None]
+
+
+class _Running(threading.local):
+    """The modules whose forward passes are running in this thread, the outermost first, and who watches them."""
+
+    def __init__(self) -> None:
+        self.modules: list[Module] = []
+        self.watcher: Watcher | None = None
+
+
+running = _Running()
+
+
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Tell the watcher of each module that has run in this thread, and of its result."""
+    before, running.watcher = running.watcher, watcher
+    try:
+        yield
+    finally:
+        running.watcher = before
+
+
+def note_scope(result: Any, first: int) -> None:
+    """Note at the nodes that a module returned which module it was, and that it began with the number `first`."""
+    root, module = running.modules[0], running.modules[-1]
+    for one in [result] if isinstance(result, Tensor) else _parts(result):
+        node = one._node
+        if node is not None and node.number > first:
+            node.scope = Scope(first, type(module), ref(module), ref(root), node.scope)
+
+
+def _parts(result: Any) -> list[Tensor]:
+    """The Tensors in tuples, lists and dicts."""
+    found, waiting = [], [result]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Tensor):
+            found.append(one)
+        elif isinstance(one, tuple | list | dict):
+            waiting += one.values() if isinstance(one, dict) else one
+    return found
+
+
+def name_place(error: TinygradError) -> None:
+    """Say in an error's sentence in which module of the running network it arose; inner modules come first."""
+    if getattr(error, "module", None) is None and len(error.args) == 1:
+        outermost, innermost = running.modules[0], running.modules[-1]
+        path = next((path for path, module in outermost.named_modules() if module is innermost), "")
+        name = f"{path}, a {type(innermost).__name__}" if path else f"a {type(innermost).__name__}"
+        error.module = path  # type: ignore[attr-defined]
+        error.args = (f"in {name}: {error}",)
