@@ -465,3 +465,30 @@ def test_an_element_far_below_the_noise_of_the_others_tells_nothing_of_them() ->
     report = tg.compare_gradients(np.sum(b**2), {"b": np.array([4e-20, 2.0])})
     assert not report
     assert "b is wrong at (0,) alone: 4e-20 instead of 2e-20." in str(report)
+
+
+def test_a_mistake_on_one_of_several_paths_is_named_though_a_penalty_hides_it() -> None:
+    random = np.random.default_rng(0)
+    X, Y = random.normal(size=(6, 4)), random.normal(size=(6, 4))
+    W1, W2, b = (
+        tg.Tensor(random.normal(size=s), requires_grad=True, name=n)
+        for s, n in (((4, 4), "W1"), ((4, 4), "W2"), (4, "b"))
+    )
+    A = np.tanh(X @ W1)
+    loss = np.mean(np.sum((A @ W2 + b - Y) ** 2, axis=1)) + 0.1 * np.sum(W1**2)
+    a = A.numpy()
+    dz2 = 2 * (a @ W2.numpy() + b.numpy() - Y)
+
+    def dW1(dz2: Any, right: Any) -> Any:
+        return X.T @ (dz2 @ right * (1 - a**2)) + 0.2 * W1.numpy()
+
+    def said(**gradients: Any) -> str:
+        return str(tg.compare_gradients(loss, gradients))
+
+    assert tg.compare_gradients(loss, {"W1": dW1(dz2 / 6, W2.numpy().T)})
+    assert "W1 is what it would be without the division by 6 of the mean" in said(W1=dW1(dz2, W2.numpy().T))
+    assert "W1 is what it would be with a division by 5 in the mean" in said(W1=dW1(dz2 / 5, W2.numpy().T))
+    assert "W1 is what it would be with W2 in place of W2.T in the gradient of matmul" in said(
+        W1=dW1(dz2 / 6, W2.numpy())
+    )
+    assert "b is what it would be with the last row alone of the gradient of add" in said(b=dz2[-1] / 6)

@@ -51,8 +51,8 @@ class BackwardReport(Report):
     is_whole: bool = True
     returned: frozenset[str] = frozenset()
     entered: frozenset[str] = frozenset()
-    blank: tuple[str, ...] = ()
     is_seen: bool = True
+    blank: tuple[str, ...] = ()
 
     @property
     def first_wrong(self) -> Culprit | None:
@@ -127,7 +127,8 @@ def checked(
         notes.insert(0, f"Still to be filled in: {listed(list(blank))}.")
     culprits: list[Culprit] = []
     interior: dict[Tensor, Any] = {}
-    if (run.error is not None and not blank) or rerun.wrong_of(results):
+    unexplained = rerun.wrong_of(results) - ({forward_pass.loss} if blank else set())
+    if (run.error is not None and not blank) or unexplained:
         rerun.expected = expected.settled({**rerun.seen, **results})
         wrong = rerun.wrong_of(results)
         if is_located and (run.error is not None or wrong):
@@ -155,8 +156,8 @@ def checked(
         is_whole=is_whole,
         returned=returned,
         entered=frozenset(run.entered),
-        blank=blank,
         is_seen=run.is_seen,
+        blank=blank,
     )
 
 

@@ -17,6 +17,7 @@ from .derivatives import derivatives
 from .digits import apart, short
 from .factors import origin_of
 from .passage import Compared, Passage, described
+from .paths import on_a_path
 from .shapes import wrong_shape
 from .tolerance import ROUNDINGS, judge
 
@@ -173,6 +174,11 @@ def _derivative_on_the_way(one: Compared, scene: Scene) -> str | None:
     return None
 
 
+def _on_a_path(one: Compared, scene: Scene) -> str | None:
+    words = on_a_path(one, scene.passage, scene.whole_way)
+    return words and f"{ON_THE_WAY} {words}"
+
+
 def _variants(users: list[Node], passage: Passage) -> Iterator[tuple[str, dict[Node, Any]]]:
     """What all gradients would be with other derivatives of these activations; with none, first of all."""
     ways: dict[str, dict[Node, Callable[[Any], Any]]] = {"": {user: lambda g: g for user in users}}
@@ -315,5 +321,6 @@ _RECOGNISERS: tuple[Callable[[Compared, Scene], str | None], ...] = (
     _other_derivative,
     _derivative_on_the_way,
     _weight_decay,
+    _on_a_path,
     _some_elements,
 )

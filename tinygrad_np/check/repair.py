@@ -62,7 +62,7 @@ def repaired(rerun: Rerun, groups: Sequence[Sequence[Spot]], wrong: frozenset[Te
     itself. Then those that leave something else: a helper variable, or a gradient times the batch's size.
     """
     rerun.rest()
-    search = _Search(rerun, groups[0][0], wrong, made)
+    search = _Search(rerun, groups[0], wrong, made)
     some: Repair | None = None
     for group in groups:
         found = search.best_of(group[:MOST_SUSPECTS])
@@ -76,15 +76,18 @@ def repaired(rerun: Rerun, groups: Sequence[Sequence[Spot]], wrong: frozenset[Te
 class _Search:
     """The search for an edit; `better` are those that make some of the wrong gradients right."""
 
-    def __init__(self, rerun: Rerun, first: Spot, wrong: frozenset[Tensor], made: Edits) -> None:
+    def __init__(self, rerun: Rerun, group: Sequence[Spot], wrong: frozenset[Tensor], made: Edits) -> None:
         self.rerun = rerun
-        self.first = first
+        self.first = group[0]
         self.wrong = wrong
         self.made = made
         self.better: list[Repair] = []
         self.tried: set[tuple[ast.stmt, Edit]] = set()
         self.options: dict[tuple[ast.stmt, bool], list[tuple[float, Edit]]] = {}
-        self.wanted = _wanted(rerun, first)
+        self.wanted: dict[str, list[Any]] = {}
+        for spot in group[:4]:
+            for name, values in _wanted(rerun, spot).items():
+                self.wanted.setdefault(name, []).extend(values)
 
     def best_of(self, spots: Sequence[Spot]) -> Repair | None:
         """The repair that changes the fewest words and leaves the most explained."""
