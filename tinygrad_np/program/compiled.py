@@ -30,6 +30,7 @@ from .capture.refusals import MORE_ATTRIBUTES, NOT_A_TREE, NOT_CALLABLE, NOTHING
 from .capture.tracer import line_of
 from .capture.watch import is_capturing
 from .emit.code import Code
+from .emit.readable import ReadableProgram
 from .entry import MISSED
 from .ir import Program
 from .passes.naming import named
@@ -153,8 +154,8 @@ class Compiled:
         return [variant.schedule.calls for variant in variants]
 
     @property
-    def program(self) -> Program:
-        """The program of the latest call, after all passes."""
+    def program(self) -> ReadableProgram:
+        """The program of the latest call, after all passes; `latex()` and `mathml()` say it in formulas."""
         return self._captured().program
 
     @property

@@ -29,7 +29,7 @@ from .capture.refusals import DIFFERS, refusal
 from .emit.expression import General, constants_of, long_constants, signature
 from .emit.fast import fast_source
 from .emit.ownership import updates_last
-from .emit.readable import readable_source
+from .emit.readable import ReadableProgram, readable_source
 from .entry import MISSED, Entry
 from .passes import lowered, simplified
 from .state.remembered import Remembered
@@ -64,7 +64,8 @@ class Variant:
         if settings and assumes:
             self.schedule.due = 0
         self.state = Remembered(f, captured.static, but_for=settings) if assumes else None
-        self.program, _ = updates_last(simplified(captured.program, exact), captured.reads, captured.updates)
+        program, _ = updates_last(simplified(captured.program, exact), captured.reads, captured.updates)
+        self.program = ReadableProgram.of(program)
         self.lowered, targets = updates_last(lowered(self.program, exact), captured.reads, captured.updates)
         assumed = any(equation.operation == "assume" for equation in self.program.equations)
         self.general = Variant(f, leaves, rebuild, False, exact, False, settings) if assumed else None
