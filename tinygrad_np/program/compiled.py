@@ -14,6 +14,8 @@ import threading
 import types
 import warnings
 from collections.abc import Callable
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, overload
 
@@ -148,10 +150,8 @@ class Compiled:
     @property
     def calls(self) -> list[int]:
         """How often each of the programs has run, in the order in which they were captured."""
-        programs = sorted(
-            (variant for known in self.variants.values() for variant in known), key=lambda variant: variant.number
-        )
-        return [variant.schedule.calls for variant in programs]
+        variants = sorted(chain(*self.variants.values()), key=attrgetter("number"))
+        return [variant.schedule.calls for variant in variants]
 
     @property
     def program(self) -> ReadableProgram:

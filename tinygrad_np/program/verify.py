@@ -225,7 +225,8 @@ class Beside:
         if not runs:
             return
         captured = self._captured_now
-        results = zip(self._result_names, captured.results, strict=True)
+        returned = [output.name for output in self.expected if output.owner is None]
+        results = zip(returned, captured.results, strict=True)
         names = [name for name, (kind, _) in results if kind != "static"]
         for number, name in enumerate(names):
             if expected.name == name:
@@ -233,10 +234,6 @@ class Beside:
         for number, update in enumerate(captured.updates):
             if expected.slot == (update.slot, id(update.tensor)):
                 yield [run[len(names) + number] for run in runs]
-
-    @property
-    def _result_names(self) -> list[str]:
-        return [output.name for output in self.expected if output.owner is None]
 
     def _rounded_otherwise(self) -> list[list[Any]]:
         """The results of the captured equations: as they are, then rounded at random, some times."""

@@ -39,7 +39,7 @@ def capture(
     """
     kept = [leaf for leaf in leaves if not is_array(leaf)]
     with Runs(f, kept) as runs:
-        rates = {setting.key: setting for setting in runs.found.settings}
+        rates = {setting.key: setting for setting in runs.settled.found.settings}
         moved = {setting.key: setting for setting in moving or ()}
         choices = [{}, {}] if moving is None else [{**moved, **rates}, rates, {}]
         for settings, others in itertools.pairwise(choices):
@@ -55,10 +55,10 @@ def _captured(
     f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild, assumes: bool, runs: Runs, settings: list[Setting]
 ) -> Captured:
     def run() -> Captured:
-        return Tracer(f, assumes).run(leaves, rebuild, runs.found, settings)
+        return Tracer(f, assumes).run(leaves, rebuild, runs.settled.found, settings)
 
     first = runs.first(run)
-    if runs.is_changed:  # By what the first call alone makes, such as the state of an optimiser.
+    if runs.settled is not runs.before:  # By what the first call alone makes, as an optimiser's state.
         first = runs.second(run)
     second = runs.second(run)
     line = line_of(f)

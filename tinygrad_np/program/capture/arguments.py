@@ -1,39 +1,37 @@
 """What a function is given and hands back: trees that its program takes apart, and puts together anew.
 
-before = GivenContainers(arguments)
-before.changed()             the dict, list or dataclass among them that is not as it was
+before = contents(arguments)
+changed(before)              the dict, list or dataclass among them that is not as it was
 is_plain(result, again)      whether a leaf of a result is a value that each call may return
 """
 
 from __future__ import annotations
 
 import dataclasses
+import operator
 from typing import Any
 
 import numpy as np
 
 
-class GivenContainers:
-    """All containers of a tree, and what is in them at one time."""
+def contents(tree: Any) -> list[tuple[Any, list[Any]]]:
+    """All containers of a tree that may change, each with what is in it now."""
+    found, waiting = [], [tree]
+    for container in waiting:
+        entries = _entries(container)
+        waiting += entries or []
+        if entries is not None and not isinstance(container, tuple):
+            found.append((container, entries))
+    return found
 
-    def __init__(self, tree: Any) -> None:
-        self.contents: list[tuple[Any, list[Any]]] = []
-        waiting = [tree]
-        while waiting:
-            container = waiting.pop()
-            entries = _entries(container)
-            if entries:
-                waiting += entries
-            if entries is not None and not isinstance(container, tuple):
-                self.contents.append((container, entries))
 
-    def changed(self) -> Any:
-        """The first container that has other entries by now, or None."""
-        for container, entries in self.contents:
-            now = _entries(container) or []
-            if len(now) != len(entries) or any(one is not other for one, other in zip(now, entries, strict=True)):
-                return container
-        return None
+def changed(before: list[tuple[Any, list[Any]]]) -> Any:
+    """The first container that has other entries by now, or None."""
+    for container, entries in before:
+        now = _entries(container) or []
+        if len(now) != len(entries) or any(map(operator.is_not, now, entries)):
+            return container
+    return None
 
 
 def _entries(container: Any) -> list[Any] | None:

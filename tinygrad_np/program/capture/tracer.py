@@ -26,7 +26,7 @@ from ...tree import Rebuild, flatten
 from ..ir import Equation, Program, Variable, assume, is_written, mapped
 from ..state.slots import Found, Setting
 from . import conversions as conversions
-from .arguments import GivenContainers
+from .arguments import changed, contents
 from .constants import Constants, assert_plain_array
 from .given import Anew, Draw, replaced, standing_in, strong
 from .names import Binding, Names, keys_of
@@ -126,7 +126,7 @@ class Tracer:
         for name, leaf in keys_of([arguments, *keywords.values()]):
             self.names.give(name, leaf)
         arrays = [leaf._data if isinstance(leaf, Tensor) else leaf for leaf in given]
-        before = GivenContainers([arguments, keywords])
+        before = contents([arguments, keywords])
         self.names.floor = sys._getframe()
         state.observer = self.names
         refused().clear()
@@ -151,9 +151,9 @@ class Tracer:
         names = [(name, variable) for name, (kind, variable) in keyed if kind != "static"]
         return self._captured(results, make_result, static, names)
 
-    def _assert_unchanged(self, before: GivenContainers, given: list[Any], arrays: list[Any]) -> None:
+    def _assert_unchanged(self, before: list[tuple[Any, list[Any]]], given: list[Any], arrays: list[Any]) -> None:
         """Raise CaptureError if the function changed something that it was given."""
-        container = before.changed()
+        container = changed(before)
         kind = None if container is None else type(container).__name__
         for leaf, array in zip(given, arrays, strict=True):
             if isinstance(leaf, Tensor) and (leaf._data is not array or self.tensors.is_changed("_data", leaf)):

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 from ...errors import CaptureError
 from ..ir import Program, Variable
 from ..state.remembered import Remembered, drawn_from
-from ..state.slots import Found
 from .constants import is_same
 from .given import Drawing
 from .refusals import CHANGED_TWICE, DRAWN, FILED, ITERATOR, KEPT, refusal
@@ -39,16 +38,6 @@ class Runs:
     def __enter__(self) -> Runs:
         self.before = self.settled = self._remembered()
         return self
-
-    @property
-    def found(self) -> Found:
-        """What the function can reach."""
-        return self.settled.found
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether the first run has changed something."""
-        return self.settled is not self.before
 
     def __exit__(self, kind: Any, *error: object) -> None:
         self.before.empty_caches()

@@ -151,7 +151,7 @@ class _Plan:
         return self.buffer_of, self.buffers
 
     def _dies(self, root: Variable, number: int) -> bool:
-        return self.last_use[root] == number and root in self.buffer_of and root not in self.results
+        return self.last_use.get(root) == number and root in self.buffer_of and root not in self.results
 
     def _release(self, buffers: list[Buffer]) -> None:
         for buffer in buffers:
