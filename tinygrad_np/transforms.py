@@ -194,10 +194,11 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 def _jacobian_rows(call: Call, output: Tensor) -> list[Any]:
     rows: list[list[Any]] = []
+    recorded, paths = call.is_recorded([output]), call.paths([output])
     for element in range(output.size):
         seed = np.zeros(output.size, output.dtype)
         seed[element] = 1
-        rows.append(call.gradients([output], [seed.reshape(output.shape)]))
+        rows.append(call.gradients([output], [seed.reshape(output.shape)], recorded, paths))
     if not rows:
         return [np.zeros(output.shape + variable.shape, variable.dtype) for variable in call.variables]
     return [

@@ -19,7 +19,7 @@ from tinygrad_np.program import compile, passes
 from tinygrad_np.program.emit import buffers
 
 EXACT = {
-    "checked_by_sums", "common_subexpressions", "converted_once", "dead_code", "early_truths", "folded_constants",
+    "common_subexpressions", "converted_once", "dead_code", "early_truths", "folded_constants",
     "identities", "rejoined",
 }  # fmt: skip
 """Passes that keep every bit, but for the sign of a zero: x + 0 is x, and -(a - b) is b - a."""

@@ -232,3 +232,21 @@ def test_a_list_of_one_array_is_a_list(f: Any) -> None:
         made = flatten(names[compiled.program.name](values, *compiled.constants))[0]
         for one, other in zip(made, expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-14)
+
+
+def test_values_that_stay_rare_cost_one_program_a_call() -> None:
+    relu = tg.compile(tg.grad(lambda x: np.sum(np.maximum(0.0, x))), verify=False)
+    x, tied = np.array([1.0, -2.0]), np.array([0.0, 3.0])
+    relu(x)
+    variant = relu._captured()
+    assert variant.general is not None
+    runs = []
+    variant.entry.names["general"] = lambda leaves, general=variant.general: runs.append(1) or general(leaves)
+    enter = variant._entered()
+    for _ in range(80):
+        np.testing.assert_array_equal(enter(tied), [0.5, 1.0])
+    assert len(runs) == 80
+    assert enter.__globals__["rare"] == [80]
+    for _ in range(70):
+        np.testing.assert_array_equal(enter(x), [1.0, 0.0])
+    assert enter.__globals__["rare"] == [0]

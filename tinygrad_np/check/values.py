@@ -35,7 +35,7 @@ def base(name: str) -> str:
 
 
 def varies(array: Any) -> bool:
-    """Whether an array has several values: what is the same everywhere, as a bias that is still 0, lends its shape alone."""
+    """Whether not all values are the same: of those of a bias that is still 0 only the shape is of use."""
     return bool(array.size) and not np.array_equal(array, np.full_like(array, array.flat[0]))
 
 

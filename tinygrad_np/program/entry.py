@@ -96,6 +96,11 @@ class Entry:
         for number, draw in enumerate(captured.draws if draws else ()):
             self.lines.append(f"drawn_{number} = {self._name(f'draw_{number}', draw)}()")
         parameters += drawn if not draws else []
+        instead = f"return general([{', '.join(parameters + drawn)}])"
+        if general:
+            # Where values are rare in one call after the other, the program for all is tried first, but now and then.
+            self.names["rare"] = [0]
+            self.lines += ["if rare[0] % 64 > 3:", "    rare[0] += 1", f"    {instead}"]
         outputs = program.outputs[len(program.outputs) - len(captured.updates) :]
         written = [update for update, variable in zip(captured.updates, outputs, strict=True) if variable in targets]
         self.lines.append(f"is_done = {len(written) == len(outputs)}")
@@ -104,7 +109,7 @@ class Entry:
         constant = [self._name(f"constant_{number}", value) for number, value in enumerate(constants)]
         self.lines.append(f"results = run({', '.join([*self.values, *constant, *written_to])})")
         if general:
-            self.lines.append(f"if results is None: return general([{', '.join(parameters + drawn)}])")
+            self.lines += ["if results is None:", "    rare[0] += 1", f"    {instead}", "rare[0] = 0"]
         if outputs:
             self.names["update"] = _updating(captured.updates, self.owned[len(self.owned) - len(outputs) :])
             self.lines.append(f"if not is_done: update(results[-{len(outputs)}:])")

@@ -180,10 +180,10 @@ def _by_columns(program: Program) -> set[Variable]:
     """The matrices that are laid out column after column: tall thin ones, those used by columns, and their like.
 
     What is added to such a matrix, or computed of it element by element, is laid out in the same way. Tall ones are not
-    if any of these lies row after row, as what the program is given and gives back does.
+    if any of these lies row after row, as what the program gives back does.
     """
     alike: dict[Variable, set[Variable]] = {}
-    by_rows = {*program.inputs, *program.constants, *program.outputs}
+    by_rows = set(program.outputs)
     wanted: dict[Variable, bool] = {}
     for equation in program.equations:
         by_rows.update(() if takes_out(equation) or is_view(equation) else equation.outputs)
@@ -192,7 +192,8 @@ def _by_columns(program: Program) -> set[Variable]:
                 wanted.setdefault(variable, False)
         if joined_axis(equation) == 1 and equation.output.ndim == 2:
             wanted[equation.output] = True
-        if equation.operation == "getitem" and equation.inputs[0].ndim == 2 and equation.output.shape[1:] == (1,):
+        is_column = equation.operation == "getitem" and equation.output.shape[1:] == (1,)
+        if is_column and equation.inputs[0].ndim == 2 and equation.inputs[0] not in program.inputs:
             wanted[equation.inputs[0]] = True
         if isinstance(equation.function, np.ufunc) and len(equation.outputs) == 1 and equation.output.ndim == 2:
             same = {
@@ -203,8 +204,6 @@ def _by_columns(program: Program) -> set[Variable]:
     found: set[Variable] = set()
     seen: set[Variable] = set()
     for one in sorted(wanted, key=lambda variable: not wanted[variable]):
-        if one in by_rows:
-            continue
         family, waiting = {one}, [] if one in seen else [one]
         while waiting:
             new = alike.get(waiting.pop(), set()) - family

@@ -162,12 +162,11 @@ class _Function:
         """The bits of a branch; None for 0, which has none."""
         if isinstance(value, Variable):
             return f"{text}.view({kind})"
-        if value == 0 and not np.signbit(value):
-            return None
-        dtype = equation.output.dtype
-        name = self._free(f"bits_{dtype}_{np.array(value, dtype).view(kind.removeprefix('np.'))}")
-        self.before.setdefault(name, f"np.array({symbol_of(value)}, {symbol_of(dtype)}).view({kind})")
-        return name
+        bits, dtype = np.array(value, equation.output.dtype).view(kind.removeprefix("np.")), equation.output.dtype
+        name = self._free(f"bits_{dtype}_{bits}")
+        if bits:
+            self.before.setdefault(name, f"np.array({symbol_of(value)}, {symbol_of(dtype)}).view({kind})")
+        return name if bits else None
 
     def _joined(self, equation: Equation, buffer: Buffer) -> list[str]:
         """Parts that are not computed where they are joined are copied there."""

@@ -10,11 +10,11 @@ from .logistic import shared_exponentials
 from .loops.batching import batched
 from .loops.pieces import early_terms, rejoined, summed_pieces
 from .loops.stacking import stacked_products
-from .lowering import converted_once, early_truths, merged_factors, updated_where_picked
+from .lowering import converted_once, early_truths, updated_where_picked
 from .naming import named
 from .polynomials import cancelled
 from .products import transposed_products
-from .reductions import checked_by_sums, summed_products
+from .reductions import summed_products
 from .scales import hoisted_scales
 
 __all__ = ["lowered", "simplified"]
@@ -57,8 +57,6 @@ LOWERING = (
     dead_code,
     shared_exponentials,
     common_subexpressions,
-    checked_by_sums,
-    merged_factors,
     summed_products,
     converted_once,
     common_subexpressions,

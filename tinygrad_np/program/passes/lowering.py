@@ -12,31 +12,6 @@ from ..ir import Equation, Program, Variable, astype
 from .rewrite import Edit, in_order, rewrite
 
 
-def merged_factors(program: Program) -> Program:
-    """Two numbers that an array is multiplied by, one after the other, are one."""
-
-    def rule(equation: Equation, edit: Edit) -> Any:
-        first = _factor(equation)
-        inner = edit.made_by.get(first[1]) if first is not None and edit.is_used_once(first[1]) else None
-        second = _factor(inner) if inner is not None else None
-        if first is None or second is None or second[1].dtype != equation.output.dtype:
-            return None
-        number, limits = first[0] * second[0], np.finfo(equation.output.dtype)
-        has_all_digits = limits.tiny <= abs(number) <= limits.max
-        return edit.apply(np.multiply, second[1], number) if has_all_digits else None
-
-    return rewrite(program, rule)
-
-
-def _factor(equation: Equation) -> tuple[float, Variable] | None:
-    """The number that an equation multiplies an array by, and the array."""
-    if equation.operation == "multiply" and len(equation.inputs) == 1 and equation.output.ndim:
-        for one, other in (equation.arguments, equation.arguments[::-1]):
-            if isinstance(one, float) and isinstance(other, Variable) and other.dtype == equation.output.dtype:
-                return one, other
-    return None
-
-
 def added_at(x: Any, value: Any, index: Any, out: Any = None) -> Any:
     """x with the value added at the index, in an array that may be x itself."""
     out = np.empty_like(x) if out is None else out

@@ -66,29 +66,3 @@ def _ones(shape: tuple[int, ...], dtype: Any, edit: Edit) -> Variable:
         edit.ones[kind] = ones = Variable(*kind)
         edit.constants[ones] = np.ones(*kind)
     return edit.ones[kind]
-
-
-def checked_by_sums(program: Program) -> Program:
-    """That no element is NaN is seen from the sum of them all, where it is computed anyway."""
-
-    def rule(equation: Equation, edit: Edit) -> Any:
-        if equation.operation != "assume":
-            return None
-        absent = edit.maker(equation.arguments[0], "logical_not")
-        test = edit.maker(absent.arguments[0], "isnan") if absent is not None else None
-        if test is None or not test.output.ndim:
-            return None
-        total = sums.get(test.arguments)
-        if total is None:
-            return None
-        # Of all numbers NaN alone does not equal itself.
-        return equation.with_inputs({equation.arguments[0]: edit.apply(np.equal, total, total)})
-
-    edit = Edit(program)
-    sums: dict[Any, Variable] = {}
-    for equation in program.equations:
-        edit.current = equation
-        edit.add(rule(equation, edit) or equation)
-        if equation.operation == "sum" and not equation.keywords:
-            sums.setdefault(equation.arguments, equation.output)
-    return edit.result()

@@ -47,13 +47,9 @@ class Edit:
     def without_nan(self) -> set[Variable]:
         """What the program assumes to hold no NaN, be it known by now or later."""
         made_by = self.program.made_by
-        found = set()
-        for equation in self.program.equations:
-            absent = made_by.get(equation.arguments[0]) if equation.operation == "assume" else None
-            test = made_by.get(absent.arguments[0]) if absent and absent.operation == "logical_not" else None
-            if test and test.operation == "isnan":
-                found.add(test.arguments[0])
-        return found
+        assumed = [made_by.get(one.arguments[0]) for one in self.program.equations if one.operation == "assume"]
+        absent = [made_by.get(one.arguments[0]) for one in assumed if one and one.operation == "logical_not"]
+        return {test.arguments[0] for test in absent if test and test.operation == "isnan"}
 
     def apply(self, function: Any, *arguments: Any, name: str | None = None, **keywords: Any) -> Variable:
         """Add an equation; its output has the shape and dtype that NumPy gives for such arguments."""
