@@ -310,7 +310,9 @@ def test_a_lie_is_one_sentence_and_costs_little(
     try:
         with pytest.raises(StateError):
             tg.load(path)
-        assert tracemalloc.get_traced_memory()[1] < 2 * len(content) + 500_000
+        # The JSON parser of Python 3.14 takes 40 bytes a level of what is nested too deep.
+        allowance = 5_000_000 if "deep" in title else 500_000
+        assert tracemalloc.get_traced_memory()[1] < 2 * len(content) + allowance
     finally:
         tracemalloc.stop()
 

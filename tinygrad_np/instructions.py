@@ -230,8 +230,10 @@ def is_operation(frame: FrameType) -> bool:
     instructions, instruction = _instructions(frame.f_code), frame.f_lasti
     known = instructions.operations
     if instruction not in known:
-        is_operator = instructions.all[instructions.at(instruction)].opname.startswith("BINARY_")
-        known[instruction] = is_operator or called_at(frame.f_code, frame.f_lasti).startswith(("np.", "numpy."))
+        name = instructions.all[instructions.at(instruction)].opname
+        # The arguments of np.add(*pair) have another owner: the tuple.
+        is_call = "_EX" not in name and called_at(frame.f_code, frame.f_lasti).startswith(("np.", "numpy."))
+        known[instruction] = is_call or name.startswith("BINARY_")
     return known[instruction]
 
 

@@ -95,7 +95,7 @@ class Tensor(Recorded, Operators):
             node.exposure = Exposure()
         in_use = (
             node.saved is not None
-            or (node.awaited and sys.getrefcount(node) > ALONE + 1)
+            or (node.awaited and sys.getrefcount(self._node) > ALONE + 1)
             or sys.getrefcount(self._data) > ALONE
             or self._data.base is not None
         )
