@@ -17,8 +17,8 @@ from tinygrad_np.program.passes.patterns import Rule
 from tinygrad_np.program.passes.rewrite import rewrite
 
 random = np.random.default_rng(5)
-x, y, z = (random.uniform(-3, 3, (4, 3)) for _ in range(3))
-VALUES = {"x": x, "y": y, "z": z, "c": x > y}
+x, y, z, w = (random.uniform(-3, 3, (4, 3)) for _ in range(4))
+VALUES = {"x": x, "y": y, "z": z, "w": w, "c": x > y}
 OPTIONS = {"how": "axis=1, keepdims=True", "dtype": "np.float64", "shape": "(4, 3)"}
 ARRAY_METHODS = {"astype": "lambda x, dtype: x.astype(dtype)", "copy": "lambda x: x.copy()"}
 

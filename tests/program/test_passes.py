@@ -328,3 +328,12 @@ def test_names_are_given_to_the_nameless() -> None:
     program = named(captured(lambda x: np.exp(x) * 2, x))
     assert [str(equation) for equation in program.equations] == ["exp(x)", "multiply(t1, 2)"]
     assert str(program).splitlines()[0].split() == ["x", "(6,", "3)", "float64", "given"]
+
+
+def test_a_scale_that_meets_itself_is_counted_once() -> None:
+    def twice(x: Any, w: Any) -> Any:
+        a = x @ w
+        return np.sum(0.5 * (0.5 * a)), np.tanh(a)
+
+    before = captured(twice, x, w)
+    assert_same(before, hoisted_scales(before), x, w, tolerance=1e-15)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -271,3 +272,38 @@ def results_of(source: str, given: dict[str, Any], constants: list[Any]) -> Any:
     others = [parameter for parameter in parameters if parameter not in given]
     read = {name: value for name, value in given.items() if name in parameters}
     return names["step"](**read, **dict(zip(others, constants, strict=True)))
+
+
+def calls_an_equation(steps: int) -> float:
+    """How many functions a capture of an LSTM of this many steps calls, for each of its equations."""
+    rng = np.random.default_rng(steps)
+    W, U, X = rng.normal(size=(2, 12)) / 4, rng.normal(size=(3, 12)) / 4, rng.normal(size=(steps, 1, 2))
+
+    def loss(W: Any, U: Any, X: Any) -> Any:
+        h, c, total = np.zeros((1, 3)), np.zeros((1, 3)), 0.0
+        for x in X:
+            z = x @ W + h @ U
+            c = tg.sigmoid(z[:, :3]) * c + tg.sigmoid(z[:, 3:6]) * np.tanh(z[:, 6:9])
+            h = tg.sigmoid(z[:, 9:]) * np.tanh(c)
+            total = total + np.sum(h**2)
+        return total
+
+    count = 0
+
+    def counted(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    compiled = tg.compile(tg.value_and_grad(loss, (0, 1)))
+    before = sys.getprofile()
+    sys.setprofile(counted)
+    try:
+        compiled(W, U, X)
+    finally:
+        sys.setprofile(before)
+    return count / len(compiled.captured.equations)
+
+
+def test_a_capture_takes_no_longer_an_equation_where_there_are_more() -> None:
+    calls_an_equation(2)
+    assert calls_an_equation(24) < 1.1 * calls_an_equation(8)

@@ -252,12 +252,17 @@ def hypot(a, b):
 
 @hypot.vjp(0)
 def _(g, y, a, b):
-    return curved(g * ratio(a, y), a, bend(g, y))
+    return _curved_along(g * ratio(a, y), a, b, bend(g, y))
 
 
 @hypot.vjp(1)
 def _(g, y, a, b):
-    return curved(g * ratio(b, y), b, bend(g, y))
+    return _curved_along(g * ratio(b, y), b, a, bend(g, y))
+
+
+def _curved_along(slope, along, across, bend):
+    """The slope along one of two sides: across, its derivative at the origin is 0, and NaN where there is none."""
+    return slope if bend is None else curved(curved(slope, along, bend), across, 0 * bend)
 
 
 @primitive(elementwise=True)

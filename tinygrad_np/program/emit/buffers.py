@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ir import Equation, Program, Variable, joined_axis
+from ...ops.arrays.indexing import scatter
+from ..ir import Equation, Program, Variable, assume, joined_axis
+from ..passes.lowering import added_at
 
 TALL = 8
 """Rows a column from which on a matrix is laid out column after column."""
@@ -53,7 +55,7 @@ def takes_out(equation: Equation) -> bool:
         return False
     if isinstance(equation.function, np.ufunc):
         return not equation.keywords and equation.operation != "matmul"
-    if equation.operation in ("sum", "max", "min"):
+    if equation.operation in ("all", "any", "max", "min", "sum"):
         known = equation.keywords.keys() <= {"axis", "keepdims"} and len(equation.arguments) == 1
         return known and equation.inputs[0].dtype == equation.output.dtype
     if equation.operation == "dot":
@@ -62,12 +64,25 @@ def takes_out(equation: Equation) -> bool:
     if equation.operation == "concatenate":
         known = joined_axis(equation) is not None
         return known and all(part.dtype == equation.output.dtype for part in equation.inputs)
-    return equation.operation == "astype" and equation.inputs[0].ndim > 0
+    if equation.operation == "where":
+        return chooses_bits(equation)
+    return equation.function is added_at or (equation.operation == "astype" and equation.inputs[0].ndim > 0)
+
+
+def chooses_bits(equation: Equation) -> bool:
+    """Whether a where is one of arrays and numbers of the result's own kind, whose bits can be chosen."""
+    condition, *branches = equation.arguments
+    if len(branches) != 2 or equation.output.dtype.char not in "fd" or getattr(condition, "dtype", None) != np.bool:
+        return False
+    dtypes = [one.dtype for one in branches if isinstance(one, Variable)]
+    known = all(isinstance(one, Variable) or type(one) in (int, float) for one in branches)
+    return known and all(dtype == equation.output.dtype for dtype in dtypes)
 
 
 def is_fresh(equation: Equation) -> bool:
     """Whether the results are new arrays, which nothing else refers to."""
-    return isinstance(equation.function, np.ufunc) or equation.operation in FRESH or equation.operation == "assume"
+    known = equation.operation in FRESH or equation.function in (assume, scatter.forward, added_at)
+    return known or isinstance(equation.function, np.ufunc)
 
 
 def is_view(equation: Equation) -> bool:
@@ -119,17 +134,20 @@ class _Plan:
         for number, equation in enumerate(self.program.equations):
             read = dict.fromkeys(self.roots.get(variable, variable) for variable in equation.inputs)
             dying = [self.buffer_of[root] for root in read if self._dies(root, number)]
-            in_place = isinstance(equation.function, np.ufunc)
-            if in_place:
-                self._release(dying)
+            # Written over are the operands of what works element by element, and the first of what adds to some.
+            first = dying if isinstance(equation.function, np.ufunc) else []
+            if equation.function is added_at:
+                sources = [self.roots.get(variable, variable) for variable in equation.inputs]
+                if self._dies(equation.inputs[0], number) and sources.count(equation.inputs[0]) == 1:
+                    first = [self.buffer_of[equation.inputs[0]]]
+            self._release(first)
             if len(equation.outputs) == 1 and equation.output in self.joined:
                 self.buffer_of[equation.output] = self._part(equation.output)
             elif takes_out(equation) and equation.output not in self.results and equation.output not in self.buffer_of:
                 self.buffer_of[equation.output] = buffer = self._buffer(equation.output)
                 if self.last_use[equation.output] == number:
                     self._release([buffer])
-            if not in_place:
-                self._release(dying)
+            self._release([buffer for buffer in dying if buffer not in first])
         return self.buffer_of, self.buffers
 
     def _dies(self, root: Variable, number: int) -> bool:
@@ -161,18 +179,21 @@ class _Plan:
 def _by_columns(program: Program) -> set[Variable]:
     """The matrices that are laid out column after column: tall thin ones, those used by columns, and their like.
 
-    What is added to such a matrix, or computed of it element by element, is laid out in the same way.
+    What is added to such a matrix, or computed of it element by element, is laid out in the same way. Tall ones are not
+    if any of these lies row after row, as what the program is given and gives back does.
     """
     alike: dict[Variable, set[Variable]] = {}
-    wanted = set()
+    by_rows = {*program.inputs, *program.constants, *program.outputs}
+    wanted: dict[Variable, bool] = {}
     for equation in program.equations:
+        by_rows.update(() if takes_out(equation) or is_view(equation) else equation.outputs)
         for variable in equation.outputs:
             if variable.ndim == 2 and variable.shape[1] > 1 and variable.shape[0] >= TALL * variable.shape[1]:
-                wanted.add(variable)
+                wanted.setdefault(variable, False)
         if joined_axis(equation) == 1 and equation.output.ndim == 2:
-            wanted.add(equation.output)
+            wanted[equation.output] = True
         if equation.operation == "getitem" and equation.inputs[0].ndim == 2 and equation.output.shape[1:] == (1,):
-            wanted.add(equation.inputs[0])
+            wanted[equation.inputs[0]] = True
         if isinstance(equation.function, np.ufunc) and len(equation.outputs) == 1 and equation.output.ndim == 2:
             same = {
                 variable for variable in [*equation.inputs, equation.output] if variable.shape == equation.output.shape
@@ -180,10 +201,18 @@ def _by_columns(program: Program) -> set[Variable]:
             for variable in same:
                 alike.setdefault(variable, set()).update(same)
     found: set[Variable] = set()
-    while wanted:
-        variable = wanted.pop()
-        found.add(variable)
-        wanted |= alike.get(variable, set()) - found
+    seen: set[Variable] = set()
+    for one in sorted(wanted, key=lambda variable: not wanted[variable]):
+        if one in by_rows:
+            continue
+        family, waiting = {one}, [] if one in seen else [one]
+        while waiting:
+            new = alike.get(waiting.pop(), set()) - family
+            family |= new
+            waiting += new
+        if one not in seen and (wanted[one] or family.isdisjoint(by_rows)):
+            found |= family
+        seen |= family
     return found
 
 

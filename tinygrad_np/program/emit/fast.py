@@ -9,13 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from ...formula import Symbol
-from ..ir import Equation, Program, Variable, joined_axis, substituted
+from ...formula import Symbol, index_text
+from ..ir import Equation, Program, Variable, joined_axis, substituted, variables_in
+from ..passes.lowering import added_at
 from .buffers import Buffer, is_view, planned
 from .expression import NEVER_WARN, General, expression, function_text, inlined_constants, signature, symbol_of
 from .helpers import helper_sources
 
-REDUCTIONS = {"sum": "np.add.reduce", "max": "np.maximum.reduce", "min": "np.minimum.reduce"}
+REDUCTIONS = {
+    "all": "np.logical_and.reduce", "any": "np.logical_or.reduce", "max": "np.maximum.reduce",
+    "min": "np.minimum.reduce", "sum": "np.add.reduce",
+}  # fmt: skip
 
 
 def fast_source(
@@ -127,11 +131,43 @@ class _Function:
             return [f"{self._short('np.dot')}({b}, {a}, {self._flipped(buffer)})", f"{output} = {out}"]
         elif equation.operation == "dot":
             return [f"{output} = {self._short('np.dot')}({', '.join([*arguments, *([out] if out else [])])})"]
+        elif equation.operation == "where" and buffer is not None:
+            return self._chosen(equation, buffer, arguments)
         elif equation.operation == "concatenate" and buffer is not None:
             return self._joined(equation, buffer)
         elif equation.operation == "astype" and out:
             return [f"{self._short('np.copyto')}({out}, {arguments[0]}, 'unsafe')", f"{output} = {out}"]
+        elif equation.function is added_at and buffer is not None and not any(variables_in(equation.arguments[2])):
+            x, _, index = equation.arguments
+            is_there = x in self.buffer_of and self.buffer_of[x].name == out
+            copied = [] if is_there else [f"{self._short('np.copyto')}({out}, {arguments[0]})"]
+            return [*copied, f"{out}[{index_text(index)}] += {arguments[1]}", f"{output} = {out}"]
+        elif equation.function is added_at and out:
+            return [f"{output} = {function_text(equation, self.names)}({', '.join([*arguments, out])})"]
         return [f"{output} = {expression(equation, self._text, self.names)}"]
+
+    def _chosen(self, equation: Equation, buffer: Buffer, arguments: list[str]) -> list[str]:
+        """a where c else b, by bits: (a ^ b) c ^ b. A processor guesses NumPy's branches wrong half of the time."""
+        kind = f"np.uint{8 * buffer.dtype.itemsize}"
+        out = f"{buffer.name}_bits"
+        self.before.setdefault(out, f"{buffer.name}.view({kind})")
+        a, b = (self._bits(*both, equation, kind) for both in zip(equation.arguments[1:], arguments[1:], strict=True))
+        xor, multiply = self._short("np.bitwise_xor"), self._short("np.multiply")
+        first = [] if b is None or a is None else [f"{xor}({a}, {b}, {out})"]
+        lines = [*first, f"{multiply}({out if first else a or b}, {arguments[0]}, {out})"]
+        last = [] if b is None else [f"{xor}({out}, {b}, {out})"]
+        return [*lines, *last, f"{equation.output} = {buffer.name}"]
+
+    def _bits(self, value: Any, text: str, equation: Equation, kind: str) -> str | None:
+        """The bits of a branch; None for 0, which has none."""
+        if isinstance(value, Variable):
+            return f"{text}.view({kind})"
+        if value == 0 and not np.signbit(value):
+            return None
+        dtype = equation.output.dtype
+        name = self._free(f"bits_{dtype}_{np.array(value, dtype).view(kind.removeprefix('np.'))}")
+        self.before.setdefault(name, f"np.array({symbol_of(value)}, {symbol_of(dtype)}).view({kind})")
+        return name
 
     def _joined(self, equation: Equation, buffer: Buffer) -> list[str]:
         """Parts that are not computed where they are joined are copied there."""

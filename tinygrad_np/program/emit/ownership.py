@@ -9,6 +9,7 @@ import numpy as np
 
 from ..capture.names import Binding
 from ..ir import Equation, Program, Variable
+from ..passes.lowering import added_at
 from .buffers import VIEWS, is_fresh, roots_of
 
 
@@ -29,7 +30,7 @@ def updates_last(
         if update.slot == "_data"
         and variable in made_by
         and uses[variable] == 1
-        and isinstance(made_by[variable].function, np.ufunc)
+        and (isinstance(made_by[variable].function, np.ufunc) or made_by[variable].function is added_at)
         and variable.ndim
     }
     parts: dict[bool, list[Equation]] = {True: [], False: []}

@@ -10,7 +10,7 @@ from .logistic import shared_exponentials
 from .loops.batching import batched
 from .loops.pieces import early_terms, rejoined, summed_pieces
 from .loops.stacking import stacked_products
-from .lowering import converted_once, early_truths, merged_factors
+from .lowering import converted_once, early_truths, merged_factors, updated_where_picked
 from .naming import named
 from .polynomials import cancelled
 from .products import transposed_products
@@ -51,6 +51,7 @@ EXACT = (folded_constants, common_subexpressions, dead_code)
 """The passes that change no bit of any value."""
 
 LOWERING = (
+    updated_where_picked,
     hoisted_scales,
     cancelled,
     dead_code,

@@ -61,8 +61,8 @@ EXACT = (
     Rule("where(c, (chosen := where(c, x, y)), y)", "chosen"),
     Rule("where(c, where(c, x, y), z)", "where(c, x, z)"),
     Rule("where(c, -where(c, x, y), z)", "where(c, -x, z)", used_once),
-    Rule("where(c, where(c, x, y) * factor, z)", "where(c, x * factor, z)", used_once),
-    Rule("where(c, where(c, x, y) / factor, z)", "where(c, x / factor, z)", used_once),
+    Rule("where(c, where(c, x, y) * w, z)", "where(c, x * w, z)", used_once),
+    Rule("where(c, where(c, x, y) / w, z)", "where(c, x / w, z)", used_once),
     Rule("not_equal(c, 0)", "c", of_truths),
     # Where the dtype, or the shape, is what it was; values never change within a program.
     Rule("astype(x, dtype)", "x"),

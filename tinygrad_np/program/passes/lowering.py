@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...ops.arrays.indexing import add_at, scatter
 from ..ir import Equation, Program, Variable, astype
 from .rewrite import Edit, in_order, rewrite
 
@@ -33,6 +34,49 @@ def _factor(equation: Equation) -> tuple[float, Variable] | None:
         for one, other in (equation.arguments, equation.arguments[::-1]):
             if isinstance(one, float) and isinstance(other, Variable) and other.dtype == equation.output.dtype:
                 return one, other
+    return None
+
+
+def added_at(x: Any, value: Any, index: Any, out: Any = None) -> Any:
+    """x with the value added at the index, in an array that may be x itself."""
+    out = np.empty_like(x) if out is None else out
+    if out is not x:
+        np.copyto(out, x)
+    add_at(out, index, value)
+    return out
+
+
+def updated_where_picked(program: Program) -> Program:
+    """W - rate * gradient, where few rows of W were picked and the gradient is 0 elsewhere, of those rows alone."""
+
+    def rule(equation: Equation, edit: Edit) -> Any:
+        if equation.operation not in ("add", "subtract") or equation.output.dtype.kind != "f":
+            return None
+        x, gradient = equation.arguments
+        found = _scattered(gradient, edit)
+        if found is None or not isinstance(x, Variable) or (x.shape, x.dtype) != (gradient.shape, gradient.dtype):
+            return None
+        value, index = found
+        value = value if equation.operation == "add" else edit.apply(np.negative, value)
+        output = Variable(x.shape, x.dtype)
+        edit.add(Equation("whole.added_at", added_at, (x, value, index), {}, (output,), equation.line))
+        return output
+
+    return rewrite(program, rule)
+
+
+def _scattered(value: Any, edit: Edit) -> tuple[Any, Any] | None:
+    """What is put at an index into zeros, times a number, and the index; None of anything else, or used elsewhere."""
+    maker = edit.made_by.get(value) if isinstance(value, Variable) and edit.is_used_once(value) else None
+    if maker is None:
+        return None
+    if maker.function is scatter.forward:
+        return maker.arguments[0], maker.keywords["index"]
+    for factor, other in (maker.arguments, maker.arguments[::-1]) if maker.operation == "multiply" else ():
+        found = _scattered(other, edit) if not getattr(factor, "ndim", 0) else None
+        if found is not None:
+            product = edit.apply(np.multiply, factor, found[0])
+            return (product, found[1]) if product.dtype == value.dtype else None
     return None
 
 

@@ -123,11 +123,8 @@ def rewrite(program: Program, rule: Rewriting) -> Program:
         equation = before.with_inputs(edit.replaced)
         edit.current = equation
         new = rule(equation, edit) if len(equation.outputs) == 1 and not equation.unpacks else None
-        if (
-            new is None
-            or not can_stand_for(new, equation)
-            or (equation.output in results and not isinstance(new, Variable))
-        ):
+        fits = new is not None and can_stand_for(new, equation)
+        if not fits or (equation.output in results and not isinstance(new, Variable)):
             edit.add(equation)
             continue
         edit.replaced[equation.output] = new

@@ -112,7 +112,7 @@ def _starts(uses: _Uses, factor: float) -> list[Equation]:
                 continue
             if maker.output.dtype.kind == "f":
                 starts.append(maker)
-            if _is_linear(maker):
+            if _is_linear(maker) and _scaled(maker, factor) is None:  # Else it is an end, and counted.
                 ends.append(maker)
     return sorted(starts, key=uses.number.__getitem__)
 
