@@ -145,7 +145,7 @@ def to_largest(g, y, x, /, size: Lengths, stride: Lengths, dilation: Lengths):
     """Zeros of x's shape, to which g is added where the largest element y of each window of x stands."""
     result = np.zeros(x.shape, g.dtype)
     windows = list(seen_by_each(size, y.shape[-len(size) :], stride, dilation))
-    chosen = [_is_largest(x[seen], y) for _, seen in windows]
+    chosen = _largest_of(x, y, windows)
     shares = g / functools.reduce(np.add, [one.astype(np.int16) for one in chosen])
     for (_, seen), one in zip(windows, chosen, strict=True):
         result[seen] += one * shares
@@ -155,7 +155,7 @@ def to_largest(g, y, x, /, size: Lengths, stride: Lengths, dilation: Lengths):
 @to_largest.vjp(0)
 def _(g, y, upstream, values, x, size: Lengths, stride: Lengths, dilation: Lengths):
     windows = list(seen_by_each(size, upstream.shape[-len(size) :], stride, dilation))
-    chosen = [_is_largest(x[seen], values) for _, seen in windows]
+    chosen = _largest_of(x, values, windows)
     total = functools.reduce(np.add, [one * g[seen] for one, (_, seen) in zip(chosen, windows, strict=True)])
     return total / functools.reduce(np.add, [one.astype(np.int16) for one in chosen])
 
@@ -170,9 +170,11 @@ def _(g, y, upstream, values, x, **windows):
     return np.zeros_like(x)
 
 
-def _is_largest(seen, y):
-    """Which elements are the largest of their windows; a NaN equals nothing, not even itself."""
-    return np.logical_or(seen == y, seen != seen)
+def _largest_of(x, y, windows: Any) -> list[Any]:
+    """For each element of a window, whether it is the largest, y; a NaN is, and equals nothing, not even itself."""
+    if np.all(y == y):
+        return [x[seen] == y for _, seen in windows]
+    return [np.logical_or(x[seen] == y, x[seen] != x[seen]) for _, seen in windows]
 
 
 def _avg_pool(
