@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -128,7 +129,7 @@ def test_a_mask_goes_through_a_product_of_matrices_without_another_product() -> 
     node = loss._node.inputs[0].inputs[0].inputs[1]
     assert node.operation == "matmul"
     counted = tuple((index, _counting(rule, products)) for index, rule in node.plan.rules)
-    node.plan = node.plan._replace(rules=counted)
+    node.plan = dataclasses.replace(node.plan, rules=counted)
     loss.backward()
     assert len(products) == 2
 
