@@ -782,10 +782,10 @@ CASES: list[Case] = [
     case("pad", lambda x: np.pad(x, (3, 2), "linear_ramp", end_values=(1.5, -1)), real(2, 3)),
     case("pad", lambda x: np.pad(x, 5, "reflect", reflect_type="odd"), real(3, 2)),
     case("pad", lambda x: np.pad(x, (1, 4), "symmetric", reflect_type="odd"), real(3)),
-    case("getitem scatter", lambda x: np.pad(x, (2, 0), mode="edge"), real(2, 3), label="pad edge"),
-    case("getitem scatter", lambda x: np.pad(x, 5, "reflect"), real(2, 3), label="pad reflect"),
-    case("getitem scatter", lambda x: np.pad(x, ((3, 1), (0, 0)), "symmetric"), real(2, 3), label="pad symmetric"),
-    case("getitem scatter", lambda x: np.pad(x, (4, 1), "wrap"), real(2, 3), label="pad wrap"),
+    case("pad scatter", lambda x: np.pad(x, (2, 0), mode="edge"), real(2, 3), label="pad edge"),
+    case("pad scatter", lambda x: np.pad(x, 5, "reflect"), real(2, 3), label="pad reflect"),
+    case("pad scatter", lambda x: np.pad(x, ((3, 1), (0, 0)), "symmetric"), real(2, 3), label="pad symmetric"),
+    case("pad scatter", lambda x: np.pad(x, (4, 1), "wrap"), real(2, 3), label="pad wrap"),
     case("concatenate max", lambda x: np.pad(x, (2, 1), "maximum"), real(2, 3), label="pad maximum"),
     case(
         "concatenate min", lambda x: np.pad(x, (2, 1), "minimum", stat_length=(2, 1)), real(2, 3), label="pad minimum"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -45,7 +47,7 @@ CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal", "networks
 ROOMS = ["ir", "state", "capture", "passes", "emit", "entry", "verify", "variant", "compiled", "__init__"]
 """The rooms of program/ and what stands beside them: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 7800, "nn": 2310, "optim": 1500, "program": 7820, "check": 8950, "draw": 2500}
+BUDGETS = {"ops": 7800, "nn": 2310, "optim": 1460, "program": 8190, "check": 9330, "draw": 2330}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
 TRAINING = {"archive", "batches", "saving", "training", "estimators"}
@@ -186,3 +188,16 @@ def test_the_check_sees_an_upward_import(tmp_path: Path, monkeypatch: pytest.Mon
     assert imported_parts(bad) == {"tensor"}
     with pytest.raises(AssertionError, match="not below"):
         test_imports_point_downward(bad)
+
+
+def test_an_import_waits_for_what_is_asked_for() -> None:
+    """Checks, drawings, networks and compiled programs, of which a script needs a few, are most of the package."""
+    script = "import sys, tinygrad_np as tg; print(*sys.modules); [getattr(tg, name) for name in tg.__all__]"
+    shown = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
+    loaded = shown.stdout.split()
+    assert "tinygrad_np.transforms" in loaded
+    later = ("check", "draw", "nn", "optim", "program", "saving", "training")
+    assert not [name for name in loaded if name.startswith(tuple(f"tinygrad_np.{part}" for part in later))]
+    assert not {"numpy.random", "numpy.ma", "numpy.testing", "sklearn", "pydot"} & {*loaded}

@@ -108,6 +108,31 @@ def printed(v: Any) -> Any:
     return 1.0
 
 
+best: Any = None
+
+
+def kept(v: Any) -> Any:
+    global best
+    mine = None
+    for step in range(3):
+        if step == 1:
+            best = v.numpy().copy()
+            mine = best
+    del mine
+    return 1.0
+
+
+def kept_by_its_caller(v: Any) -> Any:
+    found: Any = None
+
+    def look() -> float:
+        nonlocal found
+        found = v.numpy().copy()
+        return 1.0
+
+    return look()
+
+
 SILENT: dict[str, Any] = {
     "a constant": lambda v: 3.0,
     "a constant of its shape": lambda v: np.sum(np.ones(v.shape)),
@@ -120,6 +145,8 @@ SILENT: dict[str, Any] = {
     "counted": counted,
     "checked": checked,
     "printed": printed,
+    "kept": kept,
+    "kept by its caller": kept_by_its_caller,
     "a factor held constant": lambda v: np.sum(v * v.detach()),
 }
 

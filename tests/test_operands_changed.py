@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dis
+import functools
+import itertools
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +18,7 @@ from tests.cases import CASES, Case
 from tests.test_cases import drawn, variants
 from tinygrad_np import Tensor, operands
 from tinygrad_np.errors import ChangedValueError
+from tinygrad_np.exposure import Exposure
 
 SIZES = {"small": None, "middling": 0, "large": -1}
 """Which arrays are copied at once, shared or given a checksum is a matter of their sizes: the tests move the bounds."""
@@ -321,3 +325,59 @@ def test_an_array_of_a_users_own_primitive() -> None:
     A[:] = 7
     y.sum().backward()
     np.testing.assert_array_equal(x.grad, [1, 1, 1])
+
+
+LOOKS: dict[str, Callable[[Tensor], object]] = {
+    "W.data.std()": lambda W: W.data.std(),
+    "d = W.data; d -= 1": lambda W: W.data.__isub__(1),
+    "W.data[...] -= 1": lambda W: W.data.__setitem__(0, 5.0),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+def test_a_look_at_the_data_costs_the_steps_that_follow_nothing(look: Callable[[Tensor], object]) -> None:
+    """Once nobody holds the array any more, a graph reads it as it is: there is nothing to copy or to compare."""
+    W = Tensor(np.ones(3), requires_grad=True)
+    (W * W).sum().backward()
+    look(W)
+    (W * W).sum().backward()
+    exposure = W._noted().exposure
+    assert exposure is not None
+    assert exposure.array is None
+    assert exposure.copy is None
+
+
+def test_a_backward_pass_asks_nothing_of_values_that_nobody_can_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    W, a = Tensor(np.ones(3), requires_grad=True), np.ones(3)
+    W.data -= 1.0
+    loss = (W * a).sum()
+    monkeypatch.setattr(Exposure, "is_stale", lambda *_: pytest.fail("asked"))
+    loss.backward()
+
+
+@pytest.mark.parametrize("size", [10, 1 << 14])
+def test_a_temporary_is_kept_as_it_is_and_what_has_a_name_is_copied(size: int) -> None:
+    """Of a temporary nobody else holds the memory; what looks like one in a tuple, or in a partial, is somebody's."""
+    t, a = Tensor(np.ones(size), requires_grad=True), np.ones(size)
+    pair, times = (t, np.ones(size)), functools.partial(np.multiply, np.ones(size))
+    reads: list[tuple[Any, Any]] = [
+        (t * a, a), (a * t, a), (np.multiply(t, a), a), (np.dot(t, a), a), (np.multiply(*pair), pair[1]),
+        (times(t), times.args[0]), (next(itertools.starmap(np.multiply, [pair])), pair[1]),
+    ]  # fmt: skip
+    for result, operand in reads:
+        operand[...] = 7
+        t.zero_grad()
+        result.sum().backward()
+        np.testing.assert_array_equal(t.grad, np.ones(size))
+        operand[...] = 1
+    if size > 1 << 12 and sys.version_info < (3, 14):
+        made: list[int] = []
+
+        def temporary() -> Any:
+            array = np.ones(size)
+            made.append(id(array))
+            return array
+
+        products = [t * temporary(), temporary() * t, np.multiply(t, temporary()), np.dot(t, temporary())]
+        for identity, product in zip(made, products, strict=True):
+            assert identity in map(id, product._node.saved)

@@ -106,7 +106,8 @@ def counterpart_of(name: str) -> str | None:
 def function_named(name: str) -> str | None:
     """NumPy's function of arrays of this name, in np, np.linalg or np.fft, as a user writes it; None without one."""
     for home, module in (("np", np), ("np.linalg", np.linalg), ("np.fft", np.fft)):
-        function = getattr(module, name, None) if name in module.__all__ else None
+        # Asked of the module itself, which would import np.testing and np.f2py on being asked for them.
+        function = vars(module).get(name) if name in module.__all__ else None
         if isinstance(function, np.ufunc) or type(function).__name__ == "_ArrayFunctionDispatcher":
             return f"{home}.{name}"
     return None

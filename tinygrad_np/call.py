@@ -45,15 +45,15 @@ class Call:
         self.trees: list[tuple[int, Rebuild]] = []
         self.given_tensors = False
         given = list(arguments)
-        for argnum in _places(argnums, len(arguments)):
+        for argnum in _indices(argnums, len(arguments)):
             name = _name_of(f, argnum)
-            leaves, rebuild, places = flatten_numbers(arguments[argnum])
+            leaves, rebuild, indices = flatten_numbers(arguments[argnum])
             paths = leaf_paths(arguments[argnum], name)
             if paths and not leaves:
                 raise DTypeError(
                     f"a derivative with respect to {name}, {user_place()}: there is no floating number in it."
                 )
-            names = [paths[place] for place in places]
+            names = [paths[index] for index in indices]
             variables = [self._variable(leaf, path) for leaf, path in zip(leaves, names, strict=True)]
             self.variables += variables
             self.names += names
@@ -146,21 +146,21 @@ def _name_of(f: Function, argnum: int) -> str:
     return code.co_varnames[argnum] if code is not None and named else f"argument {argnum}"
 
 
-def _places(argnums: int | Sequence[int], count: int) -> list[int]:
-    """The arguments that are meant, each by its place from the front."""
+def _indices(argnums: int | Sequence[int], count: int) -> list[int]:
+    """The arguments that are meant, each by its index from the front."""
     try:
-        given = [operator.index(one) for one in (argnums if isinstance(argnums, Sequence) else [argnums])]
+        given = [operator.index(argnum) for argnum in (argnums if isinstance(argnums, Sequence) else [argnums])]
     except TypeError:
         raise DTypeError(f"argnums={argnums!r} is neither a whole number nor several, {user_place()}.") from None
-    for one in given:
-        if not -count <= one < count:
+    for argnum in given:
+        if not -count <= argnum < count:
             raise ShapeError(
-                f"argnums={one}, but the function was given {count} arguments by position, {user_place()}."
+                f"argnums={argnum}, but the function was given {count} arguments by position, {user_place()}."
             )
-    places = [one % count for one in given]
-    if len(set(places)) < len(places):
+    indices = [argnum % count for argnum in given]
+    if len(set(indices)) < len(indices):
         raise ShapeError(f"argnums={argnums} names an argument twice, {user_place()}.")
-    return places
+    return indices
 
 
 def together(values: Sequence[Any], what: str) -> tuple[Any, ...]:
@@ -188,7 +188,7 @@ def gradients_of(
 ) -> list[Any]:
     """The gradient for each variable, of the sum of outputs times seeds: Tensors if recorded, else arrays."""
     totals: list[Any] = [None] * len(variables)
-    places = {variable._noted(): place for place, variable in enumerate(variables)}
+    indices = {variable._noted(): index for index, variable in enumerate(variables)}
     before = state.recording
     state.recording = recorded
     try:
@@ -202,9 +202,9 @@ def gradients_of(
                 seed = seed.numpy()
             lift = make_tensor if recorded else None
             for node, upstream, _ in backward_steps(output._node, seed, nodes=nodes, lift=lift, in_place=not recorded):
-                place = places.get(node)
-                if place is not None:
-                    totals[place] = upstream if totals[place] is None else totals[place] + upstream
+                index = indices.get(node)
+                if index is not None:
+                    totals[index] = upstream if totals[index] is None else totals[index] + upstream
     finally:
         state.recording = before
     return [

@@ -203,7 +203,7 @@ def _no_slope(error: np.linalg.LinAlgError, node: Node) -> LinearAlgebraError:
 
 def _freed(node: Node, root: Node | None = None) -> FreedGraphError:
     what = f"the graph through {node.operation} ({node.place}) was freed by an earlier backward pass"
-    if root is not None and any(_is_later_run(one, node) for one in ancestors(root)):
+    if root is not None and any(_is_later_run(other, node) for other in ancestors(root)):
         return FreedGraphError(
             f"{what}, and that line has run again since: a value that is carried over from an earlier step, as the "
             "state of a recurrent network, still holds on to that step's graph. Detach it before it is used again: "
@@ -215,9 +215,9 @@ def _freed(node: Node, root: Node | None = None) -> FreedGraphError:
     )
 
 
-def _is_later_run(one: Node, node: Node) -> bool:
+def _is_later_run(other: Node, node: Node) -> bool:
     """Whether a node was made later than another, by the same place in the user's code."""
-    return one.number > node.number and one._code is node._code and one._instruction == node._instruction
+    return other.number > node.number and other._code is node._code and other._instruction == node._instruction
 
 
 def _changed(value: Node, reader: Node) -> ChangedValueError:

@@ -29,11 +29,10 @@ class _Exposed:
 exposed = _Exposed()
 
 
-def expose() -> int:
-    """Note that a value which nodes made before now have read was changed, or may be from now on; returns the time."""
+def expose() -> None:
+    """Note that a value which nodes made before now have read was changed, or may be from now on."""
     with _lock:
-        exposed.until = now = next(clock)
-    return now
+        exposed.until = next(clock)
 
 
 class Exposure:
@@ -63,9 +62,9 @@ class Exposure:
 
     def replaced(self, still_out: Any) -> None:
         """The tensor has a new value; `still_out` is that value's array if the user still holds it, else None."""
-        self.changed_at = expose()
-        self.copy = None
-        self.array = still_out
+        self.copy, self.array = None, still_out
+        with _lock:
+            exposed.until = self.changed_at = next(clock)
 
     def read(self, tensor: Any) -> Any:
         """What a graph may keep of the tensor's array: itself, if nobody else holds it by now, or else a copy of it."""

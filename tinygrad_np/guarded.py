@@ -90,28 +90,28 @@ def assert_takes(rule: Rule, name: str, index: Any, forward: inspect.Signature, 
         return  # Written in C: it does not tell.
     arguments = list(forward.parameters.values())
     is_any = inputs is None
-    arrays = [one.name for one in arguments if one.kind is one.VAR_POSITIONAL] if is_any else []
-    options = [one for one in arguments[inputs or 0 :] if one.kind is not one.VAR_POSITIONAL]
+    arrays = [argument.name for argument in arguments if argument.kind is argument.VAR_POSITIONAL] if is_any else []
+    options = [argument for argument in arguments[inputs or 0 :] if argument.kind is not argument.VAR_POSITIONAL]
     if not is_any:
-        arrays = [one.name for one in arguments[:inputs]]
+        arrays = [argument.name for argument in arguments[:inputs]]
     takes = [*(["index"] if index is Ellipsis else []), "g", "y", *arrays]
-    required = {one.name: None for one in options if one.default is one.empty}
-    for given in (required, {one.name: None for one in options if one.kind is not one.VAR_KEYWORD}):
+    required = {option.name: None for option in options if option.default is option.empty}
+    for given in (required, {option.name: None for option in options if option.kind is not option.VAR_KEYWORD}):
         try:
             theirs.bind(*takes, *(["another", "and another"] if is_any else []), **given)
         except TypeError as error:
-            shown = [f"*{one}" if is_any and one == arrays[0] else one for one in takes]
-            shown += [str(one.replace(annotation=one.empty)) for one in options]
+            shown = [f"*{taken}" if is_any and taken == arrays[0] else taken for taken in takes]
+            shown += [str(option.replace(annotation=option.empty)) for option in options]
             raise RuleError(
                 f"the gradient rule of {name} ({_place(rule)}) takes {theirs}, but must take ({', '.join(shown)}): "
                 f"{error}."
             ) from None
-    for one in options:
-        default = theirs.parameters[one.name].default if one.name in theirs.parameters else one.empty
-        if default is not one.empty and one.default is not one.empty and repr(default) != repr(one.default):
+    for option in options:
+        default = theirs.parameters[option.name].default if option.name in theirs.parameters else option.empty
+        if default is not option.empty and option.default is not option.empty and repr(default) != repr(option.default):
             raise RuleError(
-                f"the gradient rule of {name} ({_place(rule)}) has {one.name}={default!r}, but the forward rule has "
-                f"{one.name}={one.default!r}; a parameter that is not given must mean the same in both."
+                f"the gradient rule of {name} ({_place(rule)}) has {option.name}={default!r}, but the forward rule has "
+                f"{option.name}={option.default!r}; a parameter that is not given must mean the same in both."
             )
 
 

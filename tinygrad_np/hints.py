@@ -31,6 +31,7 @@ _OF_THE_PACKAGE = {
     "jit": "tg.compile",
     "checkpoint": "tg.no_grad() where no gradient is wanted",
     "vmap": "a leading axis of the arrays, over which NumPy's functions broadcast",
+    "set_detect_anomaly": "with tg.detect_anomaly():",
     "gradgradcheck": "tg.gradcheck(f, x, order=2)",
     "grad_and_value": "tg.value_and_grad, which gives (value, gradient)",
 }

@@ -33,6 +33,8 @@ _ORDERING = ("sorted", "sort", "max", "min")
 _HANDING_ON = ("abs", "round", "len", "str", "repr", "format", *READERS)
 _SHUFFLING = ("SWAP", "COPY", "DUP_TOP", "ROT_TWO", "ROT_THREE")
 _LOOKING = ("COMPARE_OP", "IS_OP", "CONTAINS_OP", "TO_BOOL", "UNARY_NOT", "BUILD_STRING")
+_STORING = ("STORE_FAST", "STORE_DEREF", "STORE_GLOBAL")
+_LOADING = ("LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_GLOBAL")
 _SILENT = ("NOP", "CACHE", "EXTENDED_ARG", "PUSH_NULL", "PRECALL", "KW_NAMES", "NOT_TAKEN")
 
 
@@ -116,7 +118,7 @@ class _Instructions:
         start = self.callee(call)
         name = self.loaded(start)
         last = name.rpartition(".")[2]
-        arguments = [self.loaded(place) for place in range(start or 0, call)]
+        arguments = [self.loaded(position) for position in range(start or 0, call)]
         by_order = last in _ORDERING and any(argument in READERS for argument in arguments)
         mapped = self._mapped(start or 0, call)
         on_purpose = name in READERS or last in TRUTHS or by_order or mapped in READERS
@@ -129,39 +131,39 @@ class _Instructions:
 
     def _mapped(self, start: int, stop: int) -> str:
         """What the last `map` between two instructions calls, or nothing."""
-        loads = [name for place in range(start, stop) if (name := self.loaded(place))]
+        loads = [name for position in range(start, stop) if (name := self.loaded(position))]
         mapped = loads[len(loads) - loads[::-1].index("map") :] if "map" in loads else []
         attributes = [name for name in mapped if name.startswith(f"{mapped[0]}.")]
         return [*mapped[:1], *attributes][-1] if mapped else ""
 
     def taker(self, index: int, depth: int) -> int | None:
         """The instruction that takes the value which, after the one at `index`, is on the stack at this depth."""
-        for place in range(index + 1, len(self.all)):
-            if self.before[place] == depth:
-                name = self.all[place].opname
+        for position in range(index + 1, len(self.all)):
+            if self.before[position] == depth:
+                name = self.all[position].opname
                 if name not in _SILENT and (not name.startswith("LOAD_") or name in ("LOAD_ATTR", "LOAD_METHOD")):
-                    return place
-            elif self.after[place] <= depth:
-                return place
+                    return position
+            elif self.after[position] <= depth:
+                return position
         return None
 
     def is_only_looked_at(self, index: int, depth: int, seen: set[int]) -> bool:
         """Whether a value ends in a comparison, a print or nothing, however it is computed with on the way."""
-        place = self.taker(index, depth)
-        if place is None or place in seen:
-            return place is not None
-        seen.add(place)
-        operation = self.all[place]
+        position = self.taker(index, depth)
+        if position is None or position in seen:
+            return position is not None
+        seen.add(position)
+        operation = self.all[position]
         name = operation.opname
         if name in _SHUFFLING:
-            return any(following.opname == "COMPARE_OP" for following in self.all[place : place + 4])
+            return any(following.opname == "COMPARE_OP" for following in self.all[position : position + 4])
         if name in _LOOKING or name.startswith(("POP_JUMP", "JUMP_IF", "FORMAT")) or name == "POP_TOP":
             return True
-        if name.startswith("STORE_FAST"):
+        if name.startswith(_STORING):
             stored = operation.argval[0] if isinstance(operation.argval, tuple) else operation.argval
             in_an_assertion = stored.startswith("@py_")  # As pytest rewrites it.
             return in_an_assertion or all(self.is_only_looked_at(load, at, seen) for load, at in self._loads_of(stored))
-        call = self.call_at(place)
+        call = self.call_at(position)
         if call is not None:
             callee = self.callee(call)
             last = self.loaded(callee).rpartition(".")[2]
@@ -169,16 +171,16 @@ class _Instructions:
                 return True
             if last == "backward" or (last not in _HANDING_ON and callee != index):
                 return False
-            place += self.all[place].opname == "PRECALL"
+            position += self.all[position].opname == "PRECALL"
         elif not name.startswith(("BINARY_", "INPLACE_", "UNARY_", "LOAD_ATTR", "LOAD_METHOD")):
             return False
-        return self.is_only_looked_at(place, self.after[place], seen)
+        return self.is_only_looked_at(position, self.after[position], seen)
 
     def _loads_of(self, name: str) -> list[tuple[int, int]]:
-        """The instructions that load a local variable, each with the depth of the stack once it is there."""
+        """The instructions that load a variable, each with the depth of the stack once it is there."""
         loads = []
         for index, operation in enumerate(self.all):
-            if operation.opname.startswith("LOAD_FAST"):
+            if operation.opname.startswith(_LOADING):
                 names = operation.argval if isinstance(operation.argval, tuple) else (operation.argval,)
                 loads += [
                     (index, self.after[index] - len(names) + 1 + at) for at, one in enumerate(names) if one == name
@@ -189,8 +191,8 @@ class _Instructions:
 
     def is_computed_with(self, index: int) -> bool:
         """Whether an attribute that is read here goes straight into an operator, an index or an attribute."""
-        place = self.taker(index, self.after[index]) if self.all[index].opname == "LOAD_ATTR" else None
-        name = "" if place is None or self._formats(place) else self.all[place].opname
+        position = self.taker(index, self.after[index]) if self.all[index].opname == "LOAD_ATTR" else None
+        name = "" if position is None or self._formats(position) else self.all[position].opname
         return name.startswith(("BINARY_", "INPLACE_", "UNARY_NEG", "LOAD_ATTR", "LOAD_METHOD"))
 
 

@@ -20,13 +20,42 @@ from .ops.reductions.reduction import Axis
 from .record import record
 
 Same = TypeVar("Same", bound="Methods")
-Tensors = TypeVar("Tensors", bound="Methods")
 
 _np: Any = np
 """NumPy's functions, which come back here by NumPy's protocols; its type hints know arrays alone."""
 
 
-class Methods:
+class _Missing:
+    """An attribute that a Tensor does not have: AttributeError, with what to write instead.
+
+    With a `__getattr__` in its place, each attribute of a Tensor would take ten times as long to read.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, tensor: Any, _: type) -> Any:
+        name, function = self.name, function_named(self.name)
+        if tensor is None:
+            raise AttributeError(name)
+        advice = of_attribute(name) or ATTRIBUTES.get(name) or f"write {function}(t)"
+        raise MissingAttributeError(
+            f"{described(tensor)} has no .{name}, {user_place()}; {advice}.", name=name, obj=tensor
+        )
+
+
+class _Elsewhere:
+    """What arrays, other libraries' tensors and NumPy have, where a Tensor has nothing of that name."""
+
+    __slots__ = ()
+
+
+_functions = {name for module in (np, np.linalg, np.fft) for name in module.__all__ if function_named(name)}
+for _name in {*ATTRIBUTES, *OF_A_TENSOR, *_functions, *(f"{name}_" for name in (*_functions, *IN_PLACE))}:
+    setattr(_Elsewhere, _name, _Missing(_name))
+
+
+class Methods(_Elsewhere):
     """The methods that are operations; Tensor inherits them."""
 
     __slots__ = ()
@@ -331,38 +360,6 @@ class Methods:
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if not isinstance(getattr_static(self, name), _Missing)]
-
-
-class _Missing:
-    """An attribute that a Tensor does not have: AttributeError, with what to write instead.
-
-    With a `__getattr__` in its place, each attribute of a Tensor would take ten times as long to read.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, tensor: Any, _: type) -> Any:
-        name, function = self.name, function_named(self.name)
-        if tensor is None:
-            raise AttributeError(name)
-        advice = of_attribute(name) or ATTRIBUTES.get(name) or f"write {function}(t)"
-        raise MissingAttributeError(
-            f"{described(tensor)} has no .{name}, {user_place()}; {advice}.", name=name, obj=tensor
-        )
-
-
-def tells_what_is_missing(tensors: type[Tensors]) -> type[Tensors]:
-    """Tell, as a decorator of the class Tensor, what to write instead of what arrays and other libraries' tensors have.
-
-    These are the attributes that it does not have, functions of NumPy's, and methods that change a tensor, as `add_`.
-    """
-    functions = {name for module in (np, np.linalg, np.fft) for name in module.__all__ if function_named(name)}
-    methods = {name for name in dir(tensors) if not name.startswith("_")}
-    names = {*ATTRIBUTES, *OF_A_TENSOR, *functions, *(f"{name}_" for name in {*methods, *functions, *IN_PLACE})}
-    for name in names - {*dir(tensors)}:
-        setattr(tensors, name, _Missing(name))
-    return tensors
 
 
 def _in_memory(method: str, order: str) -> None:

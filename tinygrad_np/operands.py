@@ -26,7 +26,7 @@ from .frames import user_frame
 from .graph import Node
 from .instructions import is_operation
 
-SMALL = 1 << 10
+SMALL = 1 << 15
 """Up to so many bytes a copy costs no more than to find out whether it is needed."""
 
 LARGE = 1 << 22
@@ -38,7 +38,9 @@ WIDTH = 1024
 MOST_COPIES = 1000
 """So many copies are remembered, to be shared."""
 
-_FIXED = frozenset({int, float, bool, str, type(None), type})
+FIXED = frozenset({int, float, bool, str, type(None), type})
+"""Types of parameters that nobody can change."""
+
 _copies: dict[int, weakref.ref[Any]] = {}
 _alone: dict[int, int] = {}
 _counted: dict[int, int] = {}
@@ -83,21 +85,15 @@ def keep(arrays: list[Any], nodes: list[Any], indices: tuple[int, ...], inputs: 
     return is_lent
 
 
-def fixed(parameters: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of an operation, with arrays and lists of their own in place of those that may be changed."""
-    if _FIXED.issuperset(map(type, parameters.values())):
-        return parameters
-    return {name: _fixed(value) for name, value in parameters.items()}
-
-
-def _fixed(value: Any) -> Any:
+def fixed(value: Any) -> Any:
+    """A parameter of an operation, with arrays and lists of its own in place of those that may be changed."""
     if isinstance(value, np.ndarray):
         return _own(value)
     if type(value) in (list, tuple):
-        return type(value)([_fixed(part) for part in value])
+        return type(value)([fixed(part) for part in value])
     if type(value) is slice:
-        return slice(_fixed(value.start), _fixed(value.stop), _fixed(value.step))
-    return {key: _fixed(part) for key, part in value.items()} if type(value) is dict else value
+        return slice(fixed(value.start), fixed(value.stop), fixed(value.step))
+    return {key: fixed(part) for key, part in value.items()} if type(value) is dict else value
 
 
 def _own(array: Any) -> Any:
@@ -107,7 +103,7 @@ def _own(array: Any) -> Any:
     made = _copies.get(id(array))
     own = made() if made is not None else None
     if own is None or not same_values(own, array):
-        own = np.array(array, order="K")
+        own = array.copy("K")
         own.setflags(write=False)
         if len(_copies) >= MOST_COPIES:
             _copies.clear()

@@ -7,7 +7,7 @@ Operators, methods and NumPy's own functions all end here.
 
 from __future__ import annotations
 
-from sys import _getframe
+import sys
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,7 +25,7 @@ from .errors import (
 from .exposure import expose
 from .frames import passed_over, user_frame, user_place
 from .graph import NOT_KEPT, Node, state
-from .operands import fixed, keep
+from .operands import FIXED, fixed, keep
 from .primitive import Primitive, handed_over
 
 NO_PARAMETERS: dict[str, Any] = {}
@@ -147,9 +147,9 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
             # Until the backward pass, the user may change the arrays that it will read.
             if are_plain and plan.values:
                 is_exposed |= keep(arrays, nodes, plan.values, inputs)
-            if parameters:
-                parameters = fixed(parameters)
-        frame = _getframe(2)
+            if parameters and not FIXED.issuperset(map(type, parameters.values())):
+                parameters = {name: fixed(option) for name, option in parameters.items()}
+        frame = sys._getframe(2)
         if passed_over[frame.f_code.co_filename]:
             frame = user_frame(2)
         tensor._node = node = Node(plan, tuple(nodes), parameters, result.shape, dtype, frame, True, NOT_KEPT)
@@ -213,7 +213,7 @@ def own_array(data: Any, dtype: Any) -> Any:
     """A copy of the data as an array of numbers that tensors can hold."""
     if isinstance(data, Recorded):
         data = data._data
-    if isinstance(data, np.ma.MaskedArray):
+    if _is_masked(data):
         raise DTypeError(f"a Tensor has no mask; give data.filled() of the masked array, {user_place()}.")
     if hasattr(data, "__array_function__") and not isinstance(data, np.ndarray):
         array = data if dtype is None else data.astype(dtype)
@@ -233,9 +233,14 @@ def own_array(data: Any, dtype: Any) -> Any:
     return array
 
 
+def _is_masked(value: Any) -> bool:
+    """Whether this is a masked array: if np.ma was imported, which takes as long as much of this package, by anyone."""
+    return "numpy.ma" in sys.modules and isinstance(value, np.ma.MaskedArray)
+
+
 def _operand(value: Any) -> Any:
     """What an operation runs on in place of a value that is neither a Tensor nor a plain array or number."""
-    if isinstance(value, np.matrix | np.ma.MaskedArray):
+    if isinstance(value, np.matrix) or _is_masked(value):
         raise DTypeError(f"a {type(value).__name__} met a Tensor, {user_place()}: its operators mean something else.")
     if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__array_function__"):
         return value

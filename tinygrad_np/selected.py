@@ -139,15 +139,15 @@ def _without_infinity(contribution: Any, mask: Any, again: Callable[[int], Any])
 def _bounded(saved: Sequence[Any], times: int) -> list[Any]:
     """What a rule reads, with a number beyond all others for infinity and NaN: it keeps the order, 0 times it is 0."""
     values = [getattr(array, "_data", array) for array in saved]
-    known = [one for one in values if _is_here(one) or hasattr(one, "assumed_finite")]
-    floating = [one for one in known if one.dtype.kind == "f"]
-    infinite = [one for one in floating if not _is_finite(one)]
-    sizes = [np.max(np.where(np.isfinite(one), np.abs(one), 1), initial=1) for one in floating if infinite]
+    known = [value for value in values if _is_here(value) or hasattr(value, "assumed_finite")]
+    floating = [value for value in known if value.dtype.kind == "f"]
+    infinite = [value for value in floating if not _is_finite(value)]
+    sizes = [np.max(np.where(np.isfinite(value), np.abs(value), 1), initial=1) for value in floating if infinite]
     bound = 4.0**times * reduce(np.maximum, sizes, 1.0)
     bounded = []
-    for array, one in zip(saved, values, strict=True):
-        if any(one is other for other in infinite):
-            array = np.where(np.isfinite(one), array, np.where(one < 0, -bound, bound).astype(one.dtype))
+    for array, value in zip(saved, values, strict=True):
+        if any(value is other for other in infinite):
+            array = np.where(np.isfinite(value), array, np.where(value < 0, -bound, bound).astype(value.dtype))
         bounded.append(array)
     return bounded
 

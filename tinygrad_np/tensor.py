@@ -36,7 +36,6 @@ from .frames import user_place
 from .graph import NOT_KEPT, Node, arrival, let_older_go, state
 from .hints import refuse
 from .instructions import is_computed_with
-from .methods import tells_what_is_missing
 from .operands import SMALL, learn_temporaries
 from .operators import Operators
 from .ops.arrays import indexing
@@ -45,7 +44,6 @@ from .record import Recorded, leaf_of, make_tensor, own_array, own_gradient, rec
 from .updates import assert_may_require, no_gradient_yet, not_recorded, only_floating
 
 
-@tells_what_is_missing
 @results_are
 class Tensor(Recorded, Operators):
     """An array that remembers how it was computed.
@@ -88,7 +86,7 @@ class Tensor(Recorded, Operators):
             if not isinstance(self._data, np.generic):
                 return self._data[...]
             self._data = np.array(self._data)
-        node = self._noted()
+        node = self._node or self._noted()
         if state.in_call and node.requires_grad:
             note_read(node, ".data", 2)
         if node.exposure is None:
@@ -395,4 +393,4 @@ def _restored(data: Any, requires_grad: bool, name: str | None, grad: Any = None
     return tensor
 
 
-learn_temporaries(Tensor(np.ones(SMALL), requires_grad=True))
+learn_temporaries(Tensor(np.ones(SMALL // 8 + 1), requires_grad=True))

@@ -202,6 +202,6 @@ def _jacobian_rows(call: Call, output: Tensor) -> list[Any]:
     if not rows:
         return [np.zeros(output.shape + variable.shape, variable.dtype) for variable in call.variables]
     return [
-        np.stack([row[place] for row in rows]).reshape(output.shape + variable.shape)
-        for place, variable in enumerate(call.variables)
+        np.stack([row[index] for row in rows]).reshape(output.shape + variable.shape)
+        for index, variable in enumerate(call.variables)
     ]

@@ -41,22 +41,22 @@ def flatten_numbers(tree: Any) -> tuple[list[Any], Rebuild, list[int]]:
 
     Also says which of all leaves those are. A tree that is a single leaf is that leaf, whatever it is.
 
-    >>> leaves, rebuild, places = flatten_numbers({"W": 1.0, "activation": "tanh", "depth": 2})
-    >>> leaves, places
+    >>> leaves, rebuild, indices = flatten_numbers({"W": 1.0, "activation": "tanh", "depth": 2})
+    >>> leaves, indices
     ([1.0], [0])
     >>> rebuild([10.0])
     {'W': 10.0, 'activation': 'tanh', 'depth': 2}
     """
     leaves, build = flatten(tree)
-    places = [place for place, leaf in enumerate(leaves) if len(leaves) == 1 or not _is_left_alone(leaf)]
+    indices = [index for index, leaf in enumerate(leaves) if len(leaves) == 1 or not _is_left_alone(leaf)]
 
     def rebuild(others: Iterable[Any]) -> Any:
         mixed = list(leaves)
-        for place, other in zip(places, others, strict=True):
-            mixed[place] = other
+        for index, other in zip(indices, others, strict=True):
+            mixed[index] = other
         return build(mixed)
 
-    return [leaves[place] for place in places], rebuild, places
+    return [leaves[index] for index in indices], rebuild, indices
 
 
 def _is_left_alone(leaf: Any) -> bool:
@@ -75,7 +75,7 @@ def leaf_paths(tree: Any, name: str) -> list[str]:
     elif isinstance(tree, tuple) and hasattr(tree, "_fields"):
         parts = [(f"{name}.{field}", part) for field, part in zip(tree._fields, tree, strict=True)]
     elif isinstance(tree, list | tuple):
-        parts = [(f"{name}[{place}]", part) for place, part in enumerate(tree)]
+        parts = [(f"{name}[{index}]", part) for index, part in enumerate(tree)]
     elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):
         parts = [
             (f"{name}.{field.name}", getattr(tree, field.name)) for field in dataclasses.fields(tree) if field.init

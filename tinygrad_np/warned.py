@@ -25,11 +25,11 @@ def _show_at_the_users_line(message: Any) -> None:
     # What is shown once for each line is so for each line of the user's: ours is to be asked again.
     sys._getframe(1).f_globals.get("__warningregistry__", {}).clear()
     frame = user_frame(1)
-    place = frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__", "__main__")
-    if is_ours(place[0]):
+    line = frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__", "__main__")
+    if is_ours(line[0]):
         return _show(message)
     registry = frame.f_globals.setdefault("__warningregistry__", {})
-    return warnings.warn_explicit(message.message, message.category, *place, registry)
+    return warnings.warn_explicit(message.message, message.category, *line, registry)
 
 
 if _show is not None and _show.__name__ != _show_at_the_users_line.__name__:

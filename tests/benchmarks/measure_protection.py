@@ -65,7 +65,7 @@ def parse_options() -> argparse.Namespace:
 @contextmanager
 def unprotected() -> Iterator[None]:
     """Let graphs keep the users' arrays themselves."""
-    with mock.patch.multiple(record, keep=lambda *operands: None, fixed=lambda parameters: parameters):
+    with mock.patch.multiple(record, keep=lambda *operands: False, fixed=lambda parameter: parameter):
         yield
 
 

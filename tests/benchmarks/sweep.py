@@ -1,10 +1,12 @@
-"""Function by function: forward beside NumPy's own, forward and backward beside PyTorch's where it is installed.
+"""Function by function: forward beside NumPy's own; forward and backward beside PyTorch's and JAX's, where installed.
 
-    python tests/benchmarks/sweep.py                                  about a minute
-    python tests/benchmarks/sweep.py --only erf sort --dtype float32 --rounds 30
+    python tests/benchmarks/sweep.py                                  a few minutes
+    python tests/benchmarks/sweep.py --only erf sort --dtype float32 --size 2000000 --rounds 30
 
-The processor's time of one thread; all that is compared takes turns in every round. Outliers come first. A ratio of
-forward and backward above 3, or of forward above 1.5, is a slow corner, where NumPy itself is not the limit.
+There is a row for each row of tests/cases.py that takes any shape, and for functions that need shapes of their own
+those written below. The processor's time of one thread; all that is compared takes turns in every round. Outliers come
+first. A ratio of forward and backward above 3, or of forward above 1.5, is a slow corner, where NumPy itself is not the
+limit. The last line has the geometric mean of each column.
 """
 
 import argparse
@@ -13,7 +15,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
+from statistics import geometric_mean, median
 from time import process_time
 from typing import Any, NamedTuple
 
@@ -25,11 +27,18 @@ import tinygrad_np as tg
 from contestants import ENVIRONMENT
 from stopwatch import interleaved, ratio
 from tables import print_table
+from tests.cases import CASES, Case
 
-try:
-    torch: Any = importlib.import_module("torch")
-except ImportError:
-    torch = None
+
+def installed(name: str) -> Any:
+    """A module, or None where it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+torch, jax = installed("torch"), installed("jax")
 
 N = 100_000
 RANDOM = np.random.default_rng(0)
@@ -42,18 +51,34 @@ IMAGES = (64, 8, 12, 12)
 
 
 class Row(NamedTuple):
-    """A function of Tensors, NumPy's own for arrays, and PyTorch's, by the names of what they are given."""
+    """A function of Tensors, NumPy's own for arrays, PyTorch's and JAX's; and what draws inputs of a size."""
 
     ours: Callable[..., Any]
     numpy: Callable[..., Any] | None
     torch: Callable[..., Any] | None
-    shapes: tuple[tuple[int, ...], ...] = ((N,),)
-    plus: float = 0.0
+    inputs: Callable[[int], list[Any]]
+    jax: Callable[..., Any] | None = None
+
+
+def normal(*shapes: tuple[int, ...], plus: float = 0.0) -> Callable[[int], list[Any]]:
+    """Draws normal numbers of these shapes, whatever the size, or numbers near 1."""
+    return lambda size: [(RANDOM.normal(size=shape) + plus) / (plus or 1) for shape in shapes or ((N,),)]
+
+
+def row(
+    ours: Callable[..., Any],
+    numpy: Callable[..., Any] | None,
+    torchs: Callable[..., Any] | None,
+    *shapes: tuple[int, ...],
+    plus: float = 0.0,
+) -> Row:
+    """A row of inputs of these shapes."""
+    return Row(ours, numpy, torchs, normal(*shapes, plus=plus))
 
 
 def same(f: Callable[..., Any], torchs: Callable[..., Any] | None, *shapes: tuple[int, ...], plus: float = 0.0) -> Row:
     """A row of a function that takes arrays and Tensors alike."""
-    return Row(f, f, torchs, shapes or ((N,),), plus)
+    return row(f, f, torchs, *shapes, plus=plus)
 
 
 def of_torch(name: str) -> Callable[..., Any]:
@@ -61,23 +86,40 @@ def of_torch(name: str) -> Callable[..., Any]:
     return lambda *inputs, **options: getattr(torch.nn.functional, name)(*inputs, **options)
 
 
+def of_table(case: Case) -> Row:
+    """A row of the table of primitives; the others' functions are found by the name of ours."""
+    name = getattr(case.f, "__name__", "")
+    names = getattr(getattr(case.f, "__code__", None), "co_names", ())
+    is_numpys = "tg" not in names and not getattr(case.f, "__module__", "").startswith("tinygrad_np")
+    peers = [torch, getattr(getattr(torch, "nn", None), "functional", None)]
+    jaxs = [getattr(jax, "numpy", None), getattr(jax, "nn", None)]
+    return Row(
+        case.f,
+        case.f if is_numpys else None,
+        next((getattr(peer, name) for peer in peers if hasattr(peer, name)), None),
+        lambda size: [domain.draw((size // 1000, 1000), RANDOM) for domain in case.inputs],
+        next((getattr(peer, name) for peer in jaxs if hasattr(peer, name)), None),
+    )
+
+
 ROWS: dict[str, Row] = {
-    "erf": Row(tg.erf, None, lambda x: torch.erf(x)),
-    "erfc": Row(tg.erfc, None, lambda x: torch.erfc(x)),
-    "gelu": Row(tg.gelu, None, of_torch("gelu")),
-    "softplus": Row(tg.softplus, lambda x: np.logaddexp(x, 0), of_torch("softplus")),
-    "leaky_relu": Row(tg.leaky_relu, lambda x: np.maximum(x, 0.01 * x), of_torch("leaky_relu")),
-    "elu": Row(tg.elu, lambda x: np.where(x > 0, x, np.expm1(x)), of_torch("elu")),
-    "selu": Row(tg.selu, lambda x: 1.05 * np.where(x > 0, x, 1.67 * np.expm1(x)), of_torch("selu")),
     "where(mask, x, 0)": same(lambda x: np.where(MASK, x, 0), lambda x: torch.where(torch.from_numpy(MASK), x, 0)),
     "where(mask, x, y)": same(
         lambda x, y: np.where(MASK, x, y), lambda x, y: torch.where(torch.from_numpy(MASK), x, y), (N,), (N,)
     ),
-    "dropout": Row(lambda x: tg.dropout(x, 0.5), lambda x: x * (RANDOM.random(x.shape) > 0.5), of_torch("dropout")),
-    "max_pool2d": Row(lambda x: tg.max_pool2d(x, 2), None, lambda x: of_torch("max_pool2d")(x, 2), ((64, 8, 24, 24),)),
-    "max_pool1d": Row(lambda x: tg.max_pool1d(x, 2), None, lambda x: of_torch("max_pool1d")(x, 2), ((10, 10, 1000),)),
-    "conv2d 3x3": Row(tg.conv2d, None, of_torch("conv2d"), (IMAGES, (16, 8, 3, 3))),
-    "conv2d 5x5": Row(tg.conv2d, None, of_torch("conv2d"), (IMAGES, (16, 8, 5, 5))),
+    "dropout": row(lambda x: tg.dropout(x, 0.5), lambda x: x * (RANDOM.random(x.shape) > 0.5), of_torch("dropout")),
+    "conv2d depthwise": row(
+        lambda x, w: tg.conv2d(x, w, groups=8),
+        None,
+        lambda x, w: of_torch("conv2d")(x, w, groups=8),
+        IMAGES,
+        (8, 1, 3, 3),
+    ),
+    "avg_pool2d": row(lambda x: tg.avg_pool2d(x, 2), None, lambda x: of_torch("avg_pool2d")(x, 2), (64, 8, 24, 24)),
+    "max_pool2d": row(lambda x: tg.max_pool2d(x, 2), None, lambda x: of_torch("max_pool2d")(x, 2), (64, 8, 24, 24)),
+    "max_pool1d": row(lambda x: tg.max_pool1d(x, 2), None, lambda x: of_torch("max_pool1d")(x, 2), (10, 10, 1000)),
+    "conv2d 3x3": row(tg.conv2d, None, of_torch("conv2d"), IMAGES, (16, 8, 3, 3)),
+    "conv2d 5x5": row(tg.conv2d, None, of_torch("conv2d"), IMAGES, (16, 8, 5, 5)),
     "einsum ij,jk": same(
         lambda a, b: np.einsum("ij,jk->ik", a, b), lambda a, b: torch.einsum("ij,jk->ik", a, b), (200, 200), (200, 200)
     ),
@@ -100,7 +142,7 @@ ROWS: dict[str, Row] = {
     "prod": same(lambda x: np.prod(x), lambda x: torch.prod(x), (200,), plus=5.0),
     "det": same(np.linalg.det, lambda a: torch.linalg.det(a), (1000, 3, 3)),
     "solve": same(np.linalg.solve, lambda a, b: torch.linalg.solve(a, b), (200, 200), (200, 200)),
-    "index_update": Row(lambda x: tg.index_update(x, PLACES, 1.0), None, None),
+    "index_update": row(lambda x: tg.index_update(x, PLACES, 1.0), None, None),
     "convolve": same(lambda a: np.convolve(a, KERNEL), None, (20_000,)),
     "correlate": same(np.correlate, None, (20_000,), (20_000,)),
     "x**3": same(lambda x: x**3, lambda x: x**3),
@@ -110,61 +152,77 @@ ROWS: dict[str, Row] = {
 }
 
 
+ROWS |= {f"{number} {case.label}": of_table(case) for number, case in enumerate(CASES) if not case.is_shaped}
+
+
 def main() -> None:
     """Measure the rows, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9, help="how often each takes its turn")
-    parser.add_argument("--only", nargs="+", choices=ROWS, default=ROWS, metavar="ROW", help="a choice of the rows")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each takes its turn")
+    parser.add_argument("--only", nargs="+", default=[""], metavar="NAME", help="rows with one of these in their names")
     parser.add_argument("--dtype", choices=["float64", "float32"], default="float64")
+    parser.add_argument("--size", type=int, default=N, help="elements of an input, where a row takes any shape")
     options = parser.parse_args()
     if not ENVIRONMENT.keys() <= os.environ.keys():
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ENVIRONMENT})
     if torch is not None:
         torch.set_num_threads(1)
-    rows = sorted((measured(name, options.dtype, options.rounds) for name in options.only), key=lambda row: -row[0])
-    header = ["function", "forward ms", "of NumPy's", "forward, backward ms", "of PyTorch's"]
-    print_table(f"functions of {options.dtype}", header, [row[1] for row in rows])
+    if jax is not None:
+        jax.config.update("jax_enable_x64", True)
+    names = [name for name in ROWS if any(part in name for part in options.only)]
+    measured = {name: ratios(ROWS[name], options.dtype, options.size, options.rounds) for name in names}
+    columns = ["of NumPy's", "of PyTorch's", "of JAX's"]
+    rows = sorted(measured.items(), key=lambda row: -max(row[1].get(column, 0) for column in columns))
+    header = ["function", "forward ms", "of NumPy's", "with backward ms", "of PyTorch's", "of JAX's"]
+    lines = [[name, *(f"{row[key]:.2f}" if key in row else "-" for key in header[1:])] for name, row in rows]
+    every = [[row[column] for _, row in rows if column in row] for column in header[1:]]
+    means = [f"{geometric_mean(numbers):.2f}" if numbers else "-" for numbers in every]
+    print_table(f"functions of {options.dtype}", header, [*lines, ["geometric mean", *means]])
 
 
-def measured(name: str, dtype: str, rounds: int) -> tuple[float, list[str]]:
-    """How slow a row is, and its cells."""
-    row = ROWS[name]
-    arrays = [(RANDOM.normal(size=shape) + row.plus).astype(dtype) / (row.plus or 1) for shape in row.shapes]
-    ours = lambda: [tg.Tensor(array, requires_grad=True) for array in arrays]  # noqa: E731
-    batches = {"ours": timed(ours, row.ours), "both": timed(ours, row.ours, lambda y: np.ones(y.shape, y.dtype))}
+def ratios(row: Row, dtype: str, size: int, rounds: int) -> dict[str, float]:
+    """The cells of a row, by the titles of their columns."""
+    arrays = [array.astype(dtype) if array.dtype.kind == "f" else array for array in row.inputs(size)]
+    ours = [tg.Tensor(array, requires_grad=array.dtype.kind == "f") for array in arrays]
+    result = row.ours(*ours)
+    batches = {"ours": lambda: timed(row.ours, ours)}
     if row.numpy is not None:
-        batches["numpy"] = timed(lambda: arrays, row.numpy)
-    if row.torch is not None and torch is not None:
-        theirs = lambda: [torch.tensor(array, requires_grad=True) for array in arrays]  # noqa: E731
-        batches["torch"] = timed(theirs, row.torch, lambda y: torch.ones_like(y))
-    times = interleaved(batches, rounds)
-    forward = ratio(times["ours"], times["numpy"]) if "numpy" in times else None
-    both = ratio(times["both"], times["torch"]) if "torch" in times else None
-    cells = [name, f"{1e3 * median(times['ours']):.3f}", shown(forward)]
-    return both or forward or 0.0, [*cells, f"{1e3 * median(times['both']):.3f}", shown(both)]
+        batches["numpy"] = lambda: timed(row.numpy, arrays)
+    if isinstance(result, tg.Tensor) and result.requires_grad:
+        seed = np.ones(result.shape, result.dtype)
+        batches["both"] = lambda: timed(lambda *given: row.ours(*given).backward(seed), ours)
+        if torch is not None and row.torch is not None:
+            theirs = [torch.tensor(array, requires_grad=array.dtype.kind == "f") for array in arrays]
+            gradient = torch.tensor(seed)
+            batches["torch"] = lambda: timed(lambda *given: row.torch(*given).backward(gradient), theirs)
+        if jax is not None and row.jax is not None:
+            step = jax.jit(lambda seed, *given: (pulled := jax.vjp(row.jax, *given), pulled[1](seed))[0][0])
+            batches["jax"] = lambda: timed(lambda *given: jax.block_until_ready(step(seed, *given)), arrays)
+    try:
+        times = interleaved(batches, rounds)
+    except (TypeError, ValueError, RuntimeError):  # A peer's function of the same name takes something else.
+        for peer in {"torch", "jax"} & batches.keys():
+            del batches[peer]
+        times = interleaved(batches, rounds)
+    cells = {"forward ms": 1e3 * median(times["ours"])}
+    if "numpy" in times:
+        cells["of NumPy's"] = ratio(times["ours"], times["numpy"])
+    if "both" in times:
+        cells["with backward ms"] = 1e3 * median(times["both"])
+        for peer, title in (("torch", "of PyTorch's"), ("jax", "of JAX's")):
+            if peer in times:
+                cells[title] = ratio(times["both"], times[peer])
+    return cells
 
 
-def timed(inputs: Callable[[], list[Any]], f: Callable[..., Any], seed: Callable[[Any], Any] | None = None) -> Any:
-    """The processor's seconds of a call, and with a seed of its backward pass; what these are given costs nothing."""
-
-    def run() -> float:
-        given = inputs()
-        start = process_time()
-        result = f(*given)
-        seconds = process_time() - start
-        if seed is not None:
-            gradient = seed(result)
-            start = process_time()
-            result.backward(gradient)
-            seconds += process_time() - start
-        return seconds
-
-    return run
-
-
-def shown(value: float | None) -> str:
-    """A ratio, or a dash where there is nothing to compare with."""
-    return "-" if value is None else f"{value:.2f}"
+def timed(f: Callable[..., Any], given: list[Any]) -> float:
+    """The processor's seconds of a call."""
+    for value in given:
+        if hasattr(value, "grad"):
+            value.grad = None
+    start = process_time()
+    f(*given)
+    return process_time() - start
 
 
 if __name__ == "__main__":

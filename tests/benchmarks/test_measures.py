@@ -10,7 +10,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import growth
 import measure_compiled
+import sweep
 from agreement import assert_same_training, beginning
 from allocations import Allocations, counted
 from contestants import Isolated, allocations
@@ -18,6 +20,7 @@ from networks import NETWORKS, Contestant, Network
 from steps_compiled import COMPILED, leave_out, names_of_passes, sequences_of_passes
 from steps_numpy import HAND_WRITTEN
 from stopwatch import memory
+from tinygrad_np import Tensor
 from tinygrad_np.program import passes
 
 a, b, out = np.ones(1000), np.ones(1000), np.empty(1000)
@@ -121,3 +124,17 @@ def test_a_pass_that_cannot_be_left_out_is_reported(
     dead_code, failing = capfd.readouterr().out.splitlines()[-2:]
     assert float(dead_code.removeprefix("dead_code")) > -5
     assert failing.split() == ["no_such_pass", "fails"]
+
+
+@pytest.mark.parametrize("name", ["0 add", "max_pool2d", "sort of rows", "60 frexp"])
+def test_the_sweep_measures_a_row_beside_numpy(name: str) -> None:
+    cells = sweep.ratios(sweep.ROWS[name], "float32", 1000, rounds=1)
+    assert cells.keys() >= {"forward ms", "with backward ms"}
+    assert ("of NumPy's" in cells) == (name != "max_pool2d")
+
+
+@pytest.mark.parametrize("name", growth.ROWS)
+def test_what_grows_is_a_loss_of_all_its_rows(name: str) -> None:
+    x = Tensor(np.ones((4, 8)), requires_grad=True)
+    growth.ROWS[name][1](x).backward()
+    assert x.grad is not None

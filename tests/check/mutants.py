@@ -111,7 +111,7 @@ def _changes(node: ast.AST, names: list[str], shapes: dict[str, Any]) -> Iterato
         return
     if isinstance(node, ast.AugAssign):
         yield "= for +=", _replaced_statement
-    if not isinstance(value, ast.Name | ast.Dict):
+    if not isinstance(value, ast.Name | ast.Dict | ast.Lambda | ast.Tuple | ast.List):
         yield "sign", lambda twin: _whole(twin, ast.UnaryOp(ast.USub(), twin.value))
         yield "factor", lambda twin: _whole(twin, ast.BinOp(ast.Constant(2), ast.Mult(), twin.value))
     for number, part in enumerate(ast.walk(value)):

@@ -99,7 +99,13 @@ def main() -> None:
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")
     pairs = [pair for pair in (STYLES if chosen.styles else PAIRS) if chosen.name in pair.name]
-    found = list(outcomes(pairs, chosen.every, chosen.offset, chosen.each))
+    found = []
+    for one in outcomes(pairs, chosen.every, chosen.offset, chosen.each):
+        found.append(one)
+        if chosen.missed and not one.repaired:
+            print(
+                f"{one.pair}: {one.mutant.kind}, line {one.mutant.line}: {one.mutant.text}\n    {one.said}", flush=True
+            )
     print(f"{'backward pass':<28}{'slips':>7}{'caught':>8}{'line':>7}{'repair':>8}")
     for name in [*dict.fromkeys(one.pair for one in found), "all"]:
         own = [one for one in found if name in (one.pair, "all")]
@@ -107,9 +113,6 @@ def main() -> None:
             sum(getattr(one, each) for one in own) for each in ("caught", "located", "repaired")
         )
         print(f"{name:<28}{len(own):>7}{caught:>8}{located:>7}{repaired:>8}")
-    for one in found if chosen.missed else ():
-        if not one.repaired:
-            print(f"{one.pair}: {one.mutant.kind}, line {one.mutant.line}: {one.mutant.text}\n    {one.said}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 
 import tinygrad_np as tg
-from tinygrad_np import Tensor, engine, errors, nn, optim, record
+from tests.cases import CASES
+from tinygrad_np import Tensor, engine, errors, nn, ops, optim, record
 from tinygrad_np.check import anomaly
 
 
@@ -147,17 +149,22 @@ KINDS: list[tuple[Callable[[], Any], str, str, str]] = [
     (infinity_minus_infinity, "subtract", "infinity minus infinity", "look for what made the infinities"),
     (zero_by_zero, "divide", "0 divided by 0", "columns that are constant"),
     (division_by_zero, "divide", "1 is divided by 0", "a / (b + 1e-8)"),
-    (overflow_of_exp, "exp", "exp of 1000 is larger than the largest float64", "subtract the largest element first"),
-    (overflow_of_sigmoid, "exp", "exp of 1000 is larger", "tg.sigmoid"),
+    (
+        overflow_of_exp,
+        "exp",
+        "exp of 1000 overflows: it is larger than the largest float64",
+        "subtract the largest element first",
+    ),
+    (overflow_of_sigmoid, "exp", "exp of 1000 overflows", "tg.sigmoid"),
     (overflow_of_a_power, "power", "larger than the largest float64", "scale the numbers down"),
     (root_of_a_negative, "sqrt", "the square root of a negative number, -1e-17,", "np.maximum(x, 0)"),
-    (slope_of_sqrt, "sqrt", "the slope of sqrt is infinite at 0", "np.sqrt(x + 1e-12)"),
-    (slope_of_a_written_norm, "sqrt", "the slope of sqrt is infinite at 0", "np.linalg.norm"),
-    (slope_of_a_power, "power", "the slope of power is infinite at 0", "(x + 1e-12) ** p"),
-    (slope_of_arccos, "arccos", "the slope of arccos is infinite at 1", "np.clip"),
+    (slope_of_sqrt, "sqrt", "the slope of sqrt at 0 is infinite", "np.sqrt(x + 1e-12)"),
+    (slope_of_a_written_norm, "sqrt", "the slope of sqrt at 0 is infinite", "np.linalg.norm"),
+    (slope_of_a_power, "power", "the slope of power at 0 is infinite", "(x + 1e-12) ** p"),
+    (slope_of_arccos, "arccos", "the slope of arccos at 1 is infinite", "np.clip"),
     (arccos_beyond_one, "arccos", "arccos is defined from -1 to 1", "np.clip"),
     (data, "matmul", "held NaN already", "np.argwhere(~np.isfinite(x))"),
-    (cast, "astype", "1e+10 does not fit into float16", "keep float32"),
+    (cast, "astype", "1e+10 overflows: it does not fit into float16", "keep float32"),
     (product_in_float16, "matmul", "larger than the largest float16, 6.55e+04", "x.astype(np.float64)"),
     (product_in_float32, "matmul", "larger than the largest float32", "x.astype(np.float64)"),
     (mean_of_nothing, "mean", "the mean of no elements", "no elements"),
@@ -305,6 +312,81 @@ def test_a_probability_that_has_become_0_leads_to_the_exponential_that_overflowe
     found = anomaly_of(lambda: np.sum(-np.log(1 / (1 + np.exp(-z)))).backward())
     assert (found.operation, "tg.sigmoid" in found.instead) == ("exp", True)
     assert "the logarithm of 0" in str(found)
+
+
+def test_what_has_been_changed_since_is_told_of_all_the_same() -> None:
+    x = Tensor(np.array([0.0, 1.0]))
+
+    def change() -> None:
+        float(np.sum(np.log(x)))
+        x.data[...] = 1.0
+
+    found = anomaly_of(change)
+    assert (found.operation, found.kind) == ("log", "nan")
+
+
+EXTREMES = np.array([0.0, -0.0, 1.0, -1.0, 1e-320, 1e308, -1e308, np.inf, -np.inf, np.nan, 800.0, -0.5])
+
+
+FACTORISING = ("decomposition", "linear_systems", "determinant")
+"""What hands numbers to LAPACK, which may never return if they are not finite."""
+
+FINITE_ONLY = {name for name, one in ops.PRIMITIVES.items() if one.__module__.endswith(FACTORISING)}
+ROWS = [case for case in CASES if not FINITE_ONLY & {*case.primitives}]
+
+
+@pytest.mark.parametrize("case", ROWS, ids=[case.label for case in ROWS])
+def test_whatever_an_operation_makes_of_extremes_is_told_in_a_sentence(case: Any) -> None:
+    random = np.random.default_rng(0)
+    for _ in range(3):
+        inputs = []
+        for domain in case.inputs:
+            values = domain.draw((3,) if domain.shape is None else domain.shape, random)
+            if values.dtype.kind == "f":
+                values = np.where(random.random(values.shape) < 0.5, random.choice(EXTREMES, values.shape), values)
+            inputs.append(Tensor(values, requires_grad=values.dtype.kind == "f"))
+        for hidden in (False, True):
+            try:
+                with warnings.catch_warnings(), np.errstate(all="ignore"), tg.detect_anomaly(hidden=hidden):
+                    warnings.simplefilter("ignore")
+                    result = case.f(*inputs)
+                    if result.requires_grad:
+                        np.sum(result).backward()
+            except errors.AnomalyError as error:
+                found = error.anomaly
+                assert found.why
+                assert found.instead
+                assert json.dumps(found.to_dict(), allow_nan=False)
+                assert found._repr_html_()
+                assert found.line is not None
+            except tg.TinygradError:
+                pass  # Such as a matrix without an inverse.
+
+
+def test_it_runs_less_than_twice_as_many_functions() -> None:
+    W1, W2 = leaf(np.full((3, 4), 0.1)), leaf(np.full((4, 1), 0.2))
+    X = np.ones((5, 3))
+
+    def step() -> None:
+        np.mean((np.tanh(X @ W1) @ W2 - 1) ** 2).backward()
+
+    def functions() -> int:
+        counted = 0
+
+        def count(frame: Any, event: str, argument: Any) -> None:
+            nonlocal counted
+            counted += event in ("call", "c_call")
+
+        step()
+        sys.setprofile(count)
+        step()
+        sys.setprofile(None)
+        return counted
+
+    off = functions()
+    with tg.detect_anomaly():
+        on = functions()
+    assert on < 2 * off
 
 
 def test_it_is_a_decorator() -> None:

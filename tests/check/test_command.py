@@ -69,7 +69,10 @@ def test_a_wrong_line_is_named_and_the_rest_gets_credit(tmp_path: Path, capsys: 
     [
         ("    while True: pass\n", "did not end within 8 seconds"),
         ("    import os; os._exit(0)\n", "ended the process with the exit code 0"),
-        ("    exit(0)\n", "raised SystemExit"),
+        ("    exit(0)\n", "called exit()"),
+        ("    for _ in range(1000): print('x' * 1_000_000)\n", "printed more than 1000000 letters"),
+        ("    input()\n", "raised EOFError"),
+        ("    np.ones((40000, 40000, 10))\n", "raised MemoryError"),
     ],
 )
 def test_a_file_that_does_not_come_to_its_end_gets_no_credit(
@@ -98,6 +101,67 @@ def test_a_file_that_lets_autograd_compute_gets_no_credit(tmp_path: Path, capsys
     code, found = checked(tmp_path, capsys, text)
     assert (code, found["score"]) == (1, 0.0)
     assert "lets tinygrad_np compute" in str(found["reason"])
+
+
+LETS_COMPUTE = """
+import tinygrad_np as tg
+
+def gradients(X, Y, W1, b1, W2):
+    found = tg.grad(lambda W1, b1, W2: forward(X, Y, W1, b1, W2), argnums=(0, 1, 2))(W1, b1, W2)
+    return dict(zip(("W1", "b1", "W2"), found))
+"""
+CHEATS = {
+    "in another thread": (
+        """
+import threading
+
+def backward(X, Y, W1, b1, W2):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(gradients(X, Y, W1, b1, W2)))
+    thread.start()
+    thread.join()
+    return found[0]
+""",
+        "lets tinygrad_np compute",
+    ),
+    "without the recording": (
+        """
+import sys
+
+def backward(X, Y, W1, b1, W2):
+    sys.settrace(None)
+    return gradients(X, Y, W1, b1, W2)
+""",
+        "lets what it hides compute",
+    ),
+    "before": (
+        """
+known = gradients(**inputs())
+
+def backward(X):
+    return known
+""",
+        "for the inputs of the file alone",
+    ),
+}
+
+
+@pytest.mark.parametrize("cheat", CHEATS)
+def test_a_file_that_hides_who_computes_gets_no_credit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], cheat: str
+) -> None:
+    text, reason = CHEATS[cheat]
+    code, found = checked(tmp_path, capsys, RIGHT + LETS_COMPUTE + text)
+    assert (code, found["score"]) == (1, 0.0)
+    assert reason in str(found["reason"])
+
+
+def test_functions_of_numpy_and_of_python_are_watched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = RIGHT.replace("(1 - A1**2)", "(1 - A1)")
+    for patch in ("np.abs = lambda x: np.zeros_like(x)\n", "import builtins\nbuiltins.any = lambda *a: False\n"):
+        code, found = checked(tmp_path, capsys, wrong + patch)
+        assert (code, found["score"]) == (1, 0.0)
+        assert "changes functions" in str(found["reason"])
 
 
 def test_what_cannot_be_checked_has_the_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

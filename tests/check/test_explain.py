@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import linecache
 from collections.abc import Callable
 from typing import Any
 
@@ -69,6 +70,15 @@ def test_neither_grad_nor_the_graph_is_changed() -> None:
     loss.backward()
     with pytest.raises(errors.FreedGraphError):
         tg.explain(loss, W1)
+
+
+def test_a_graph_that_was_let_go_is_not_taken_for_a_cut_one() -> None:
+    W1, _ = weights()
+    losses = [np.sum(W1 * W1) for _ in range(30)]
+    for loss in losses:
+        loss.backward()
+    with pytest.raises(errors.FreedGraphError, match="let go"):
+        tg.explain(losses[0], W1)
 
 
 def detached() -> Any:
@@ -179,6 +189,21 @@ def test_the_line_at_which_the_path_was_cut(case: Any) -> None:
     (cut,) = found.cuts
     assert (cut.line, cut.file, cut.how, cut.is_sure) == (line_of(case), __file__, how, True)
     assert f"cut at test_explain.py line {cut.line}: {cut.source}" in str(found)
+
+
+def test_a_cut_in_an_earlier_cell_of_a_notebook() -> None:
+    names: dict[str, Any] = {"np": np, "tg": tg, "X": X}
+    cells = [
+        "W = tg.Tensor(np.ones((2, 3)), requires_grad=True)\nV = tg.Tensor(np.ones(3), requires_grad=True)",
+        "A = np.tanh(X @ W)\nlargest = A.numpy().max()\nH = A.numpy()",
+        "loss = np.mean(H @ V)\nfound = tg.explain(loss, W)",
+    ]
+    for number, cell in enumerate(cells):
+        file = f"<cell {number}>"
+        linecache.cache[file] = (len(cell), None, cell.splitlines(keepends=True), file)
+        exec(compile(cell, file, "exec"), names)
+    (cut,) = names["found"].cuts
+    assert (cut.source, cut.line, cut.is_sure) == ("H = A.numpy()", 3, True)
 
 
 def hidden_in_a_function(W1: Any, W2: Any) -> Any:

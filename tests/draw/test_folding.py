@@ -107,6 +107,17 @@ def test_a_call_of_the_library_is_one_box_with_its_name() -> None:
     assert "max_pool2d" not in {vertex.operation for vertex in operations(drawn(padded, fold=False))}
 
 
+def test_a_call_with_unpacked_arguments_is_one_box_too() -> None:
+    x = Tensor(np.ones(3), requires_grad=True)
+    arguments, options = (x * 2, np.zeros(3)), {"reduction": "sum"}
+    for loss in (
+        tg.mse_loss(*arguments),
+        tg.mse_loss(*arguments, **options),
+        tg.mse_loss(x * 2, arguments[1], **options),
+    ):
+        assert operations(drawn(loss))[-1].operation == "mse_loss"
+
+
 def test_every_value_is_in_exactly_one_box() -> None:
     whole = {vertex.id for vertex in drawn(recurrent(10), fold=False).vertices}
     boxes = [vertex.members or (vertex.id,) for vertex in drawn(recurrent(10), fold=True).vertices]

@@ -293,6 +293,14 @@ def test_a_step_takes_less_than_a_frame_or_three(opened: Any) -> None:
     assert took < 50
 
 
+@pytest.mark.parametrize("operations", [100, 300])
+def test_the_picture_is_there_soon(opened: Any, operations: int) -> None:
+    page = opened(tg.draw_graph(chain(operations), fold=False))
+    page.page.wait_for_selector("g.node")
+    painted = page.page.evaluate("() => performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    assert painted < 10_000  # On an idle machine it is a tenth of a second; what takes so long is a layout in the page.
+
+
 def test_a_notebooks_frame_steps_although_it_may_do_nothing_else(browser: Any, tmp_path: Path) -> None:
     path = tmp_path / "notebook.html"
     path.write_text(tg.draw_graph(moons())._repr_mimebundle_()["text/html"], encoding="utf-8")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 import types
 import warnings
@@ -17,7 +18,7 @@ import pytest
 
 import tinygrad_np as tg
 from tests.fuzz.drawing import Draw
-from tinygrad_np import Tensor
+from tinygrad_np import Tensor, optim
 from tinygrad_np.errors import CaptureError
 
 SEEDS = 12
@@ -33,6 +34,16 @@ BINARY: list[Callable[[Any, Any], Any]] = [
     np.add, np.subtract, np.multiply, np.maximum, np.arctan2, np.hypot, np.logaddexp, lambda a, b: a / (1 + b * b),
     lambda a, b: np.where(a > b, a, b), lambda a, b: (a - b) ** 2,
 ]  # fmt: skip
+
+
+DRAWS: list[Callable[[Any, Any], Any]] = [
+    lambda random, x: x * random.random(np.shape(x)),
+    lambda random, x: tg.dropout(x, 0.5, random=random),
+    lambda random, x: x + random.normal() * random.integers(0, 3, np.shape(x)[-1:]),
+    lambda random, x: tg.rrelu(x, training=True, random=random),
+    lambda random, x: x[random.permutation(len(x))],
+]
+OPTIMIZERS: list[Any] = [optim.SGD, functools.partial(optim.SGD, momentum=0.5), optim.Adam, optim.RMSprop, optim.NAdam]
 
 
 class Holder:
@@ -67,19 +78,26 @@ def change(state: Any, rate: float) -> None:
         state.rate = rate
 
 
-def drawn(draw: Draw) -> tuple[Callable[[Any], Any], Any, Tensor]:
-    """A function of one array, the state that it reads and the Tensor that it closes over, and may change."""
+def drawn(draw: Draw) -> tuple[Callable[[Any], Any], Any, Tensor, Any]:
+    """A function of one array, the state that it reads, the Tensor that it may change, and how."""
     steps = [draw.one_of(*UNARY) for _ in range(draw.integer(1, 5))]
     joins = [draw.one_of(*BINARY) for _ in steps]
     state = draw.one_of(*KINDS)(0.5)
+    random, is_drawing = np.random.default_rng(draw.integer(0, 99)), draw.chance(0.3)
+    rows, is_masked = draw.integer(0, 2), draw.chance(0.3)
     W = Tensor(draw.random.normal(size=(1, 1)), requires_grad=True, name="W")
     is_step, is_slope = draw.chance(0.3), draw.chance(0.4)
+    drawing, optimizer = draw.one_of(*DRAWS), draw.one_of(*OPTIMIZERS)([W], lr=0.5)
 
     def value(x: Any) -> Any:
         before = x
         for step, join in zip(steps, joins, strict=True):
             after = step(x)
             before, x = x, join(after, before) if np.shape(after) == np.shape(before) else after
+        if is_drawing:
+            x = drawing(random, x)
+        if is_masked:
+            x = np.where(np.arange(np.shape(x)[-1]) > rows, x @ np.ones((np.shape(x)[-1], np.shape(x)[-1])), 0)
         return x * read(state)
 
     def loss(x: Any) -> Any:
@@ -88,11 +106,12 @@ def drawn(draw: Draw) -> tuple[Callable[[Any], Any], Any, Tensor]:
     def training(x: Any) -> Any:
         total = loss(x)
         total.backward()
-        W.data -= 0.01 * np.tanh(W.grad)
-        W.zero_grad()
+        W.grad = np.tanh(W.grad)
+        optimizer.step()
+        optimizer.zero_grad()
         return total
 
-    return training if is_step else tg.value_and_grad(loss) if is_slope else value, state, W
+    return training if is_step else tg.value_and_grad(loss) if is_slope else value, state, W, optimizer
 
 
 def plain(result: Any) -> list[Any]:
@@ -102,7 +121,7 @@ def plain(result: Any) -> list[Any]:
 
 def check(seed: int) -> None:
     """A compiled function beside a twin that is not, of the same seed, in which the same is changed."""
-    (f, state, W), (twin, twins_state, twins_W) = (drawn(Draw(seed)) for _ in range(2))
+    (f, state, W, optimizer), (twin, twins_state, twins_W, twins_optimizer) = (drawn(Draw(seed)) for _ in range(2))
     compiled = tg.compile(f, verify="always")
     draw = Draw(seed + 1)
     for _ in range(4):
@@ -124,6 +143,7 @@ def check(seed: int) -> None:
         if draw.chance(0.4):
             rate = float(draw.random.normal())
             change(state, rate), change(twins_state, rate)
+            optimizer.param_groups[0]["lr"] = twins_optimizer.param_groups[0]["lr"] = abs(rate)
 
 
 def checked(seed: int) -> None:

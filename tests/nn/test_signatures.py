@@ -15,7 +15,7 @@ STORED = json.loads(Path(__file__).with_name("pytorch_signatures.json").read_tex
 OURS = sorted(name for name, kind in vars(nn).items() if isinstance(kind, type) and issubclass(kind, nn.Module))
 
 LEFT_OUT = {
-    *("size_average", "reduce", "device", "ceil_mode", "return_indices", "divisor_override", "add_bias_kv"),
+    *("size_average", "reduce", "device", "return_indices", "add_bias_kv"),
     *("add_zero_attn", "max_norm", "norm_type", "scale_grad_by_freq", "sparse", "_weight", "_freeze"),
     *("enable_nested_tensor", "mask_check", "min_value", "max_value", "args", "kwargs"),
 }

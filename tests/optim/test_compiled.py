@@ -90,3 +90,24 @@ def test_what_a_module_is_set_to_between_calls_is_noticed() -> None:
     predict(x)
     model[0].eps = 3.0
     assert np.allclose(predict(x).numpy(), x / 2)
+
+
+def test_gradients_are_clipped_and_means_are_kept_in_a_compiled_step_too() -> None:
+    def trained(is_compiled: bool) -> list[Any]:
+        model = nn.Sequential(nn.Linear(3, 4, rng=0), nn.BatchNorm1d(4, momentum=None), nn.Linear(4, 1, rng=1))
+        optimizer = optim.Adam(model.parameters(), lr=0.1)
+        x = np.random.default_rng(0).normal(size=(5, 3))
+
+        def step() -> Any:
+            optimizer.zero_grad()
+            loss = (model(x) ** 2).mean()
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+            optimizer.step()
+            return norm
+
+        run = tg.compile(step, verify="always") if is_compiled else step
+        return [*(float(run()) for _ in range(5)), *model.state_dict().values()]
+
+    for one, other in zip(trained(True), trained(False), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9)

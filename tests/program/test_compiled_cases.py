@@ -101,6 +101,27 @@ def test_a_compiled_row_gives_the_same_where_an_operand_is_of_integers(case: Cas
 
 
 @pytest.mark.parametrize(("case", "shapes"), FIRST_VARIANT)
+def test_a_compiled_row_takes_whole_numbers_for_any_of_its_operands(case: Case, shapes: Any) -> None:
+    inputs = drawn(case, shapes)
+    places = floating(inputs)
+    for whole in (None, *places) if len(places) > 1 else (None,):
+        given = [np.rint(value).astype(int) if place == whole else value for place, value in enumerate(inputs)]
+        function = tg.value_and_grad(lambda *x: np.sum(case.f(*x)), tuple(place for place in places if place != whole))
+        try:
+            with np.errstate(all="ignore"):
+                expected, slopes = function(*given)
+        except (ValueError, TypeError):  # It takes none, or there is nothing to differentiate.
+            continue
+        if case.label in REFUSED:
+            continue
+        with np.errstate(all="ignore"):
+            value, gradients = compile(function)(*given)
+        for one, other in zip((value, *gradients), (expected, *slopes), strict=True):
+            assert (one.shape, one.dtype) == (other.shape, other.dtype)
+            np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(("case", "shapes"), FIRST_VARIANT)
 def test_both_sources_run_by_themselves(case: Case, shapes: Any) -> None:
     inputs = drawn(case, shapes)
     scalar, result = weighted(case, inputs)

@@ -7,6 +7,7 @@ import collections
 import contextlib
 import functools
 import logging
+import os
 import types
 import warnings
 from collections.abc import Callable
@@ -14,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import tinygrad_np as tg
-from tinygrad_np import nn, optim
+from tinygrad_np import Tensor, nn, optim
 from tinygrad_np.errors import CaptureError, CaptureWarning
 
 x = np.array([0.5, -1.0, 2.0])
@@ -191,6 +193,69 @@ def test_a_rate_that_a_schedule_sets_is_given_and_a_schedule_in_the_step_is_name
 
     with pytest.raises(CaptureError, match="last_epoch|param_groups"):
         tg.compile(scheduled)(x[None])
+
+
+class Settings:
+    """The one instance of an application's settings, as frameworks make it."""
+
+    rate = 2.0
+
+
+@functools.lru_cache
+def settings() -> Settings:
+    return Settings()
+
+
+def changed(owner: Any, name: str, value: Any) -> Callable[[], None]:
+    return lambda: setattr(owner, name, value)
+
+
+def states() -> dict[str, tuple[Callable[[Any], Any], Callable[[], None]]]:
+    """Functions of a state, and how it changes."""
+    frame, series, flagged = pd.DataFrame({"a": [1.0, 2.0, 3.0]}), pd.Series([1.0, 2.0, 3.0]), Tensor([1.0])
+    os.environ["TINYGRAD_NP_RATE"] = "2"
+    return {
+        "the instance that a cached function makes": (lambda x: x * settings().rate, changed(settings(), "rate", 3.0)),
+        "an environment variable": (
+            lambda x: x * float(os.getenv("TINYGRAD_NP_RATE", "1")),
+            lambda: os.environ.update(TINYGRAD_NP_RATE="3"),
+        ),
+        "another column": (lambda x: x * frame["a"].to_numpy(), lambda: frame.update({"a": [4.0, 5.0, 6.0]})),
+        "a column in its place": (lambda x: x * frame["a"].sum(), lambda: frame.__setitem__("a", [4.0, 5.0, 6.0])),
+        "one more column": (lambda x: x * frame.shape[1], lambda: frame.__setitem__("b", [4.0, 5.0, 6.0])),
+        "an entry of a column": (lambda x: x * frame.a.mean(), lambda: frame.loc.__setitem__((0, "a"), 9.0)),
+        "names of columns": (lambda x: x * len(frame.columns[0]), changed(frame, "columns", ["long"])),
+        "an entry of a series": (lambda x: x * series.values, lambda: series.__setitem__(0, 9.0)),
+        "a flag": (lambda x: x * (2.0 if flagged.requires_grad else 3.0), changed(flagged, "requires_grad", True)),
+    }
+
+
+@pytest.mark.parametrize("kind", states())
+def test_what_everyday_state_holds_is_watched(kind: str) -> None:
+    f, change = states()[kind]
+    compiled = tg.compile(f, verify=False)
+    for _ in range(2):
+        np.testing.assert_array_equal(compiled(x), f(x))
+    change()
+    np.testing.assert_array_equal(compiled(x), f(x))
+    settings().rate = 2.0
+
+
+def test_a_cached_function_keeps_the_instance_that_a_capture_made() -> None:
+    @functools.cache
+    def made() -> Settings:
+        return Settings()
+
+    compiled = tg.compile(lambda x: x * made().rate, verify=False)
+    compiled(x)
+    made().rate = 5.0
+    np.testing.assert_array_equal(compiled(x), x * 5)
+
+
+def test_the_net_shows_a_function_the_error_state_that_it_has() -> None:
+    compiled = tg.compile(lambda x: x * (2.0 if np.geterr()["divide"] == "warn" else 3.0), verify="always")
+    for _ in range(2):
+        np.testing.assert_array_equal(compiled(x), x * 2)
 
 
 def test_who_captures_again_and_again_is_told_once() -> None:

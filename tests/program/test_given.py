@@ -100,6 +100,29 @@ def test_a_momentum_that_a_cycle_moves_is_given_after_it_has_moved_once() -> Non
         np.testing.assert_allclose(other, one, rtol=1e-10)
 
 
+def test_a_rate_of_numpys_is_given_too_and_stays_one() -> None:
+    w, v = (Tensor(np.ones(3, np.float32), requires_grad=True) for _ in range(2))
+    one, other = (optim.SGD([p], lr=np.float64(0.5)) for p in (w, v))
+
+    def step_of(p: Tensor, optimizer: Any) -> Callable[[], Any]:
+        def step() -> Any:
+            optimizer.zero_grad()
+            np.sum(p**2).backward()
+            optimizer.step()
+            return p.data * optimizer.param_groups[0]["lr"]
+
+        return step
+
+    step, compiled = step_of(w, one), tg.compile(step_of(v, other), verify="always")
+    for number in range(6):
+        expected, actual = step(), compiled()
+        assert (expected.dtype, actual.dtype) == (np.float64, np.float64)
+        np.testing.assert_array_equal(actual, expected)
+        for optimizer in (one, other):
+            optimizer.param_groups[0]["lr"] = np.cos(number / 8) / 2
+    assert count(compiled) == 1
+
+
 @dataclasses.dataclass
 class Settings:
     rate: float = 0.5
@@ -165,6 +188,30 @@ def test_a_number_on_which_a_branch_or_a_result_depends_stays_a_constant() -> No
         np.testing.assert_array_equal(value, X * 2 if limit > 0.3 else X)
 
 
+@pytest.mark.filterwarnings("ignore::tinygrad_np.errors.CaptureWarning")
+@pytest.mark.parametrize("verify", ["always", "doubling", False])
+def test_a_number_whose_type_is_asked_stays_a_constant(verify: Any) -> None:
+    state = SimpleNamespace(rate=0.5)
+    f = tg.compile(lambda x: x * state.rate if type(state.rate) is float else x * 7, verify=verify)
+    for rate in (0.5, 0.4, 0.3, 0.2):
+        state.rate = rate
+        np.testing.assert_array_equal(f(X), X * rate)
+    assert count(f) == 4
+
+
+def test_a_number_is_given_where_functions_clip_or_divide_by_it() -> None:
+    state = SimpleNamespace(**{"lambda": 0.5})
+    f = tg.compile(
+        lambda x: np.clip(x, -getattr(state, "lambda"), 1) * divmod(vars(state)["lambda"], 0.1)[0], verify="always"
+    )
+    for rate in (0.5, 0.4, 0.3, 0.2):
+        setattr(state, "lambda", rate)
+        result = f(X.astype(np.float32))
+        assert result.dtype == np.float32
+        np.testing.assert_allclose(result, np.clip(X, -rate, 1) * divmod(rate, 0.1)[0], rtol=1e-6)
+    assert count(f) == 2
+
+
 @dataclasses.dataclass(frozen=True)
 class Noisy:
     rng: np.random.Generator
@@ -202,6 +249,7 @@ def with_slopes(rng: np.random.Generator) -> Callable[[Any], Any]:
 DRAWING: list[Callable[[np.random.Generator], Callable[[Any], Any]]] = [
     lambda rng: lambda x: x + rng.normal(size=x.shape),
     lambda rng: lambda x: x * rng.random() + rng.integers(0, 5) + rng.standard_normal(3),
+    lambda rng: lambda x: x.astype(np.float32) * rng.random() + (1 - rng.normal() / 2) * np.sqrt(rng.random()),
     lambda rng: (lambda state: lambda x: x + state["rngs"][0].random(x.shape))({"rngs": [rng]}),
     lambda rng: lambda x: tg.dropout(x, 0.25, random=rng) + tg.rrelu(x, training=True, random=rng),
     lambda rng: lambda x: np.where(rng.random(x.shape) < 0.5, x, rng.choice(5, size=x.shape)),
@@ -315,3 +363,22 @@ def test_a_failed_first_step_leaves_no_state() -> None:
         tg.compile(step)()
     assert optimizer.state == {}
     assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_compile_decorates_with_options_and_counts_the_calls_of_each_program() -> None:
+    @tg.compile(verify=False, exact=True)
+    def f(x: Any) -> Any:
+        """Doubled."""
+        return 2 * x
+
+    assert f.__doc__ == "Doubled."
+    assert (f.verify, f.exact, f.calls) == (False, True, [])
+    for x in (X, X, Y, X):
+        f(x)
+    assert f.calls == [3, 1]
+
+
+def test_what_a_capture_says_can_be_caught_by_its_name() -> None:
+    assert issubclass(tg.CaptureError, tg.TinygradError)
+    assert issubclass(tg.DifferenceError, tg.TinygradError)
+    assert issubclass(tg.CaptureWarning, Warning)

@@ -13,11 +13,12 @@ Nothing is asked while it is off: what is watched is what Tensors call, and it i
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 import warnings
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ContextDecorator, contextmanager
 from typing import Any
 
@@ -31,10 +32,13 @@ from ..program.capture.watch import is_capturing
 from ..program.compiled import Compiled
 from ..record import NO_PARAMETERS, Recorded, record
 from ..tensor import Tensor
-from .nonfinite import Anomaly, backward_anomaly, forward_anomaly, given_anomaly
+from .nonfinite import Anomaly, Made, backward_anomaly
 
-MOST = 1000
-"""So many values that are not finite are remembered at once."""
+MOST = 20
+"""So many single numbers that are not finite are remembered at once; arrays are, as long as they exist."""
+
+MOST_TOLD = 3
+"""So many things are told that came of the first one."""
 
 _ASKING = ("isnan", "isfinite", "isinf")
 
@@ -202,20 +206,46 @@ def is_finite(value: Any) -> bool:
     return not isinstance(value, np.floating) or bool(np.isfinite(value))
 
 
+class _Origin:
+    """With what a value that is not finite began: told, `anomaly`, only if it is asked for, as most vanish again.
+
+    `tellers` make the anomalies, the first one and those that came of it; `number` is the place in their order.
+    """
+
+    __slots__ = ("number", "tellers")
+
+    def __init__(self, number: int, tellers: tuple[Callable[[], Anomaly], ...]) -> None:
+        self.number = number
+        self.tellers = tellers
+
+    def became(self, tell: Callable[[], Anomaly]) -> _Origin:
+        """The same, with what came of it."""
+        return _Origin(self.number, (*self.tellers[:MOST_TOLD], tell))
+
+    def anomaly(self) -> Anomaly:
+        """What is to be told."""
+        first, *others = (tell() for tell in self.tellers)
+        for other in others:
+            first = first.became(other)
+        return first
+
+
 class _Watch:
     """What one `detect_anomaly` has met: the values that are not finite, each with where it began.
 
-    `known` are those that still exist, by identity; `open` those from which nothing has been computed; `of_node` the
-    places of what is not finite in the values of nodes, by their numbers; `latest` is the number of the latest anomaly.
+    `known` are those that still exist, by identity, each with the number of its node; `open` those from which nothing
+    has been computed; `of_node` the same as `known` by the numbers of nodes; `dead` is the first of those that are gone
+    and nothing had been computed from; `latest` counts.
     """
 
     def __init__(self, hidden: bool) -> None:
         self.hidden = hidden
-        self.known: dict[int, tuple[Any, Anomaly]] = {}
-        self.open: dict[int, Anomaly] = {}
-        self.dead: list[Anomaly] = []
-        self.of_node: dict[int, tuple[Any, Anomaly]] = {}
-        self.latest = -1
+        self.known: dict[int, tuple[Any, _Origin, int | None]] = {}
+        self.open: dict[int, _Origin] = {}
+        self.of_node: dict[int, tuple[Any, _Origin]] = {}
+        self.dead: _Origin | None = None
+        self.numbers: list[int] = []
+        self.latest = 0
 
     # Forward.
 
@@ -223,17 +253,17 @@ class _Watch:
         """A result is not finite: of finite inputs, of known ones, or of what came so from outside."""
         bad = [value for value in inputs if not is_finite(value)]
         is_new_nan = bool(np.isnan(result._data).any()) and not any(np.isnan(_array(value)).any() for value in bad)
-        earlier = self._first(bad)
-        if bad and not is_new_nan:
-            anomaly = earlier or given_anomaly(primitive, inputs, bad[0])
-        else:
-            anomaly = forward_anomaly(primitive, inputs, parameters, result)
-            anomaly = anomaly if earlier is None else earlier.became(anomaly)
+        origin = self._first(bad)
+        if origin is None or is_new_nan:
+            made = Made(primitive, inputs, parameters)
+            tell = functools.partial(made.given, bad[0]) if bad and not is_new_nan else made.told
+            self.latest += 1
+            origin = _Origin(self.latest, (tell,)) if origin is None else origin.became(tell)
         if self.hidden and (is_new_nan or not bad):
+            anomaly = origin.anomaly()
             raise AnomalyError(str(anomaly), anomaly)
         self.consume(inputs)
-        self.latest = anomaly.number
-        self._remember(result, anomaly)
+        self._remember(result, origin)
 
     def vanished(self, primitive: Any, inputs: tuple[Any, ...], result: Any) -> None:
         """A finite result was computed of what may not be finite; a comparison or an index does not end it."""
@@ -245,67 +275,77 @@ class _Watch:
         for value in inputs:
             self.open.pop(id(getattr(value, "_data", value)), None)
 
-    def _first(self, values: Sequence[Any]) -> Anomaly | None:
+    def _first(self, values: Sequence[Any]) -> _Origin | None:
         found = [self.known[id(data)][1] for data in map(_array, values) if id(data) in self.known]
         return min(found, key=lambda one: one.number, default=None)
 
-    def _remember(self, result: Any, anomaly: Anomaly) -> None:
+    def _remember(self, result: Any, origin: _Origin) -> None:
         data, key = result._data, id(result._data)
-        for kept in (self.known, self.open, self.of_node):
-            if len(kept) >= MOST:
-                del kept[next(iter(kept))]
-        # A number of NumPy's can't be referred to weakly; it is small enough to be kept.
-        self.known[key] = (weakref.ref(data, lambda _: self._died(key)) if type(data) is np.ndarray else data, anomaly)
-        self.open[key] = anomaly
-        if result._node is not None:
-            self.of_node[result._node.number] = (~np.isfinite(data), anomaly)
+        number = None if result._node is None else result._node.number
+        # A number of NumPy's can't be referred to weakly; the latest few are kept.
+        held = weakref.ref(data, lambda _: self._died(key)) if type(data) is np.ndarray else data
+        self.known[key] = held, origin, number
+        self.open[key] = origin
+        if number is not None:
+            self.of_node[number] = held, origin
+        if type(data) is not np.ndarray:
+            self.numbers.append(key)
+            if len(self.numbers) > MOST:
+                self._died(self.numbers.pop(0))
 
     def _died(self, key: int) -> None:
         """An array has gone; if nothing had been computed from it, what it told may have been read off."""
-        self.known.pop(key, None)
-        anomaly = self.open.pop(key, None)
-        if anomaly is not None and len(self.dead) < MOST:
-            self.dead.append(anomaly)
+        _, origin, number = self.known.pop(key, (None, None, None))
+        self.of_node.pop(number or 0, None)
+        if self.open.pop(key, None) is not None and self.dead is None:
+            self.dead = origin
 
     # Backward.
 
     def reached(self, node: Node, upstream: Any) -> None:
         """A gradient goes through a value that is not finite: it counts, unless it is 0 where that is."""
-        mask, anomaly = self.of_node[node.number]
-        if np.any(_array(upstream)[mask] != 0):
-            self._raise(anomaly, node)
+        held, origin = self.of_node[node.number]
+        data = held() if isinstance(held, weakref.ref) else held
+        if data is not None and np.any(_array(upstream)[~np.isfinite(data)] != 0):
+            self._raise(origin, node)
 
     def met_gradient(
         self, node: Node, upstream: Any, saved: Sequence[Any], index: int, contribution: Any, before: int
     ) -> None:
-        """A gradient rule made what is not finite; `before` is the latest anomaly that was there when it started."""
+        """A gradient rule made what is not finite; `before` is the latest origin that was there when it started."""
         anomaly = backward_anomaly(node, upstream, saved, index, contribution)
         earlier = self._first([value for value in (*saved, upstream, contribution) if not is_finite(value)])
-        self._raise(anomaly if earlier is None or earlier.number > before else earlier.became(anomaly), node)
+        is_own = earlier is None or earlier.number > before
+        self._raise(None if is_own else earlier, node, anomaly)
 
     def arrived(self, node: Node, upstream: Any) -> None:
         """As an observer of backward passes: what arrives at a leaf may have become infinite by addition."""
         if node.plan is None and not is_finite(upstream):
-            self._raise(backward_anomaly(node, upstream, (), None, upstream), node)
+            self._raise(None, node, backward_anomaly(node, upstream, (), None, upstream))
 
     def returned(self, function: Any, value: Any) -> None:
         """As an observer: nothing to be done."""
 
-    def _raise(self, anomaly: Anomaly, node: Node) -> None:
+    def _raise(self, origin: _Origin | None, node: Node, anomaly: Anomaly | None = None) -> None:
+        """The error of an origin, of what a gradient rule made, or of both."""
         self.open.clear()
+        self.dead = None
         earlier = self._before(node)
-        if earlier is not None and earlier.number < anomaly.number:
-            anomaly = earlier.became(anomaly)
+        if earlier is not None and (origin is None or earlier.number < origin.number):
+            origin = earlier if origin is None else earlier.became(origin.tellers[0])
+        if origin is not None:
+            first = origin.anomaly()
+            anomaly = first if anomaly is None else first.became(anomaly)
         raise AnomalyError(str(anomaly), anomaly)
 
-    def _before(self, node: Node) -> Anomaly | None:
+    def _before(self, node: Node) -> _Origin | None:
         """The first of what was not finite in the values that a node was computed from, but for what where left out."""
         first, seen, waiting = None, {node}, [node]
         while waiting:
             one = waiting.pop()
-            anomaly = self.of_node[one.number][1] if one.number in self.of_node else None
-            if anomaly is not None and (first is None or anomaly.number < first.number):
-                first = anomaly
+            origin = self.of_node[one.number][1] if one.number in self.of_node else None
+            if origin is not None and (first is None or origin.number < first.number):
+                first = origin
             parents = {parent for parent in one.inputs if type(parent) is Node} if one.operation != "where" else set()
             waiting += parents - seen
             seen |= parents
@@ -313,9 +353,11 @@ class _Watch:
 
     def raise_first(self, error: BaseException | None) -> None:
         """At the end: an error for the first of all that nothing was computed from."""
-        first = min([*self.open.values(), *self.dead], key=lambda one: one.number, default=None)
+        left = [*self.open.values(), *([] if self.dead is None else [self.dead])]
+        first = min(left, key=lambda one: one.number, default=None)
         if first is not None:
-            raise AnomalyError(str(first), first) from error
+            anomaly = first.anomaly()
+            raise AnomalyError(str(anomaly), anomaly) from error
 
 
 def _array(value: Any) -> Any:

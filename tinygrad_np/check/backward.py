@@ -43,7 +43,8 @@ class BackwardReport(Report):
     `first_wrong` is the first of them, None if all is right; `wrong_lines` are all that were found;
     `is_whole` says whether the function came to its end and returned a gradient of an input; `returned` has the names
     of the rows that it returned, `entered` those of the packages whose functions it ran, `blank` those of variables
-    that are still to be filled in, as an exercise leaves them: `dW1 = ...`.
+    that are still to be filled in, as an exercise leaves them: `dW1 = ...`; `is_seen` says whether it left the
+    recording on.
     """
 
     wrong_lines: tuple[Culprit, ...] = ()
@@ -51,6 +52,7 @@ class BackwardReport(Report):
     returned: frozenset[str] = frozenset()
     entered: frozenset[str] = frozenset()
     blank: tuple[str, ...] = ()
+    is_seen: bool = True
 
     @property
     def first_wrong(self) -> Culprit | None:
@@ -101,6 +103,17 @@ def check_backward(
     >>> bool(tg.check_backward(forward, backward, inputs))
     True
     """
+    return checked(forward, backward, inputs)
+
+
+def checked(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    inputs: Mapping[str, Any] | Sequence[Any],
+    *,
+    is_located: bool = True,
+) -> BackwardReport:
+    """The same; without looking for the wrong lines, which takes the most of the time, if they are not wanted."""
     forward_pass = _Forward(forward, inputs)
     arguments = forward_pass.arguments_of(backward)
     before = kept(arguments)
@@ -115,9 +128,9 @@ def check_backward(
     culprits: list[Culprit] = []
     interior: dict[Tensor, Any] = {}
     if (run.error is not None and not blank) or rerun.wrong_of(results):
-        rerun.expected = expected.settled(results)
+        rerun.expected = expected.settled({**rerun.seen, **results})
         wrong = rerun.wrong_of(results)
-        if run.error is not None or wrong:
+        if is_located and (run.error is not None or wrong):
             culprits = find_culprits(rerun, wrong)
             interior = _interior(History(rerun, run), culprits)
     if not any(tensor.is_leaf for tensor in results) and run.error is None:
@@ -143,6 +156,7 @@ def check_backward(
         returned=returned,
         entered=frozenset(run.entered),
         blank=blank,
+        is_seen=run.is_seen,
     )
 
 
@@ -241,20 +255,17 @@ class _Forward:
                 )
         return arguments
 
-    def matched(self, results: Sequence[tuple[str | None, Any]], run: Recording) -> dict[Tensor, Any]:
-        """The Tensor that each result is the gradient of; of a function that failed, those of its variables."""
-        if run.error is not None and not results:
-            # What was to be added to zeros is not there yet.
-            results = list({one.name: one.value for one in run.assignments if np.any(one.value)}.items())
+    def matched(self, results: Sequence[tuple[str | None, Any]], *, are_results: bool = True) -> dict[Tensor, Any]:
+        """The Tensor that each result is the gradient of; or each variable, which says so by its name alone."""
         results = [(name, value) for name, value in results if value is not ...]
         found: dict[Tensor, Any] = {}
         rest = []
         for name, array in results:
-            named = [] if name is None else variable_of(name, self.tensors, is_result=run.error is None) or []
+            named = [] if name is None else variable_of(name, self.tensors, is_result=are_results) or []
             free = [tensor for tensor in named if tensor not in found]
             if free:
                 found[max(free, key=lambda tensor: self._likeness(tensor, keys_of(name or ""), array))] = array
-            elif run.error is None:
+            elif are_results:
                 rest.append((name, array))
         # What is called grads["dA0"] was not meant for an input, if others are called as the inputs are.
         rest = [(name, array) for name, array in rest if not found or name is None or not name.endswith("']")]

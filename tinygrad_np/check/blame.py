@@ -164,7 +164,8 @@ def reason_of(
             return Reason(f"{name} is taken of elements that are all minus infinity: every place is masked", _MASKED)
     if name in _GROWING and told:
         return Reason(
-            f"{name} of {_said(told[0])} is larger than the largest {_largest(result)}", _EXP + _wider(result)
+            f"{name} of {_said(told[0])} overflows: it is larger than the largest {_largest(result)}",
+            _EXP + _wider(result),
         )
     return _general(name, arrays, result, at)
 
@@ -180,7 +181,7 @@ def _average(name: str, x: Any, result: Any, parameters: Mapping[str, Any]) -> R
             f"the {name} of {many} with ddof={ddof} is divided by 0",
             f"take more elements than ddof, or ddof=0 for {many}",
         )
-    return Reason(f"the sum in {name} is larger than the largest {_largest(result)}", _scaled(result))
+    return Reason(f"the sum in {name} overflows: it is larger than the largest {_largest(result)}", _scaled(result))
 
 
 def _general(name: str, arrays: Sequence[Any], result: Any, at: Any) -> Reason:
@@ -191,7 +192,7 @@ def _general(name: str, arrays: Sequence[Any], result: Any, at: Any) -> Reason:
     if name == "astype" and arrays:
         x = _said(float(np.asarray(arrays[0])[at]))
         return Reason(
-            f"{x} does not fit into {result.dtype}, whose largest number is {_limit(result)}",
+            f"{x} overflows: it does not fit into {result.dtype}, whose largest number is {_limit(result)}",
             "scale the numbers down first, or keep float32 or float64 for them",
         )
     if np.isnan(result[at]):
@@ -199,7 +200,7 @@ def _general(name: str, arrays: Sequence[Any], result: Any, at: Any) -> Reason:
             f"what {name} computes on the way is larger than the largest {_largest(result)}, or is not defined",
             _scaled(result),
         )
-    return Reason(f"the result of {name} is larger than the largest {_largest(result)}", _scaled(result))
+    return Reason(f"the result of {name} overflows: it is larger than the largest {_largest(result)}", _scaled(result))
 
 
 _SLOPES = {
@@ -234,18 +235,15 @@ def slope_reason(node: Node, index: int, saved: Sequence[Any], g: float | None, 
     else:
         place = at
     if place is None or np.isfinite(slope[place]):
-        return Reason(f"the gradient is larger than the largest {_largest(contribution)}", _scaled(contribution))
-    x = _operand(node, saved, index, place)
-    where = f"at {_said(x)}" if x is not None else "there"
-    what = "infinite" if np.isinf(slope[place]) else "not a number"
-    if g == 0 and np.isnan(contribution[at]) and what == "infinite":
         return Reason(
-            f"the slope of {node.operation} is infinite {where}, and the upstream gradient is 0: 0 times infinity",
-            instead,
+            f"the gradient overflows: it is larger than the largest {_largest(contribution)}", _scaled(contribution)
         )
-    if x is not None and math.isinf(x):
-        return Reason(f"the slope of {node.operation} is {what} {where}", _INFINITIES)
-    return Reason(f"the slope of {node.operation} is {what} {where}", instead)
+    x = _operand(node, saved, index, place)
+    what = "infinite" if np.isinf(slope[place]) else "not a number"
+    why = f"the slope of {node.operation} {'' if x is None else f'at {_said(x)} '}is {what}"
+    if g == 0 and np.isnan(contribution[at]) and what == "infinite":
+        return Reason(f"{why}, and the upstream gradient is 0: 0 times infinity", instead)
+    return Reason(why, _INFINITIES if x is not None and math.isinf(x) else instead)
 
 
 def _operand(node: Node, saved: Sequence[Any], index: int, place: Any) -> float | None:

@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--inherited", action="store_true", help="credit for what only inherits an earlier mistake")
     check.add_argument("--gradescope", metavar="results.json", help="write Gradescope's file of results")
     check.add_argument("--points", type=float, default=100.0, help="the points of that file (100)")
-    check.add_argument("--seconds", type=float, default=30.0, help="the limit of time (30)")
+    check.add_argument("--seconds", type=float, default=10.0, help="the limit of time (10)")
     check.add_argument("--megabytes", type=int, default=4000, help="the limit of memory (4000)")
     exercise_command.add_to(commands)
     return parser

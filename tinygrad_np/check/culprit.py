@@ -6,6 +6,7 @@ right (repair.py). Each is repaired before the next is looked for.
 
 from __future__ import annotations
 
+import ast
 import linecache
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..tensor import Tensor
+from .expected import is_numeric
 from .history import History
 from .repair import merged, repaired
 from .rerun import Edits, Rerun
@@ -22,6 +24,9 @@ from .suspects import Spot, suspects
 
 MOST_MISTAKES = 4
 """So many wrong lines are looked for."""
+
+_COMPUTES = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Compare)
+"""The expressions that do more than take what there is."""
 
 
 @dataclass(frozen=True)
@@ -84,17 +89,32 @@ def _culprits(rerun: Rerun, wrong: frozenset[Tensor]) -> Iterator[Culprit]:
 
 
 def _blamed(group: Sequence[Spot], history: History, wrong: frozenset[Tensor]) -> Spot:
-    """Whom to blame if nothing helps: a helper that all that is wrong was computed from, or else what shows it."""
+    """Whom to blame if nothing helps: a helper that all that is wrong was computed from, or else what shows it.
+
+    Of a variable that is computed in several lines, the longest: there most remains that was not tried.
+    """
     off = history.off(wrong)
     common = set.intersection(*(set(history.slice_of([one])) for one in off)) if len(off) > 1 else set()
-    expected = history.rerun.expected
+    expected, first = history.rerun.expected, group[0]
     for spot in group:
-        if spot.shown is None or np.ndim(spot.shown.value) == 0 or expected.nodes(spot.name):
+        if spot.shown is None or not is_numeric(spot.shown.value):
+            continue
+        nodes = expected.nodes(spot.name)
+        if nodes:
+            if history.run.error is not None and all(node.shape != np.shape(spot.shown.value) for node in nodes):
+                return spot
+            continue
+        if not np.ndim(spot.shown.value) or not isinstance(spot.expression, _COMPUTES):
             continue
         is_common = any(history.all[one] is spot.shown for one in common)
         if is_common and not expected.recognised(spot.shown.value):
             return spot
-    return group[0]
+    same = [spot for spot in group if spot.name and spot.name == first.name and spot.source is first.source]
+    # A gradient that is some variable as it is, lacks the most.
+    return max(
+        same or [first],
+        key=lambda spot: (isinstance(spot.expression, ast.Name), sum(1 for _ in ast.walk(spot.statement))),
+    )
 
 
 def _culprit(spot: Spot, edit: Edit | None, history: History) -> Culprit:

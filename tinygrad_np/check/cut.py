@@ -18,8 +18,10 @@ from dataclasses import dataclass, replace
 from types import CodeType, FrameType
 from typing import Any
 
-from ..frames import passed_over, place_of, user_frame
-from ..graph import ancestors, state
+import numpy as np
+
+from ..frames import line_of, passed_over, place_of, user_frame, user_variables
+from ..graph import Node, ancestors, state
 from ..reading import Read
 from ..tensor import Tensor
 
@@ -75,7 +77,25 @@ def cuts(x: Tensor, loss: Tensor) -> list[Cut]:
                 inner = [replace(cut, is_sure=True) for code, cut in _noted(x) if code is not frame.f_code]
                 return inner[:1] if len(inner) == 1 else [found, *(replace(cut, is_sure=False) for cut in inner)]
         frame = frame.f_back
-    return [cut for _, cut in _noted(x)]
+    noted = [cut for _, cut in _noted(x)]
+    return [replace(cut, is_sure=True) for cut in noted if _enters(cut, loss)] or noted
+
+
+def _enters(cut: Cut, loss: Tensor) -> bool:
+    """Whether what a line assigned is a constant among the operands of the loss's operations."""
+    try:
+        statement = ast.parse(cut.source)
+    except SyntaxError:
+        return False
+    targets = {one.id for one in ast.walk(statement) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
+    values = [_plain(value) for name, value in user_variables() if name in targets]
+    nodes = [] if loss._node is None else ancestors(loss._node)
+    constants = [_plain(one) for node in nodes for one in node.inputs if type(one) is not Node]
+    return any(np.array_equal(value, one) for value in values for one in constants)
+
+
+def _plain(value: Any) -> Any:
+    return getattr(value, "_data", value)
 
 
 def _in_variables(frame: FrameType, x: Tensor, loss: Tensor) -> Cut | None:
@@ -170,16 +190,12 @@ def _noted_in(reads: dict[Any, Any], pauses: dict[Any, Any], x: Tensor) -> Itera
         if read.may_lose and (read.node is None or x._node in ancestors(read.node)):
             how = read.how.strip(".()")
             why = _HOW.get(how, f"{read.how} makes a plain value of it")
-            yield read.code, Cut(_line(read.code, read.instruction), read.code.co_filename, how, why, False)
+            yield read.code, Cut(line_of(read.code, read.instruction), read.code.co_filename, how, why, False)
     for code, instruction in [*pauses.values()]:
-        line = _line(code, instruction)
-        if not passed_over[code.co_filename] and not _is_update(code.co_filename, line):
+        line = line_of(code, instruction)
+        if not passed_over[code.co_filename] and not _is_update(code.co_filename, line or 0):
             why = "what is computed in there is not recorded; move out what needs a gradient"
             yield code, Cut(line, code.co_filename, "no_grad", why, False)
-
-
-def _line(code: CodeType, instruction: int) -> int:
-    return next((line or 0 for start, end, line in code.co_lines() if start <= instruction < end), 0)
 
 
 def _is_update(file: str, line: int) -> bool:

@@ -9,7 +9,9 @@ A variable is recognised by its name, or if that says nothing, by its value.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -22,10 +24,21 @@ from .kinks import kinks_of
 from .noise import rounding_noise
 from .passage import Compared, Passage
 from .tolerance import judge, precision
-from .variables import variable_of
+from .variables import plain_name, variable_of
 
 CLOSE = 1e-6
 """Values that agree to so much of the largest of them are taken to be the same quantity."""
+
+_LOCAL = re.compile(r"d(\w+?)_?d_?(\w+)")
+
+
+@dataclass(frozen=True, eq=False)
+class _Local:
+    """Stands among the nodes for the derivative of one quantity by another."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+    value: Any
 
 
 class Expected:
@@ -39,6 +52,7 @@ class Expected:
         self.passage = Passage(loss._node, np.ones(loss.shape, loss.dtype))
         self._noise: dict[Node, Any] | None = None
         self._alike: dict[Any, Any] = {}
+        self._locals: dict[str, list[Any]] = {}
 
     @cached_property
     def has_kinks(self) -> bool:
@@ -63,8 +77,48 @@ class Expected:
 
     def nodes(self, name: str) -> list[Node]:
         """The quantities of which a variable is the gradient, told by its name."""
-        found = variable_of(name, self.tensors) or []
+        found = variable_of(name, self.tensors)
+        if found is None:
+            return self._local(plain_name(name))
         return [one._node for one in found if one._node is not None and one._node in self.passage.gradients]
+
+    def meant(self, name: str) -> list[Node]:
+        """These, and what their activations were given, as many call that after the activation, be it dh or delta_h."""
+        found = list(self.nodes(name))
+        for node in found:
+            plan, parents = getattr(node, "plan", None), getattr(node, "inputs", ())
+            parents = [one for one in parents if type(one) is Node and one in self.passage.gradients]
+            if plan is not None and plan.primitive.elementwise and len(parents) == 1 and parents[0].shape == node.shape:
+                found += [] if parents[0] in found else parents
+        return found
+
+    def _local(self, name: str) -> list[Any]:
+        """What stands for the derivative of one quantity by another, as da_dz, element by element."""
+        if name not in self._locals:
+            self._locals[name] = []
+            match = _LOCAL.fullmatch(name)
+            pair = [self.tensors.get(each, []) for each in match.groups()] if match else []
+            if len(pair) == 2 and len(pair[0]) == len(pair[1]) == 1:
+                above, below = pair[0][0]._node, pair[1][0]._node
+                if above is not None and below is not None and self._is_elementwise(above, below):
+                    derivative = self.passage.implied_errors(above, np.ones(above.shape, above.dtype))[below]
+                    self._locals[name] = [_Local(derivative.shape, derivative.dtype, derivative)]
+        for local in self._locals[name]:
+            self.passage.gradients[local] = local.value
+        return self._locals[name]
+
+    def _is_elementwise(self, above: Node, below: Node) -> bool:
+        """Whether each element of one is made of the same element of the other."""
+        between, waiting, is_met = set(), [below], False
+        while waiting:
+            for user, _ in self.passage.uses.get(waiting.pop(), []):
+                if user is above or user.number < above.number:
+                    is_met = is_met or user is above
+                    waiting += [] if user in between or user is above else [user]
+                    between.add(user)
+        return is_met and all(
+            user.shape == below.shape and user.plan is not None and user.plan.primitive.elementwise for user in between
+        )
 
     def noise(self, node: Node) -> Any:
         """What rounding explains of a difference in this gradient."""
@@ -86,6 +140,8 @@ class Expected:
         gradient = self.passage.gradient(node)
         if value.shape != gradient.shape:
             return False
+        # Where autograd's own overflowed nothing can be said.
+        value = np.where(np.isnan(gradient), gradient, value)
         eps = precision(gradient.dtype, value.dtype)
         with np.errstate(all="ignore"):
             apart = float(np.abs(value - gradient).max(initial=0.0))
@@ -110,7 +166,7 @@ class Expected:
 
     def explains(self, name: str, value: Any) -> bool:
         """Whether a value is the gradient of the quantity of its name, or of any quantity if its name says nothing."""
-        named = self.nodes(name)
+        named = self.meant(name)
         return any(self.is_gradient(value, node) for node in named) if named else self.recognised(value)
 
     def lacks_derivative(self, name: str, value: Any) -> bool:
@@ -126,7 +182,7 @@ class Expected:
 
         If the name says little, it may be that of any quantity.
         """
-        for node in self.passage.gradients if is_any and self.nodes(name) else self.nodes(name):
+        for node in self.passage.gradients if is_any and self.nodes(name) else self.meant(name):
             found = factor(value, self.passage.gradient(node))
             if found is not None and np.isclose(found, self.divisors, rtol=CLOSE).any():
                 return found

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, describe
+from ..errors import DTypeError, FreedGraphError, describe
 from ..formula import index_text
 from ..frames import passed_over, place_of, user_place
-from ..graph import Node, ancestors, between
+from ..graph import LET_GO, Node, ancestors, between
 from ..instructions import is_discarded
 from ..tensor import Tensor
 from .colour import Shown, coloured, on_terminal
@@ -172,6 +172,11 @@ def _explained(loss: Tensor, x: Tensor) -> Explanation:
         how = "" if x.dtype.kind != "f" else "; make it with requires_grad=True, before it is used"
         return Explanation(name, 0.0, (), (), (), f"{describe(x.shape, x.dtype, name)} {why} gradient{how}.")
     node, root = x._node, loss._node
+    if root is not None and root.inputs is LET_GO:
+        raise FreedGraphError(
+            f"the graph behind {describe(loss.shape, loss.dtype, loss.name)} ({root.place}) was let go after its "
+            "backward pass; explain it before, or compute the loss anew."
+        )
     if root is None or not root.requires_grad or node not in ancestors(root):
         return Explanation(name, 0.0, (), (), tuple(cuts(x, loss)), _none_came(loss, x, name))
     return _came(Passage(root, loss._seed(None)), node, name, variables)

@@ -19,7 +19,7 @@ from .expected import is_numeric
 from .recording import RETURNED, Assignment, Recording
 from .rerun import Rerun
 from .source import Source
-from .values import base
+from .values import base, is_as_before
 
 
 class History:
@@ -179,6 +179,26 @@ class History:
                 waiting += self.sources[one]
         return found
 
+    def handed_on(self, off: list[int]) -> set[int]:
+        """Those whose value went as it is into one that is wrong, as what a function returns does."""
+        found: set[int] = set()
+        waiting = list(off)
+        while waiting:
+            one = waiting.pop()
+            for index in self.sources[one]:
+                is_same = index not in found and self.all[index].call != self.all[one].call
+                is_same = is_same or (index not in found and self.all[one].name == RETURNED)
+                if is_same and is_as_before(self.all[one].value, self.all[index].value):
+                    found.add(index)
+                    waiting.append(index)
+        return found
+
+    def shared(self, off: list[int]) -> list[int]:
+        """Those that are right, as it seems, but led to all that went wrong by itself, the latest first."""
+        own = [one for one in off if not set(self.slice_of([one], lambda index: index in self.settled)) & set(off)]
+        origins = [self.origins(one) for one in own]
+        return sorted(set.intersection(*origins), reverse=True) if len(own) > 1 else []
+
     def ended(self, wrong: frozenset[Tensor]) -> list[int]:
         """Those that are right but are computed from what is excused, and led to something wrong."""
         excused = self.excused(wrong)
@@ -200,7 +220,14 @@ class History:
             is_told = (self.run.error is None and at_last == index) or np.any(one.value)
             if self.rerun.expected.nodes(one.name) and is_told:
                 found.append(index)
-        return found
+        # What comes through one use may be right, though it led to a sum that is not.
+        led = {index for one in found for index in self.slice_of([one])}
+        return [index for index in found if index not in led or not self.is_part(index)]
+
+    def is_part(self, index: int) -> bool:
+        """Whether this is what some uses of the quantity of its name add to its gradient."""
+        expected, one = self.rerun.expected, self.all[index]
+        return any(expected.is_part(one.value, node, exactly=True) for node in expected.nodes(one.name))
 
     def credit(self) -> float:
         """How well the values are explained: a point for each that is, half a one but for the batch's size."""

@@ -1,16 +1,16 @@
 """What is told of a NaN or an infinity: the operation, its operands with their ranges, why, and what to write instead.
 
-`forward_anomaly` tells of a result, `backward_anomaly` of a contribution to a gradient, `given_anomaly` of what was
-not finite before any operation took it.
+`Made(...).told()` tells of a result, `Made(...).given(x)` of what was not finite before any operation took it, and
+`backward_anomaly` of a contribution to a gradient.
 """
 
 from __future__ import annotations
 
-import itertools
 import linecache
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from types import FrameType
 from typing import Any
 
@@ -26,8 +26,6 @@ from .blame import Reason, reason_of, slope_reason
 from .colour import Shown
 from .report import html_table, plain, table, wrapped
 from .steps import gradient_name, symbols_of, variable_names, vjp_formula, without_defaults
-
-_count = itertools.count()
 
 COLUMNS = ("operand", "shape", "dtype", "smallest", "largest", "zeros", "NaN", "infinite")
 
@@ -64,7 +62,7 @@ class Anomaly(Shown):
     Attributes: `kind`, "nan" or "infinity"; `direction`, "forward", "backward" or "input"; `operation`; `formula`, what
     was computed, in the user's names; `line`, `file` and `source` of the user's code; `where`, the index of the first
     bad element, `count` of `size` elements that are bad, `value` of the first; `operands`; `why`; `instead`, what to
-    write; `later`, a sentence for each thing that came of it; `number`, the order in which anomalies were met.
+    write; `later`, a sentence for each thing that came of it.
     """
 
     kind: str
@@ -81,7 +79,6 @@ class Anomaly(Shown):
     why: str
     instead: str
     later: tuple[str, ...] = ()
-    number: int = field(default_factory=lambda: next(_count))
 
     @property
     def source(self) -> str:
@@ -105,9 +102,7 @@ class Anomaly(Shown):
 
     def to_dict(self) -> dict[str, Any]:
         """The anomaly as plain data, ready for `json.dumps`."""
-        found = {
-            name: plain(value) for name, value in asdict(self).items() if name not in ("operands", "later", "number")
-        }
+        found = {name: plain(value) for name, value in asdict(self).items() if name not in ("operands", "later")}
         operands = [{name: plain(value) for name, value in asdict(one).items()} for one in self.operands]
         return {**found, "source": self.source, "operands": operands, "later": list(self.later)}
 
@@ -147,45 +142,59 @@ class Anomaly(Shown):
         return html_table(title, self._columns(), [one.cells for one in self.operands], below)
 
 
-def forward_anomaly(primitive: Primitive, inputs: Sequence[Any], parameters: Mapping[str, Any], result: Any) -> Anomaly:
-    """A result that is not finite, made by an operation of what was."""
-    names = _Names(inputs)
-    data = np.asarray(result._data)
-    at = _first_bad(data)
-    arrays = [_array(value) for value in inputs]
-    elements = _elements(primitive, arrays, data.shape, at)
-    reason = reason_of(primitive.name, arrays, elements, parameters, data, at)
-    written = applied(primitive.forward, *names.symbols, **parameters)
-    formula = without_defaults(written) if written else f"{primitive.name}({', '.join(names.texts)})"
-    frame = user_frame()
-    return _anomaly(
-        "forward",
-        primitive.name,
-        formula,
-        (frame.f_lineno, frame.f_code.co_filename),
-        data,
-        _operands(names.texts, arrays, elements),
-        reason,
-    )
+class Made:
+    """An operation that made what is not finite, noted when it ran; it is told of only if that is asked for.
 
+    Attributes: `primitive`, `inputs` and `parameters` of the operation; `line` and `file` of the user's code;
+    `variables`, the names that the inputs had there, by identity.
+    """
 
-def given_anomaly(primitive: Primitive, inputs: Sequence[Any], bad: Any) -> Anomaly:
-    """What was not finite already, when an operation took it."""
-    place = next(number for number, value in enumerate(inputs) if value is bad)
-    name = _Names(inputs).texts[place]
-    data = np.asarray(_array(bad))
-    frame = user_frame()
-    what = "NaN" if np.isnan(data).any() else "infinity"
-    reason = Reason(
-        f"{describe(data.shape, data.dtype, name)} held {what} already: it is in the data, or plain NumPy code "
-        "made it, which is not watched",
-        "look at the data with np.argwhere(~np.isfinite(x)), and fill or leave out what is missing; or make Tensors "
-        "earlier, so that what is computed is watched",
-    )
-    line = frame.f_lineno, frame.f_code.co_filename
-    return _anomaly(
-        "input", primitive.name, name, line, data, _operands([name], [data], [_item(data, _first_bad(data))]), reason
-    )
+    __slots__ = ("file", "inputs", "line", "parameters", "primitive", "variables")
+
+    def __init__(self, primitive: Primitive, inputs: Sequence[Any], parameters: Mapping[str, Any]) -> None:
+        self.primitive, self.inputs, self.parameters = primitive, inputs, parameters
+        frame = user_frame()
+        self.line, self.file = frame.f_lineno, frame.f_code.co_filename
+        wanted = {id(value) for value in inputs}
+        self.variables = {id(value): name for name, value in list(frame.f_locals.items()) if id(value) in wanted}
+
+    def told(self) -> Anomaly:
+        """The anomaly of its result."""
+        symbols, arrays = self._symbols(), [_array(value) for value in self.inputs]
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            data = _still_bad(np.asarray(self.primitive.run(*arrays, **self.parameters)))
+        texts = [str(one) for one in symbols]
+        written = applied(self.primitive.forward, *symbols, **self.parameters)
+        formula = without_defaults(written) if written else f"{self.primitive.name}({', '.join(texts)})"
+        at = _first_bad(data)
+        elements = _elements(self.primitive, arrays, data.shape, at)
+        reason = reason_of(self.primitive.name, arrays, elements, self.parameters, data, at)
+        line = self.line, self.file
+        return _anomaly("forward", self.primitive.name, formula, line, data, _operands(texts, arrays, elements), reason)
+
+    def given(self, bad: Any) -> Anomaly:
+        """The anomaly of an input that was not finite already."""
+        place = next(number for number, value in enumerate(self.inputs) if value is bad)
+        name, data = str(self._symbols()[place]), _still_bad(np.asarray(_array(bad)))
+        what = "NaN" if np.isnan(data).any() else "infinity"
+        reason = Reason(
+            f"{describe(data.shape, data.dtype, name)} held {what} already: it is in the data, or plain NumPy code "
+            "made it, which is not watched",
+            "look at the data with np.argwhere(~np.isfinite(x)), and fill or leave out what is missing; or make "
+            "Tensors earlier, so that what is computed is watched",
+        )
+        operands = _operands([name], [data], [_item(data, _first_bad(data))])
+        return _anomaly("input", self.primitive.name, name, (self.line, self.file), data, operands, reason)
+
+    def _symbols(self) -> list[Any]:
+        """What the inputs are called: by names, by variables, by the expressions that made them."""
+        variables = variable_names(interior=True)
+        for value in self.inputs:
+            name = self.variables.get(id(value))
+            if name is not None:
+                variables.update({id(_array(value)): name, id(getattr(value, "_node", value)): name})
+        return [_symbol(value, variables) for value in self.inputs]
 
 
 def backward_anomaly(node: Node, upstream: Any, saved: Sequence[Any], index: int | None, contribution: Any) -> Anomaly:
@@ -258,15 +267,6 @@ def _variables_of_calls() -> dict[int, str]:
     return names
 
 
-class _Names:
-    """What the inputs of an operation are called: by names, by variables, by the expressions that made them."""
-
-    def __init__(self, inputs: Sequence[Any]) -> None:
-        variables = variable_names(interior=True)
-        self.symbols: list[Any] = [_symbol(value, variables) for value in inputs]
-        self.texts = [str(one) for one in self.symbols]
-
-
 def _symbol(value: Any, variables: dict[int, str]) -> Any:
     node, data = getattr(value, "_node", None), _array(value)
     name = getattr(node, "name", None) or variables.get(id(node)) or variables.get(id(data))
@@ -322,6 +322,11 @@ def _element(array: Any, shape: tuple[int, ...], at: tuple[int, ...]) -> float |
 def _item(array: Any, at: tuple[int, ...]) -> float | None:
     value = np.asarray(array)
     return float(value[at]) if value.dtype.kind in "fiub" else None
+
+
+def _still_bad(data: Any) -> Any:
+    """The array; NaN if it is finite by now, as its elements have been changed since."""
+    return np.asarray(np.nan) if np.isfinite(data).all() else data
 
 
 def _first_bad(array: Any) -> tuple[int, ...]:

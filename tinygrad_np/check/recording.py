@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
@@ -26,7 +27,11 @@ RETURNED = "return"
 """The name under which what a function returns is written down, but for the function itself that is recorded."""
 
 MOST_PRINTED = 1_000_000
-"""What is printed after so many letters is not kept."""
+"""Who prints more letters is stopped."""
+
+
+class TooMuchPrinted(RuntimeError):
+    """Raised in a function that prints on and on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +63,7 @@ class Call(NamedTuple):
 @dataclass
 class Recording:
     """One call: its assignments in their order, what each function was `given`, the result or the error, the output,
-    and the names of the packages whose functions ran.
+    the names of the packages whose functions ran, and whether it `is_seen` to its end, or turned the recording off.
     """
 
     assignments: list[Assignment] = field(default_factory=list)
@@ -66,9 +71,11 @@ class Recording:
     calls: list[Call] = field(default_factory=list)
     result: Any = None
     error: BaseException | None = None
+    raised: BaseException | None = None
     error_line: int = 0
     printed: str = ""
     entered: set[str] = field(default_factory=set)
+    is_seen: bool = True
 
     @property
     def codes(self) -> list[CodeType]:
@@ -83,16 +90,19 @@ class Recording:
 def recorded(function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Recording:
     """Call a function and record it; an error, or exit(), ends the recording and is kept in it."""
     recording = Recording()
-    output = _Output()
+    output = Output()
     tracer = _Tracer(recording, sys.gettrace())
     with contextlib.redirect_stdout(output):
         sys.settrace(tracer.enter)
+        threading.settrace(tracer.elsewhere)
         try:
             recording.result = function(*arguments, **keywords)
         except (Exception, SystemExit) as error:
             recording.error = error
         finally:
+            recording.is_seen = tracer.other is not None or sys.gettrace() == tracer.enter
             sys.settrace(tracer.other)
+            threading.settrace(tracer.other)
     recording.printed = output.getvalue()
     return recording
 
@@ -100,11 +110,13 @@ def recorded(function: Callable[..., Any], arguments: tuple[Any, ...], keywords:
 _PARTS_OF_LINES = ("<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>", "<module>")
 
 
-class _Output(io.StringIO):
-    """Keeps what is printed, but no more than the first million letters."""
+class Output(io.StringIO):
+    """Keeps what is printed, up to a million letters."""
 
-    def write(self, text: str) -> int:
-        return super().write(text) if self.tell() < MOST_PRINTED else len(text)
+    def write(self, text: str) -> int:  # noqa: D102
+        if self.tell() + len(text) > MOST_PRINTED:
+            raise TooMuchPrinted(f"it printed more than {MOST_PRINTED} letters")
+        return super().write(text)
 
 
 class _Tracer:
@@ -116,10 +128,14 @@ class _Tracer:
         self.running: list[_Follower] = []
         self.root: FrameType | None = sys._getframe(1)
 
-    def enter(self, frame: FrameType, event: str, argument: Any) -> Any:
+    def elsewhere(self, frame: FrameType, event: str, argument: Any) -> None:
+        """Take note of whose function is called, be it in another thread."""
         module = str(frame.f_globals.get("__name__", ""))
         if not module.startswith(__name__.rpartition(".")[0]):
             self.recording.entered.add(module.partition(".")[0])
+
+    def enter(self, frame: FrameType, event: str, argument: Any) -> Any:
+        self.elsewhere(frame, event, argument)
         others = None
         if self.other is not None:
             others = self.other(frame, event, argument)
@@ -160,7 +176,8 @@ class _Follower:
     def note(self, frame: FrameType, event: str, argument: Any) -> None:
         """Take note of what the line that ran last has assigned."""
         if event == "exception":
-            self.recording.error_line = frame.f_lineno
+            if argument[1] is not self.recording.raised:
+                self.recording.raised, self.recording.error_line = argument[1], frame.f_lineno
             self.has_raised = True
             return
         if event not in ("line", "return"):

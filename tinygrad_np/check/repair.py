@@ -84,6 +84,7 @@ class _Search:
         self.better: list[Repair] = []
         self.tried: set[tuple[ast.stmt, Edit]] = set()
         self.options: dict[tuple[ast.stmt, bool], list[tuple[float, Edit]]] = {}
+        self.wanted = _wanted(rerun, first)
 
     def best_of(self, spots: Sequence[Spot]) -> Repair | None:
         """The repair that changes the fewest words and leaves the most explained."""
@@ -97,20 +98,18 @@ class _Search:
         limit = min(most - 0.05, SMALL if most <= 3 else LARGER) if full else MOST_WORDS
         repair = self._smallest(spots, False, limit)
         full += [] if repair is None else [repair]
-        most = max((one.credit for one in full), default=0)
+        if not full:
+            return None
+        most = max(one.credit for one in full)
         named = {one.spot: bool(self.rerun.expected.nodes(one.spot.name)) for one in full}
-        # What hands on a variable as it is, is hardly at fault.
-        plain = {one.spot: isinstance(one.spot.expression, ast.Name) for one in full}
         return min(
-            full,
-            key=lambda one: (one.size + 2 * (most - one.credit) + plain[one.spot], not named[one.spot]),
-            default=None,
+            full, key=lambda one: (one.size + 2 * (most - one.credit), *_unlikely(one.spot), not named[one.spot])
         )
 
     def _options(self, spot: Spot, synthesise: bool) -> list[tuple[float, Edit]]:
         key = spot.statement, synthesise
         if key not in self.options:
-            self.options[key] = list(_distinct(self.rerun, spot, synthesise))
+            self.options[key] = list(_distinct(self.rerun, spot, synthesise, self.wanted.get(spot.name, [])))
         return self.options[key]
 
     def _smallest(self, spots: Sequence[Spot], strictly: bool, limit: float) -> Repair | None:
@@ -120,7 +119,7 @@ class _Search:
         for size, spot, edit in sorted(options, key=lambda one: one[0]):
             if rerun.is_tired or size > limit:
                 break
-            if (spot.statement, edit) in self.tried or not _may_be_right(rerun, spot, edit, strictly):
+            if (spot.statement, edit) in self.tried or not self._may_be_right(spot, edit, strictly):
                 continue
             self.tried.add((spot.statement, edit))
             made = merged(self.made, spot.source, edit)
@@ -137,6 +136,35 @@ class _Search:
             self.better.append(Repair(spot, edit, size, -len(left)))
         return None
 
+    def _may_be_right(self, spot: Spot, edit: Edit, strictly: bool) -> bool:
+        """Whether the edited statement by itself leaves a gradient; or if not strictly, something that may be right."""
+        rerun, shown, expected = self.rerun, spot.shown, self.rerun.expected
+        if shown is None:
+            return True
+        if not strictly and (spot.goes_on or not spot.is_final or not expected.nodes(shown.name)):
+            return True
+        value = rerun.alone(spot.source, spot.statement, edit, spot.before, shown.name)
+        if value is None:
+            return False
+        if strictly and expected.explains(shown.name, value):
+            return True
+        if any(np.shape(one) == np.shape(value) and np.allclose(one, value) for one in self.wanted.get(spot.name, [])):
+            return True
+        if spot.is_reused and (expected.recognised(value) or expected.divided(shown.name, value, True) is not None):
+            return True
+        if strictly:
+            unfinished = spot.goes_on or not spot.is_final
+            return unfinished and any(
+                expected.is_part(value, node, exactly=True) for node in expected.nodes(shown.name)
+            )
+        return expected.is_near(shown.name, value)
+
+
+def _unlikely(spot: Spot) -> tuple[bool, bool]:
+    """What hands on a variable as it is, is hardly at fault; but what gives another name to the wrong one may be."""
+    hands_on, returns = isinstance(spot.expression, ast.Name), isinstance(spot.statement, ast.Return)
+    return hands_on and returns, not hands_on
+
 
 def merged(made: Edits, source: Source, edit: Edit) -> Edits:
     """The edits with one more."""
@@ -147,21 +175,25 @@ def merged(made: Edits, source: Source, edit: Edit) -> Edits:
 def _settles(history: History, first: Spot) -> bool:
     """Whether what was seen to be wrong first is right with these edits: else they work around it."""
     expected, shown = history.rerun.expected, first.shown
-    if shown is None or any(expected.is_part(shown.value, node) for node in expected.nodes(shown.name)):
+    if (
+        shown is None
+        or shown.value is None
+        or any(expected.is_part(shown.value, node) for node in expected.nodes(shown.name))
+    ):
         return True
     if not expected.nodes(shown.name):
         return True
     again = [n for n in history.final if (history.all[n].name, history.all[n].line) == (shown.name, shown.line)]
-    return all(n in history.exact or n in history.factors for n in again)
+    return all(n in history.exact or n in history.factors or history.is_part(n) for n in again)
 
 
-def _distinct(rerun: Rerun, spot: Spot, synthesise: bool = True) -> Iterator[tuple[float, Edit]]:
+def _distinct(rerun: Rerun, spot: Spot, synthesise: bool, wanted: list[Any]) -> Iterator[tuple[float, Edit]]:
     """The edits of a statement, each text once, with its size."""
     source, statement = spot.source, spot.statement
     before = rerun.at_hand(source, spot.before)
     seen = {source.segment(statement)}
     ones = len(_ONE.findall(source.segment(statement)))
-    made = _synthesised(rerun, spot, before) if synthesise else ()
+    made = _synthesised(rerun, spot, before, wanted) if synthesise else ()
     # The user's own spacing is in the edits that come first.
     for edit in (*edits(source, statement, before), *made):
         edit = _without_parentheses(source, statement, edit)
@@ -233,9 +265,9 @@ def _entries(rerun: Rerun, spot: Spot, entry: ast.Subscript, gradients: Sequence
             yield wanted - eval(compiled(text, "eval"), names) if spot.adds else wanted
 
 
-def _synthesised(rerun: Rerun, spot: Spot, before: dict[str, Any]) -> Iterator[Edit]:
+def _synthesised(rerun: Rerun, spot: Spot, before: dict[str, Any], wanted: list[Any]) -> Iterator[Edit]:
     """Edits that give the statement the value of one of the targets, made of the variables at hand."""
-    statement, shown, targets = spot.statement, spot.shown, _targets(rerun, spot)
+    statement, shown, targets = spot.statement, spot.shown, [*wanted, *_targets(rerun, spot)]
     if shown is None or not targets or not (isinstance(statement, ast.Assign) or spot.adds):
         return
     pool = Pool({name: value for name, value in before.items() if name != shown.name})
@@ -246,20 +278,40 @@ def _synthesised(rerun: Rerun, spot: Spot, before: dict[str, Any]) -> Iterator[E
     value = _evaluated(spot.source, expression, names)
     if is_numeric(value):
         for target in targets:
-            for node, own, wanted in _holes(spot.source, expression, np.asarray(value), np.asarray(target), names):
+            for node, own, hole in _holes(spot.source, expression, np.asarray(value), np.asarray(target), names):
                 it = spot.source.with_parentheses(node)
                 is_product = (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)) or not isinstance(
                     node, ast.BinOp
                 )
-                for more in completions(pool, wanted, own):
+                for more in completions(pool, hole, own):
                     bare = more.startswith("{} *") and not is_product and not it.startswith("(")
-                    yield Edit(*spot.source.span(node), more.format(f"({it})" if bare else it))
-                whole = pool.lookup(wanted)
+                    text = more.format(f"({it})" if bare else it)
+                    yield Edit(*spot.source.span(node), text if node is expression else _held(text, False))
+                whole = pool.lookup(hole)
                 if whole is not None and node is not expression:
                     yield Edit(*spot.source.span(node), _held(whole, False))
     for target in targets if rerun.expected.nodes(shown.name) else targets[:4]:
         for whole in expressions(pool, target):
             yield Edit(*where, whole)
+
+
+def _wanted(rerun: Rerun, spot: Spot) -> dict[str, list[Any]]:
+    """What the variables that a statement reads would have to be for it to give what it should, as it stands."""
+    found: dict[str, list[Any]] = {}
+    value = None if spot.expression is None else _evaluated(spot.source, spot.expression, _names_of(spot))
+    for target in _targets(rerun, spot) if is_numeric(value) else ():
+        assert spot.expression is not None
+        for node, _, wanted in _holes(
+            spot.source, spot.expression, np.asarray(value), np.asarray(target), _names_of(spot)
+        ):
+            if isinstance(node, ast.Name) and node is not spot.expression:
+                found.setdefault(node.id, []).append(wanted)
+    return found
+
+
+def _names_of(spot: Spot) -> dict[str, Any]:
+    """What the names in a statement stand for."""
+    return {**spot.source.globals, **{name: value for name, value in spot.before.items() if name.isidentifier()}}
 
 
 def _evaluated(source: Source, node: ast.expr, names: dict[str, Any]) -> Any:
@@ -273,6 +325,8 @@ def _holes(
     source: Source, node: ast.expr, own: Any, wanted: Any, names: dict[str, Any]
 ) -> Iterator[tuple[ast.expr, Any, Any]]:
     """The parts of an expression, each with its value and the one with which the whole would be right."""
+    with contextlib.suppress(ValueError):
+        own = np.broadcast_to(own, wanted.shape)
     if wanted.shape != own.shape or not np.isfinite(wanted).all():
         return
     yield node, own, wanted
@@ -314,23 +368,3 @@ def _is_wrapped(text: str) -> bool:
         return ast.dump(ast.parse(text[1:-1].strip(), mode="eval")) == ast.dump(ast.parse(text, mode="eval"))
     except SyntaxError:
         return False
-
-
-def _may_be_right(rerun: Rerun, spot: Spot, edit: Edit, strictly: bool) -> bool:
-    """Whether the edited statement by itself leaves a gradient; or if not strictly, something that may be right."""
-    shown, expected = spot.shown, rerun.expected
-    if shown is None:
-        return True
-    if not strictly and (spot.goes_on or not spot.is_final or not expected.nodes(shown.name)):
-        return True
-    value = rerun.alone(spot.source, spot.statement, edit, spot.before, shown.name)
-    if value is None:
-        return False
-    if strictly and expected.explains(shown.name, value):
-        return True
-    if spot.is_reused and (expected.recognised(value) or expected.divided(shown.name, value, True) is not None):
-        return True
-    if strictly:
-        unfinished = spot.goes_on or not spot.is_final
-        return unfinished and any(expected.is_part(value, node, exactly=True) for node in expected.nodes(shown.name))
-    return expected.is_near(shown.name, value)

@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from types import CodeType, FrameType
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 
 from ..frames import is_users_file
 from ..tensor import Tensor
-from .expected import Expected
+from .expected import Expected, is_numeric
 from .recording import RETURNED, Assignment, Recording, recorded
 from .source import Edit, Source, compiled, edited, sources_of
 from .values import kept
@@ -32,7 +33,7 @@ EFFORT = 60_000
 """How many assignments may be run in search of one edit."""
 
 PATIENCE = 20.0
-"""How many seconds may be spent on it, whatever the function costs."""
+"""How many seconds of computing may be spent on it, whatever the function costs."""
 
 _PLACE = re.compile(r"\[\d+\]")
 """What stands at a place in a list is of one run of a loop."""
@@ -55,18 +56,22 @@ class Rerun:
         self.expected = expected
         self.matched = matched
         self.sources = sources_of(run.codes)
-        self.results = matched(names_of_results(self.returned, run.result), run)
+        # What was to be added to zeros is not there yet.
+        seen = {one.name: one.value for one in run.assignments if is_numeric(one.value) and np.any(one.value)}
+        self.seen = matched(list(seen.items()), are_results=False)
+        self.results = self.seen if run.error is not None else matched(names_of_results(self.returned, run.result))
         self._expressions: dict[Source, list[str]] = {}
         self.rest()
 
     def rest(self) -> None:
         """Begin to count the effort anew."""
-        self.effort, self.end = 0, time.monotonic() + PATIENCE
+        self.effort, self.asked, self.end = 0, 0, time.process_time() + PATIENCE
 
     @property
     def is_tired(self) -> bool:
         """Whether enough has been tried."""
-        return self.effort > EFFORT or time.monotonic() > self.end
+        self.asked += 1
+        return self.effort > EFFORT or (self.asked % 32 == 0 and time.process_time() > self.end)
 
     def wrong_of(self, results: Mapping[Tensor, Any], expected: Expected | None = None) -> frozenset[Tensor]:
         """The Tensors whose gradients are not among these, or wrong."""
@@ -87,7 +92,7 @@ class Rerun:
         with contextlib.redirect_stdout(io.StringIO()), edited(edits) as is_python, self._within_bounds():
             try:
                 result = self.backward(**kept(self.arguments)) if is_python else None
-                found = self.matched(names_of_results(self.returned, result), Recording())
+                found = self.matched(names_of_results(self.returned, result))
                 wrong = self.wrong_of(found)
                 if wrong and self.expected.has_kinks:
                     self.effort += 200
@@ -96,10 +101,15 @@ class Rerun:
             except (Exception, SystemExit):
                 return None
 
+    @cached_property
+    def may_run_on(self) -> bool:
+        """Whether there is a loop that an edit can make endless."""
+        return any(isinstance(node, ast.While) for source in self.sources for node in ast.walk(source.tree))
+
     @contextlib.contextmanager
     def _within_bounds(self) -> Iterator[None]:
         """End what an edit makes run on and on, if the function has a loop that can."""
-        if not any(isinstance(node, ast.While) for source in self.sources for node in ast.walk(source.tree)):
+        if not self.may_run_on:
             yield
             return
         left, other = 1000 + 20 * len(self.run.assignments), sys.gettrace()
@@ -122,12 +132,12 @@ class Rerun:
         with edited(edits):
             return recorded(self.backward, (), kept(self.arguments))
 
-    @property
+    @cached_property
     def own(self) -> Source | None:
         """The source of the backward function itself."""
         return next((one for one in self.sources if self.run.codes and one.holds(self.run.codes[0])), None)
 
-    @property
+    @cached_property
     def returned(self) -> ast.expr | None:
         """What stands in the last return statement of the backward function."""
         return None if self.own is None else self.own.returned

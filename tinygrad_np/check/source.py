@@ -223,11 +223,12 @@ def _code(source: Source, text: str) -> CodeType | None:
     try:
         tree = ast.parse(f"def around():\n {' = '.join([*source.code.co_freevars, '_'])} = None\n class {owner}: ...")
         tree.body[0].body[1].body = ast.parse(text).body  # type: ignore[attr-defined]
-        ast.increment_lineno(tree, source.first_line - 1)
         code = compile(tree, source.code.co_filename, "exec")
     except (SyntaxError, ValueError):
         return None
-    found = next((one for one in _codes(code) if one.co_name == source.code.co_name and source.holds(one)), None)
+    # It stands at the same lines as the original; within a code lines are counted from its first.
+    codes = (_moved(one, source.first_line - 1) for one in _codes(code) if one.co_name == source.code.co_name)
+    found = next((one for one in codes if source.holds(one)), None)
     return found if found is not None and found.co_freevars == source.code.co_freevars else None
 
 
@@ -237,3 +238,9 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
         if isinstance(constant, CodeType):
             yield constant
             yield from _codes(constant)
+
+
+def _moved(code: CodeType, lines: int) -> CodeType:
+    """The same code so many lines further down."""
+    constants = tuple(_moved(one, lines) if isinstance(one, CodeType) else one for one in code.co_consts)
+    return code.replace(co_firstlineno=code.co_firstlineno + lines, co_consts=constants)

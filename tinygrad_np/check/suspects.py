@@ -73,7 +73,7 @@ def suspects(history: History, wrong: frozenset[Tensor]) -> list[list[Spot]]:
     rerun, run = history.rerun, history.run
     groups: list[list[Spot]] = []
     off = history.off(wrong)
-    history.settled = history.exact | history.excused(wrong)
+    history.settled = (history.exact | history.excused(wrong)) - history.handed_on(off)
     if run.error is not None:
         at_fault = _at_line(rerun, run, run.error_line)
         groups.append([*at_fault, *_sliced(history, _last_reads(history, at_fault))])
@@ -89,6 +89,8 @@ def suspects(history: History, wrong: frozenset[Tensor]) -> list[list[Spot]]:
         groups.append([*returned, *_sliced(history, _last_reads(history, returned))])
     if run.error is None:
         groups.append([spot for index in history.ended(wrong) for spot in [_spot(history, index)] if spot is not None])
+    if groups:
+        groups[0] += [spot for index in history.shared(off) for spot in [_spot(history, index)] if spot is not None]
     if off and off[0] in history.factors and len(groups) > 1:
         # It may be divided later: by which number, is as likely to be wrong.
         groups[:2] = [groups[0] + groups[1]]

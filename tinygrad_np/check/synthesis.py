@@ -9,7 +9,9 @@ a factor that some number at hand explains.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ class Pool:
     """Expressions of the variables at hand, found by their values."""
 
     def __init__(self, variables: dict[str, Any]) -> None:
-        arrays = [(name, value) for name, value in variables.items() if isinstance(value, np.ndarray) and value.ndim]
+        arrays = [(name, np.asarray(value)) for name, value in variables.items() if _is_array(value)]
         self.arrays = {name: value for name, value in arrays[-MOST:] if value.dtype.kind in "fiub"}
         self.numbers = _numbers(variables)
         self.found: dict[Any, tuple[str, float]] = {}
@@ -46,6 +48,8 @@ class Pool:
             yield f"{name}**2", value * value
             yield f"(1 - {name})", 1 - value
             yield f"np.exp({name})", np.exp(value)
+            if value.ndim == 1:
+                yield f"{name}[:, None]", value[:, None]
             if value.ndim == 2:
                 yield f"{name}.T", value.T
             for axis in range(value.ndim):
@@ -61,31 +65,66 @@ class Pool:
                     yield f"(1 - {name}) / (1 - {other})", (1 - value) / (1 - second)
                 yield from _products(name, value, other, second)
 
+    @cached_property
+    def _sums(self) -> dict[Any, tuple[str, float]]:
+        """The sums of products of two arrays along an axis, as in the gradients of softmax and of normalisation."""
+        found: dict[Any, tuple[str, float]] = {}
+        with np.errstate(all="ignore"):
+            for name, value in self.arrays.items():
+                for other, second in self.arrays.items():
+                    for axis in range(value.ndim) if value.shape == second.shape and name <= other else ():
+                        key, scale = _fingerprint((value * second).sum(axis=axis, keepdims=True))
+                        text = f"np.sum({name} * {other}, axis={axis}, keepdims=True)"
+                        found.setdefault(key, (text, scale))
+        return found
+
     def lookup(self, value: Any) -> str | None:
         """The text of an expression that has this value, up to a factor that is written beside it."""
+        return self._named(value, self.found)
+
+    def _named(self, value: Any, found: dict[Any, tuple[str, float]]) -> str | None:
         key, scale = _fingerprint(value)
-        if key is None or key not in self.found:
+        if key is None or key not in found:
             return None
-        text, own = self.found[key]
+        text, own = found[key]
         factor = scale / own
         for number, written in self.numbers.items():
             if math.isclose(abs(factor), number, rel_tol=1e-6):
                 return f"{'-' if factor < 0 else ''}{text}{written}"
         return None
 
+    def product(self, value: Any) -> str | None:
+        """The text of an expression of this value: of one or two variables, or an array times a sum along an axis."""
+        whole = self.lookup(value)
+        if whole is not None or not np.ndim(value):
+            return whole
+        arrays = [(f"{name} * ", one) for name, one in self.arrays.items() if one.shape == value.shape]
+        for text, other in [("", np.ones(value.shape)), *arrays]:
+            ratio = np.where(other == 0, np.nan, value / other)
+            for axis in range(value.ndim):
+                same = np.nanmean(ratio, axis=axis, keepdims=True)
+                if value.shape[axis] > 1 and np.allclose(other * same, value, rtol=1e-6, atol=1e-12):
+                    factor = self._named(same, self.found) or self._named(same, self._sums)
+                    if factor is not None:
+                        return f"-{text}{factor[1:]}" if factor.startswith("-") else text + factor
+        return None
+
 
 def completions(pool: Pool, target: Any, value: Any) -> Iterator[str]:
     """What a line that gives `value` lacks, as a term or a factor, to give the target."""
     target, value = np.asarray(target), np.asarray(value)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         if target.shape == value.shape:
-            term = pool.lookup(target - value)
+            rest = target - value
+            number = float(rest.flat[0]) if rest.size else 0.0
+            is_number = abs(number) in (1.0, 2.0, 0.5) or round(abs(number), 9) in (1.0, 2.0, 0.5)
+            if is_number and np.allclose(rest, number, rtol=1e-9):
+                yield f"{{}} {'-' if number < 0 else '+'} {abs(round(number, 9)):g}"
+            term = pool.product(rest)
             if term is not None:
                 yield f"{{}} - {term[1:]}" if term.startswith("-") else f"{{}} + {term}"
-        if target.ndim == value.ndim:
-            factor = pool.lookup(
-                np.where(value == 0, np.nan, target / value) if target.shape == value.shape else np.nan
-            )
+            factor = pool.product(np.where(value == 0, np.nan, target / value))
             if factor is not None:
                 yield f"{{}} * {factor}"
         ratio = _ratio(target, value)
@@ -118,6 +157,11 @@ def _ratio(target: Any, value: Any) -> float | None:
     return (
         ratio if ratio and math.isfinite(ratio) and np.allclose(ratio * value, target, rtol=1e-6, atol=1e-12) else None
     )
+
+
+def _is_array(value: Any) -> bool:
+    """Whether this may be a quantity, rather than a count or an index."""
+    return isinstance(value, np.ndarray | np.floating | float) and np.size(value) > 0
 
 
 def _products(name: str, value: Any, other: str, second: Any) -> Iterator[tuple[str, Any]]:
@@ -157,9 +201,11 @@ def _numbers(variables: dict[str, Any]) -> dict[float, str]:
 
 
 def _fingerprint(value: Any) -> tuple[Any, float]:
-    """What is the same for two arrays that differ by a factor alone, and the factor."""
+    """What is the same for two arrays that differ by a factor alone, and the factor; of single numbers, by the sign."""
     flat = np.asarray(value, dtype=float).reshape(-1)
     scale = float(flat[np.abs(flat).argmax()]) if flat.size else 0.0
     if scale == 0 or not math.isfinite(scale):
         return None, 0.0
+    if flat.size == 1:
+        return (np.shape(value), f"{abs(scale):.{DIGITS}e}"), float(np.sign(scale))
     return (np.shape(value), ((flat / scale * 10**DIGITS).round() + 0.0).tobytes()), scale

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -105,3 +105,29 @@ def is_as_before(value: Any, copied: Any, depth: int = DEPTH) -> bool:
     return (isinstance(value, dict | list | tuple) or is_object(value)) and (
         now.keys() == then.keys() and all(is_as_before(now[key], then[key], depth - 1) for key in now)
     )
+
+
+def moved(
+    inputs: Mapping[str, Any], random: np.random.Generator, names: Collection[str] | None = None
+) -> dict[str, Any]:
+    """Inputs with other values near these, each moved by up to a tenth: those of these names, or those that may be.
+
+    Whole numbers, as of labels, and what sums to 1, as probabilities do, stay as they are unless they are named.
+    """
+
+    def near(value: Any) -> Any:
+        array = np.asarray(value)
+        if array.dtype.kind != "f" or (names is None and _is_made(array)):
+            return value
+        return (array * random.uniform(0.9, 1.0, array.shape)).astype(array.dtype)[()]
+
+    def is_chosen(name: str, value: Any) -> bool:
+        of_it = [one for one, _ in entries({name: value})]
+        return names is None or any(one in names or re.split(r"\W+", one.rstrip("']"))[-1] in names for one in of_it)
+
+    return {name: mapped(near, value) if is_chosen(name, value) else value for name, value in inputs.items()}
+
+
+def _is_made(array: Any) -> bool:
+    is_share = array.ndim > 0 and np.allclose(array.sum(axis=-1), 1)
+    return bool(is_share or (array == np.round(array)).all())

@@ -31,11 +31,11 @@ from ..errors import (
 )
 from ..frames import user_place, user_variables
 from ..graph import Node
+from ..program.emit.mathematics import LATEX, MATHML
 from ..tensor import Tensor
 from .dot import to_dot
 from .facts import Flow, with_facts
 from .folding import by_call, by_function, by_module, rolled
-from .latex import to_latex
 from .notebook import mimebundle
 from .page import to_page
 from .passes import focused, last_operations, repeated, without_constants
@@ -106,9 +106,19 @@ class Drawing:
 
         Raises NotRecordedError where there is no backward pass to write.
         """
-        if not self.story.steps:
-            raise NotRecordedError(f"latex() of this drawing, {user_place()}: {self.story.missing}")
-        return to_latex(self.story)
+        return LATEX.display(self._formulas("latex()"))
+
+    def mathml(self) -> str:
+        """The same in MathML, for a page."""
+        return MATHML.display(self._formulas("mathml()"))
+
+    def _formulas(self, what: str) -> list[str]:
+        """Forward in the order of computing, backward in the order of the pass."""
+        steps = self.story.steps
+        if not steps:
+            raise NotRecordedError(f"{what} of this drawing, {user_place()}: {self.story.missing}")
+        forward = [step["forward"] for step in reversed(steps) if " = " in step["forward"]]
+        return forward + [to["formula"] for step in steps for to in step["to"]]
 
     def save(self, path: str | Path) -> Path:
         """Write the drawing in the format that the suffix of the path says, and return the path.

@@ -45,6 +45,7 @@ def _gradient(vertex: Vertex) -> str:
 
 def _title(snapshot: Snapshot) -> str:
     kinds = Counter(vertex.kind for vertex in snapshot.vertices)
+    kinds["parameter"] += sum(vertex.held for vertex in snapshot.vertices)
     words: dict[Kind, str] = {"result": "operation", "parameter": "parameter", "data": "constant"}
     counts = [f"{kinds[kind]:,} {word}{'' if kinds[kind] == 1 else 's'}" for kind, word in words.items()]
     names = [one_line(vertex.name or f"#{vertex.id}") for vertex in snapshot.vertices if vertex.id in snapshot.outputs]

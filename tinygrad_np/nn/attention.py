@@ -24,26 +24,38 @@ from .shaping import Dropout
 
 
 class _Projections(Module):
-    """The projections of queries, keys and values, of which one weight holds all if they are of one length."""
+    """The parameters of an attention: projections of queries, keys and values, and of what the heads have found.
 
-    def _make_parameters(self, lengths: dict[str, int], bias: bool, dtype: Any) -> None:
-        own = self.embed_dim
-        self.is_joined = set(lengths.values()) == {own}
-        shapes = {"in_proj_weight": (3 * own, own)}
-        if not self.is_joined:
-            shapes = {f"{name}_proj_weight": (own, length) for name, length in lengths.items()}
+    One weight holds the first three if they are of one length.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        *,
+        kdim: int | None = None,
+        vdim: int | None = None,
+        batch_first: bool = False,
+        dtype: Any = None,
+        rng: Random = None,
+    ) -> None:
+        if num_heads < 1 or embed_dim % num_heads:
+            raise ShapeError(f"{num_heads} heads can't share {embed_dim} features evenly, {user_place()}.")
+        super().__init__(embed_dim=embed_dim, num_heads=num_heads, dropout=dropout, batch_first=batch_first)
+        self.rng = np.random.default_rng(rng)
+        lengths = {"q": embed_dim, "k": kdim or embed_dim, "v": vdim or embed_dim}
+        shapes = {"in_proj_weight": (3 * embed_dim, embed_dim)}
+        if set(lengths.values()) != {embed_dim}:
+            shapes = {f"{name}_proj_weight": (embed_dim, length) for name, length in lengths.items()}
         for name, shape in shapes.items():
             setattr(self, name, init.xavier_uniform_(Parameter(np.empty(shape), dtype=dtype), rng=self.rng))
-        self.in_proj_bias = Parameter(np.zeros(3 * own), dtype=dtype) if bias else None
-
-    def _projected(self, *inputs: Any) -> list[Any]:
-        """The query, the key and the value, each multiplied with its weight."""
-        biases = (None,) * 3 if self.in_proj_bias is None else np.split(self.in_proj_bias, 3)
-        if self.is_joined:
-            weights = np.split(self.in_proj_weight, 3)
-        else:
-            weights = [self.q_proj_weight, self.k_proj_weight, self.v_proj_weight]
-        return [linear(x, weight, bias) for x, weight, bias in zip(inputs, weights, biases, strict=True)]
+        self.in_proj_bias = Parameter(np.zeros(3 * embed_dim), dtype=dtype) if bias else None
+        self.out_proj = Linear(embed_dim, embed_dim, bias, dtype=dtype, rng=self.rng)
+        if self.out_proj.bias is not None:
+            init.zeros_(self.out_proj.bias)
 
 
 class MultiheadAttention(_Projections):
@@ -65,28 +77,6 @@ class MultiheadAttention(_Projections):
     >>> y.shape, weights.shape
     ((5, 2, 8), (2, 5, 5))
     """
-
-    def __init__(
-        self,
-        embed_dim: int,
-        num_heads: int,
-        dropout: float = 0.0,
-        bias: bool = True,
-        *,
-        kdim: int | None = None,
-        vdim: int | None = None,
-        batch_first: bool = False,
-        dtype: Any = None,
-        rng: Random = None,
-    ) -> None:
-        if num_heads < 1 or embed_dim % num_heads:
-            raise ShapeError(f"{num_heads} heads can't share {embed_dim} features evenly, {user_place()}.")
-        super().__init__(embed_dim=embed_dim, num_heads=num_heads, dropout=dropout, batch_first=batch_first)
-        self.rng = np.random.default_rng(rng)
-        self._make_parameters({"q": embed_dim, "k": kdim or embed_dim, "v": vdim or embed_dim}, bias, dtype)
-        self.out_proj = Linear(embed_dim, embed_dim, bias, dtype=dtype, rng=self.rng)
-        if self.out_proj.bias is not None:
-            init.zeros_(self.out_proj.bias)
 
     def forward(
         self,
@@ -111,19 +101,18 @@ class MultiheadAttention(_Projections):
             average_attn_weights: whether the weights are their means over the heads, (batch, L, S), or all.
             is_causal: whether a query sees no key behind its own place.
         """
-        axis, inputs = 0 if self.batch_first else 1, [array_of(x) for x in (query, key, value)]
-        is_single, dropped = inputs[0].ndim == 2, self.dropout if self.training else 0.0
-        if is_single:
-            inputs = [np.expand_dims(x, axis) for x in inputs]
-        q, k, v = (np.moveaxis(x, axis, 1) for x in self._projected(*inputs))
-        y, weights = attention.multi_head_attention(
-            q, k, v, self.num_heads, attn_mask, key_padding_mask, is_causal, dropped, self.rng
+        biases = (None,) * 3 if self.in_proj_bias is None else np.split(self.in_proj_bias, 3)
+        if "in_proj_weight" in vars(self):
+            weights = np.split(self.in_proj_weight, 3)
+        else:
+            weights = [self.q_proj_weight, self.k_proj_weight, self.v_proj_weight]
+        q, k, v = map(linear, (query, key, value), weights, biases)
+        y, shares = attention.multi_head_attention(
+            *(q, k, v, self.num_heads, attn_mask, key_padding_mask, is_causal),
+            *(self.dropout if self.training else 0.0, self.rng, self.batch_first),
         )
-        y = np.moveaxis(self.out_proj(y), 1, axis)
-        weights = weights.mean(axis=1) if average_attn_weights else weights
-        if is_single:
-            y, weights = np.squeeze(y, axis), weights[0]
-        return y, weights if need_weights else None
+        shares = shares.mean(axis=-3) if average_attn_weights else shares
+        return self.out_proj(y), shares if need_weights else None
 
 
 class TransformerEncoderLayer(Module):
@@ -168,8 +157,7 @@ class TransformerEncoderLayer(Module):
         self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **made)
         self.linear1 = Linear(d_model, dim_feedforward, bias, **made)
         self.linear2 = Linear(dim_feedforward, d_model, bias, **made)
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
+        self.norm1, self.norm2 = (LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype) for _ in range(2))
         self.dropout, self.dropout1, self.dropout2 = (Dropout(dropout, rng=rng) for _ in range(3))
         self.activation = {"relu": relu, "gelu": gelu}[activation] if isinstance(activation, str) else activation
 

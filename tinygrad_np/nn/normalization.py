@@ -70,9 +70,10 @@ class BatchNorm1d(_ChannelNorm):
         if self.training and self.num_batches_tracked is not None:
             batches = self.num_batches_tracked.numpy() + 1
             momentum = 1 / batches if momentum is None else momentum
+        momentum = 0.0 if momentum is None else momentum
         statistics, parameters = (self.running_mean, self.running_var), (self.weight, self.bias)
         own = self.training or self.running_mean is None
-        y = normalization.batch_norm(input, *statistics, *parameters, own, momentum or 0.0, self.eps)
+        y = normalization.batch_norm(input, *statistics, *parameters, own, momentum, self.eps)
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked.data = batches
         return y

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import NoGradientError, describe
 from ..frames import user_place
+from ..program.capture.watch import is_capturing
 from ..tensor import Tensor
 
 
@@ -35,16 +36,17 @@ def clip_grad_norm_(
     (10.0, array([0.6, 0.8]))
     """
     trained = _with_gradient(parameters)
-    norms = [float(np.linalg.norm(np.ravel(p.grad), norm_type)) if p.size else 0.0 for p in trained]
-    total = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
+    trained = [p for p in trained if p.size]
+    norms = [np.linalg.norm(np.ravel(p.grad), norm_type).astype(np.float64) for p in trained]
+    total: Any = np.linalg.norm(np.stack(norms), norm_type) if norms else np.float64(0.0)
     if error_if_nonfinite and not math.isfinite(total):
         guilty = [p for p, norm in zip(trained, norms, strict=True) if not math.isfinite(norm)] or trained
         named = ", ".join(describe(p.shape, p.dtype, p.name) for p in guilty)
         raise NoGradientError(f"the gradients have the norm {total}, {user_place()}, because of {named}.")
-    factor = min(1.0, max_norm / (total + 1e-6))
+    factor = np.minimum(1.0, max_norm / (total + 1e-6))
     for p in trained:
-        p.grad = p.grad * factor
-    return total
+        p.grad = p.grad * factor.astype(p.dtype)
+    return total if is_capturing() else float(total)  # Of a program it is an array.
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:

@@ -266,7 +266,7 @@ class Optimizer:
             named = describe(p.shape, p.dtype, p.name or f"parameter {index}")
             reason = (
                 "operations have read it, but no backward pass reached it: backward() was not called, or the path from "
-                "the loss is cut by detach(), no_grad() or t.numpy()."
+                "the loss is cut by detach(), no_grad() or t.numpy(). tg.explain(loss, parameter) looks for the cut."
                 if p._noted().awaited
                 else "no operation has read it: is it left out of the forward pass, or has another taken its place?"
             )

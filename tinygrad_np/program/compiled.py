@@ -15,11 +15,11 @@ import types
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
-from ..errors import CaptureWarning
+from ..errors import CaptureWarning, DifferenceError
 from ..frames import user_level, user_place
 from ..graph import state
 from ..tensor import Tensor
@@ -28,10 +28,11 @@ from .capture.refusals import MORE_ATTRIBUTES, NOT_A_TREE, NOT_CALLABLE, NOTHING
 from .capture.tracer import line_of
 from .capture.watch import is_capturing
 from .emit.code import Code
+from .emit.readable import ReadableProgram
 from .entry import MISSED
 from .ir import Program
 from .passes.naming import named
-from .state.slots import Setting
+from .state.slots import NUMBERS, Setting
 from .variant import Variant
 from .verify import Schedule
 
@@ -80,19 +81,34 @@ class Compiled:
             self._notice(key)
             all_leaves, rebuild = flatten((arguments, keywords))
             moving = self._moving(self.variants.get(key, [])[:1])
-            self.latest = variant = Variant(self.f, all_leaves, rebuild, self.verify, self.exact, True, moving)
-            self.fixed |= {setting.key for setting in moving} - {one.key for one, _ in variant.captured.settings}
-            self.variants.setdefault(key, []).insert(0, variant)
-            del self.variants[key][8:]
-            if len(self.variants) > MOST:
-                del self.variants[next(iter(self.variants))]
+            variant = Variant(self.f, all_leaves, rebuild, self.verify, self.exact, True, moving)
+            self._keep(key, variant, moving)
+        try:
+            return variant(leaves)
+        except DifferenceError:
+            if variant.schedule.calls or not variant.captured.settings:
+                raise
+        with self.lock:  # What the function asks of a number that it is given, such as its type, nobody can watch.
+            self.variants[key].remove(variant)
+            given = [setting for setting, _ in variant.captured.settings]
+            variant = Variant(self.f, all_leaves, rebuild, self.verify, self.exact, True, None)
+            self._keep(key, variant, given)
         return variant(leaves)
+
+    def _keep(self, key: Any, variant: Variant, moving: list[Setting]) -> None:
+        """Keep a program, and which of the numbers that change it could not be given."""
+        self.latest = variant
+        self.fixed |= {setting.key for setting in moving} - {setting.key for setting, _ in variant.captured.settings}
+        self.variants.setdefault(key, []).insert(0, variant)
+        del self.variants[key][8:]
+        if len(self.variants) > MOST:
+            del self.variants[next(iter(self.variants))]
 
     def _moving(self, known: list[Variant]) -> list[Setting]:
         """The numbers in reach that have changed before, or now, but for those that a program can't be given."""
         moving = [setting for variant in known for setting, _ in variant.captured.settings]
         moving += [setting for variant in known if variant.state for setting in variant.state.moving()]
-        return [setting for setting in moving if setting.key not in self.fixed and type(setting.value()) is float]
+        return [setting for setting in moving if setting.key not in self.fixed and type(setting.value()) in NUMBERS]
 
     def _notice(self, key: Any) -> None:
         """Warn once of a function that is captured anew again and again for arrays of the same shapes."""
@@ -130,8 +146,16 @@ class Compiled:
         return self.latest
 
     @property
-    def program(self) -> Program:
-        """The program of the latest call, after all passes."""
+    def calls(self) -> list[int]:
+        """How often each of the programs has run, in the order in which they were captured."""
+        programs = sorted(
+            (variant for known in self.variants.values() for variant in known), key=lambda variant: variant.number
+        )
+        return [variant.schedule.calls for variant in programs]
+
+    @property
+    def program(self) -> ReadableProgram:
+        """The program of the latest call, after all passes; `latex()` and `mathml()` say it in formulas."""
         return self._captured().program
 
     @property
@@ -199,7 +223,11 @@ def _changed(before: Any, now: Any) -> str | None:
     return next(filter(None, map(_changed, before, now)), None)
 
 
-def compile(f: Callable[..., Any], *, verify: str | bool = "doubling", exact: bool = False) -> Compiled:
+@overload
+def compile(f: Callable[..., Any], *, verify: str | bool = ..., exact: bool = ...) -> Compiled: ...
+@overload
+def compile(*, verify: str | bool = ..., exact: bool = ...) -> Callable[[Callable[..., Any]], Compiled]: ...
+def compile(f: Any = MISSED, *, verify: str | bool = "doubling", exact: bool = False) -> Any:
     """The same function as a NumPy program, derived once and then run without Tensors or a graph.
 
     The first call for each set of shapes, dtypes and static values (Python's numbers, strings) runs f on values that
@@ -211,22 +239,26 @@ def compile(f: Callable[..., Any], *, verify: str | bool = "doubling", exact: bo
     All else that f can reach is a constant of the program, and watched: variables that it closes over, globals,
     defaults, attributes and entries of containers, also those that its methods and helper functions read; arrays by
     their contents. Where anything differs at a later call, f runs anew for that state; when it changes back, the
-    earlier program does. So what changes in every call is better an argument or a Tensor, and so are arrays that take
-    long to compare; a number that changes is given as np.float64(rate): each Python number is another program. Not
-    seen is what code of other packages reads by itself: files, the environment, the clock.
+    earlier program does. A Python float that has changed is given to the program from then on, the `lr` of an optimizer
+    from the beginning; so is, in each call, what is drawn from a numpy.random.Generator in reach. What else changes in
+    every call is better an argument or a Tensor, and so are arrays that take long to compare; among the arguments a
+    number is given as np.float64(rate), for each Python number is another program. Not seen is what code of other
+    packages reads by itself: files, the clock.
 
     What escapes that watch is caught by a net: beside the 2nd, 4th, 8th … call of each program (`verify`: "doubling";
     or "always", or False) f itself runs on the same arguments and Tensors, and a difference in what it returns or
     changes is a DifferenceError. Algebra may change last digits, the signs of zeros, and NaN and infinity in terms that
-    cancel; `exact=True` leaves it out.
+    cancel; `exact=True` leaves it out. `@tg.compile(verify=False)` decorates, too.
 
     Raises CaptureError, with the line, where f reads a value (float(t), a branch, print), does not do the same thing
-    twice (random numbers), or in every call changes something but Tensors, or keeps a value outside: its program would
-    not. What was changed by then is put back, but for random generators.
+    twice (the time, np.random), or in every call changes something but Tensors, or keeps a value outside: its program
+    would not. What was changed by then is put back, but for np.random and random.
 
     >>> import numpy as np, tinygrad_np as tg
     >>> slope = tg.compile(tg.grad(lambda x: np.sum(np.tanh(x) ** 2)))
     >>> slope(np.array([0.5, -1.0])).round(4)
     array([ 0.7269, -0.6397])
     """
+    if f is MISSED:
+        return functools.partial(compile, verify=verify, exact=exact)
     return Compiled(f, verify, exact)

@@ -141,10 +141,12 @@ class Entry:
     def _setting(self, number: int, setting: Setting, truth: bool | None) -> None:
         """A number that stands in state."""
         name, holder = f"setting_{number}", self._name(f"holder_{number}", setting.holder)
-        key = f".{setting.name}" if setting.read is getattr else f"[{self._name(f'key_{number}', setting.name)}]"
-        self.lines.append(f"{name} = {holder}{key}" + (f"[{setting.part}]" if setting.part is not None else ""))
+        key, part = self._name(f"key_{number}", setting.name), "" if setting.part is None else f"[{setting.part}]"
+        read = f"getattr({holder}, {key})" if setting.read is getattr else f"{holder}[{key}]"
+        self.lines.append(f"{name} = {read}{part}")
         differs = "" if truth is None else f" or not {name}" if truth else f" or {name}"
-        self.lines.append(f"if type({name}) is not float{differs}: return MISSED")
+        kind = self._name(f"kind_{number}", type(setting.value()))
+        self.lines.append(f"if type({name}) is not {kind}{differs}: return MISSED")
         self.values.append(f"float64({name})")
 
     def _read(self, number: int, binding: Binding) -> None:

@@ -29,7 +29,7 @@ from .capture.refusals import DIFFERS, refusal
 from .emit.expression import General, constants_of, long_constants, signature
 from .emit.fast import fast_source
 from .emit.ownership import updates_last
-from .emit.readable import readable_source
+from .emit.readable import ReadableProgram, readable_source
 from .entry import MISSED, Entry
 from .passes import lowered, simplified
 from .state.remembered import Remembered
@@ -53,7 +53,7 @@ class Variant:
         verify: str | bool = False,
         exact: bool = False,
         assumes: bool = True,
-        moving: Iterable[Setting] = (),
+        moving: Iterable[Setting] | None = (),
     ) -> None:
         self.f = f
         self.rebuild = rebuild
@@ -61,8 +61,11 @@ class Variant:
         self.captured = captured = capture(f, leaves, rebuild, assumes, moving)
         exact = exact or captured.tests_values
         settings = [setting for setting, _ in captured.settings]
+        if settings and assumes:
+            self.schedule.due = 0
         self.state = Remembered(f, captured.static, but_for=settings) if assumes else None
-        self.program, _ = updates_last(simplified(captured.program, exact), captured.reads, captured.updates)
+        program, _ = updates_last(simplified(captured.program, exact), captured.reads, captured.updates)
+        self.program = ReadableProgram.of(program)
         self.lowered, targets = updates_last(lowered(self.program, exact), captured.reads, captured.updates)
         assumed = any(equation.operation == "assume" for equation in self.program.equations)
         self.general = Variant(f, leaves, rebuild, False, exact, False, settings) if assumed else None
@@ -86,7 +89,7 @@ class Variant:
         self.text = fast_source(
             self.lowered, self.parameters, {variable: f"out_{variable}" for variable in targets}, self.functions
         )
-        number = next(_numbers)
+        self.number = number = next(_numbers)
         self.file = f"<compiled {self.program.name} {number}>"
         self.code = self._compiled(self.text, self.file)
         self.entry_code = self._compiled(self.entry.text, f"<call of {self.program.name} {number}>")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ...primitive import implements, primitive
+from .indexing import scatter
 from .picking import along
 from .shape import constant
 
@@ -30,8 +31,8 @@ def pad(
 ):
     """np.pad in all of its modes, but "empty", whose border has no values, and a function of the user's.
 
-    What is a copy of an element (edge, reflect, symmetric, wrap) is picked; the border of "maximum", "minimum" and
-    "median" is a reduction; everything else is a sum of the elements with fixed factors: the primitive below.
+    The border of "maximum", "minimum" and "median" is a reduction; everything else is a sum of the elements with fixed
+    factors: the primitive below.
     """
     if callable(mode) or mode == "empty":
         raise TypeError(f"mode={mode!r} gives a border that has no gradient; use another mode, or np.concatenate")
@@ -49,11 +50,6 @@ def pad(
     if mode in STATISTICS:
         lengths = pairs(stat_length, array.ndim)
         return _with_statistics(array, widths, STATISTICS[mode], lengths)
-    if mode in ("edge", "wrap") or (mode in ("reflect", "symmetric") and reflect_type != "odd"):
-        for axis, width in enumerate(widths):
-            if any(width):
-                array = array[along(axis, np.pad(np.arange(array.shape[axis]), width, mode, **options))]
-        return array
     return padded(array, widths=widths, mode=mode, options=options)
 
 
@@ -73,46 +69,40 @@ def padded(x, /, widths: Pairs, mode, options: dict[str, Any]):
 
 @padded.vjp
 def _(g, y, x, widths: Pairs, mode, options: dict[str, Any]):
-    if mode == "constant":
-        return g[tuple(slice(front, front + length) for (front, _), length in zip(widths, x.shape, strict=True))]
-    for axis, width in enumerate(widths):
-        if not any(width):
-            continue
-        if mode in ("linear_ramp", "mean"):
-            lengths = pairs(options.get("stat_length"), x.ndim)[axis] if mode == "mean" else (1, 1)
-            g = _without_border(g, axis, x.shape[axis], width, mode, lengths)
+    for axis, (front, back) in enumerate(widths):
+        length = x.shape[axis]
+        inside = g[along(axis, slice(front, front + length))]
+        ends = g[along(axis, slice(0, front))], g[along(axis, slice(front + length, None))]
+        if mode == "constant" or not front + back:
+            g = inside
+        elif _copies(mode, options):
+            places = np.pad(np.arange(length), (front, back), mode, **options)
+            index = along(axis, np.concatenate([places[:front], places[front + length :]]))
+            g = inside + scatter(np.concatenate(ends, axis), index=index, shape=inside.shape)
+        elif mode in ("linear_ramp", "mean"):
+            counts = pairs(options.get("stat_length", 1 if mode == "linear_ramp" else None), x.ndim)[axis]
+            front_count, back_count = (length if count is None else min(count, length) for count in counts)
+            g = inside + _to_mean(ends[0], axis, slice(0, front_count), inside.shape, mode, 1)
+            g = g + _to_mean(ends[1], axis, slice(length - back_count, length), inside.shape, mode, -1)
         else:
-            g = np.moveaxis(np.tensordot(g, _factors(x, axis, width, mode, options), (axis, 0)), -1, axis)
+            g = np.moveaxis(np.tensordot(g, _factors(x, axis, (front, back), mode, options), (axis, 0)), -1, axis)
     return g
 
 
-def _without_border(g, axis: int, length: int, width: tuple[int, int], mode, lengths):
-    """The gradient inside, and on either side, added to the elements next to it, that of the border made of them.
+def _copies(mode, options: dict[str, Any]) -> bool:
+    """Whether the border is made of copies of the elements."""
+    return mode in ("edge", "wrap") or (mode in ("reflect", "symmetric") and options.get("reflect_type") != "odd")
 
-    An element of the border is the mean of so many (`lengths`), times a factor that falls to 0 along a ramp.
-    """
-    front = width[0]
-    inside = g[along(axis, slice(front, front + length))]
-    for border, count, is_front in (
-        (g[along(axis, slice(0, front))], lengths[0], True),
-        (g[along(axis, slice(front + length, None))], lengths[1], False),
-    ):
-        size = border.shape[axis]
-        if not size:
-            continue
-        count = length if count is None else min(count, length)
-        if mode == "linear_ramp":
-            factors = np.arange(size, dtype=g.dtype) / size
-            border = border * (factors if is_front else factors[::-1]).reshape((size,) + (1,) * (g.ndim - axis - 1))
-        share = border.sum(axis=axis, keepdims=True) / count
-        near, far = (
-            (slice(0, count), slice(count, None))
-            if is_front
-            else (slice(length - count, None), slice(0, length - count))
-        )
-        parts = [inside[along(axis, near)] + share, inside[along(axis, far)]]
-        inside = np.concatenate(parts if is_front else parts[::-1], axis=axis)
-    return inside
+
+def _to_mean(border, axis: int, seen: slice, shape: tuple[int, ...], mode, direction: int):
+    """The gradient of a border each of whose elements is the mean of what is `seen`, or along a ramp a part of it."""
+    size, count = border.shape[axis], seen.stop - seen.start
+    if mode == "linear_ramp":
+        parts = np.arange(size, dtype=border.dtype)[::direction] / max(size, 1)
+        border = border * parts.reshape((size,) + (1,) * (border.ndim - axis - 1))
+    share = np.sum(border, axis=axis, keepdims=True) / count
+    each = np.broadcast_to(share, (*shape[:axis], count, *shape[axis + 1 :]))
+    return scatter(each, index=along(axis, seen), shape=shape)
 
 
 def _factors(x, axis: int, width: tuple[int, int], mode, options: dict[str, Any]):

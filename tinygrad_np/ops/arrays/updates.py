@@ -45,14 +45,12 @@ def updated(x, value, /, index):
     """x with the value in place of x[index]; of several values for one element the last."""
     result = x.copy()
     value = _fitting(value, result, index)
-    if picks_once(index):
+    if picks_once(index) or getattr(index, "ndim", 0) == 1:
+        # NumPy goes through a row of places in order.
         result[index] = value
     else:
         last = last_picks(index, x.shape)
-        if np.all(last):
-            result[index] = value
-        else:
-            result.reshape(-1)[places(index, x.shape)[last]] = value[last]
+        result.reshape(-1)[places(index, x.shape)[last]] = value[last]
     return result
 
 

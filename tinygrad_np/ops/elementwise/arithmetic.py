@@ -111,13 +111,20 @@ def _(g, y, x):
 @primitive(elementwise=True)
 def power(a, b):
     """a ** b. The slope of a**0 is 0 everywhere, and so is that of 0**b in b for b > 0."""
-    return a**b
+    return raised(a, b)
+
+
+def raised(a, b):
+    """a ** b; of arrays the cube as a product, as NumPy takes twenty times as long for powers of negative numbers."""
+    dtype = getattr(a, "dtype", None)
+    is_cube = type(b) is int and b == 3 and isinstance(dtype, np.dtype) and dtype.kind == "f"
+    return a * a * a if is_cube else a**b
 
 
 @power.vjp(0)
 def _(g, y, a, b):
     if isinstance(b, int | float):
-        return g if b == 1 else g * (b * a ** (b - 1)) if b else np.zeros_like(g)
+        return g if b == 1 else g * (b * raised(a, b - 1)) if b else np.zeros_like(g)
     a, b = precise(a, like=y), precise(b, like=y)
     # a**0 is flat at a = 0 too, where b a**(b - 1) is 0 times infinity; what `where` does not take is not looked at.
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -245,12 +252,17 @@ def hypot(a, b):
 
 @hypot.vjp(0)
 def _(g, y, a, b):
-    return curved(g * ratio(a, y), a, bend(g, y))
+    return _curved_along(g * ratio(a, y), a, b, bend(g, y))
 
 
 @hypot.vjp(1)
 def _(g, y, a, b):
-    return curved(g * ratio(b, y), b, bend(g, y))
+    return _curved_along(g * ratio(b, y), b, a, bend(g, y))
+
+
+def _curved_along(slope, along, across, bend):
+    """The slope along one of two sides: across, its derivative at the origin is 0, and NaN where there is none."""
+    return slope if bend is None else curved(curved(slope, along, bend), across, 0 * bend)
 
 
 @primitive(elementwise=True)

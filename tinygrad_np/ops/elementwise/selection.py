@@ -9,31 +9,23 @@ import numpy as np
 from ...primitive import implements, primitive
 from ..arrays.shape import astype
 
-WHOLE = {"f": np.uint32, "d": np.uint64}
+WHOLE = {np.dtype(np.float32): np.dtype(np.uint32), np.dtype(np.float64): np.dtype(np.uint64)}
 
 
 def only(condition, x):
     """x where the condition holds and 0 elsewhere, even where x is NaN.
 
-    Where a condition is mixed, a processor guesses np.where's branches wrong half of the time. Setting the bits of the
-    number to 0 has none: minus a truth is a whole number of ones, or 0.
+    Where a condition is mixed, a processor guesses np.where's branches wrong half of the time. The bits of a number,
+    times 1 or 0, have none.
     """
-    if _is_mixed(condition, x):
-        bits = WHOLE[x.dtype.char]
-        return (-condition.astype(bits) & x.view(bits)).view(x.dtype)
+    if _has_bits(condition, x):
+        return (x.view(WHOLE[x.dtype]) * condition).view(x.dtype)
     return np.where(condition, x, 0)
 
 
-def _is_mixed(condition, x) -> bool:
-    """Whether these are NumPy's arrays of truths and numbers, of one shape, of which there are many."""
-    return (
-        type(x) is np.ndarray
-        and x.size > 1000
-        and x.dtype.char in WHOLE
-        and type(condition) is np.ndarray
-        and condition.dtype == bool
-        and condition.shape == x.shape
-    )
+def _has_bits(condition, x) -> bool:
+    """Whether these are NumPy's own arrays of truths and of numbers."""
+    return type(x) is type(condition) is np.ndarray and condition.dtype == bool and x.dtype in WHOLE
 
 
 def is_all(mask: Any) -> bool:
@@ -46,6 +38,8 @@ def is_all(mask: Any) -> bool:
 @primitive(elementwise=True)
 def where(condition, a, b):
     """a where the condition holds, b elsewhere; what is not selected gets the gradient 0, whatever its own slope."""
+    if type(b) in (int, float) and b == 0 and _has_bits(condition, a):
+        return only(condition, a)
     return np.where(condition, a, b)
 
 

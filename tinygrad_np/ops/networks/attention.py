@@ -77,13 +77,21 @@ def multi_head_attention(
     is_causal: bool = False,
     dropout_p: float = 0.0,
     random=None,
+    batch_first: bool = False,
 ):
     """Attention of several heads, each to its part of the features; and its weights (batch, heads, L, S).
 
-    Query, key and value are (places, batch, features). The masks say by True what does *not* count, or are added to the
-    scores: attn_mask is (L, S) or (batch * heads, L, S), key_padding_mask (batch, S).
+    Query, key and value are (places, batch, features), with batch_first (batch, places, features), or without a batch,
+    which the results then have not either. The masks say by True what does *not* count, or are added to the scores:
+    attn_mask is (L, S) or (batch * heads, L, S), key_padding_mask (batch, S).
     """
-    q, k, v = (np.moveaxis(one.reshape(*one.shape[:2], heads, -1), 0, 2) for one in (query, key, value))
+    if query.ndim == 2:
+        masks = attn_mask, key_padding_mask, is_causal
+        y, weights = multi_head_attention(query[None], key[None], value[None], heads, *masks, dropout_p, random, True)
+        return y[0], weights[0]
+    axis = 1 if batch_first else 0
+    # To (batch, heads, places, features of a head).
+    q, k, v = (np.moveaxis(one.reshape(*one.shape[:2], heads, -1), (axis, 2), (2, 1)) for one in (query, key, value))
     mask, padding = (as_addend(one, q.dtype, counts=False) for one in (attn_mask, key_padding_mask))
     if mask is not None and mask.ndim == 3:
         mask = mask.reshape(-1, heads, *mask.shape[1:])
@@ -91,7 +99,7 @@ def multi_head_attention(
         padding = padding.reshape(-1, 1, 1, k.shape[2])
         mask = padding if mask is None else mask + padding
     weights = attention_weights(q, k, mask, is_causal)
-    joined = np.moveaxis(dropout(weights, dropout_p, dropout_p > 0, random=random) @ v, 2, 0)
+    joined = np.moveaxis(dropout(weights, dropout_p, dropout_p > 0, random=random) @ v, (2, 1), (axis, 2))
     return joined.reshape(*joined.shape[:2], -1), weights
 
 

@@ -91,7 +91,12 @@ def _columns(x, size: Lengths, stride: Lengths, padding: Pairs, dilation: Length
     """What the windows see, a matrix for each group: (input channels and window, images and places); and the places."""
     if any(map(any, padding)):
         x = np.pad(x, ((0, 0), (0, 0), *padding))
-    seen = patches(x.swapaxes(0, 1), size=size, stride=stride, dilation=dilation)
+    seen = x.swapaxes(0, 1)
+    # An axis at a time, the last first: what is copied for the one before it lies in longer runs.
+    for axis in reversed(range(len(size))):
+        alone = [(1,) * axis + (one[axis],) + (1,) * (len(size) - 1 - axis) for one in (size, stride, dilation)]
+        seen = patches(seen, size=alone[0], stride=alone[1], dilation=alone[2])
+        seen = seen.reshape(size[axis], *seen.shape[len(size) :])
     return _blocks(np.moveaxis(seen, len(size), 0), groups, 1 + len(size)), seen.shape[len(size) + 2 :]
 
 

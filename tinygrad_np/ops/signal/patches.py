@@ -41,11 +41,17 @@ def _(g, y, x, size: Lengths, stride: Lengths, dilation: Lengths):
 @primitive(saves="shapes")
 def overlapped(w, /, shape: Lengths, stride: Lengths, dilation: Lengths):
     """Zeros of this shape, to which the windows are added where they were seen: the transpose of `patches`."""
-    result = np.zeros(shape, w.dtype)
-    size, places = w.shape[: len(stride)], w.shape[-len(stride) :]
-    for offset, seen in seen_by_each(size, places, stride, dilation):
-        result[seen] += w[offset]
-    return result
+    # An axis at a time, the first first: what is added lies in longer runs.
+    for axis in range(-len(stride), 0):
+        lengths = [*w.shape[1:]]
+        lengths[axis] = shape[axis]
+        result = np.zeros(lengths, w.dtype)
+        along = np.moveaxis(result, axis, -1)
+        for offset, seen in enumerate(w):
+            start, end = offset * dilation[axis], stride[axis] * (w.shape[axis] - 1) + 1
+            along[..., start : start + end : stride[axis]] += np.moveaxis(seen, axis, -1)
+        w = result
+    return w
 
 
 @overlapped.vjp

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +16,17 @@ from .patches import Each, Lengths, for_each_axis, patches, seen_by_each
 
 
 @operation
-def max_pool1d(x, kernel_size: Each, stride: Each | None = None, padding: Each = 0, dilation: Each = 1):
+def max_pool1d(
+    x, kernel_size: Each, stride: Each | None = None, padding: Each = 0, dilation: Each = 1, *, ceil_mode: bool = False
+):
     """The largest element of each window of signals (batch, channels, length), see `max_pool2d`."""
-    return _max_pool(1, x, kernel_size, stride, padding, dilation)
+    return _max_pool(1, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 @operation
-def max_pool2d(x, kernel_size: Each, stride: Each | None = None, padding: Each = 0, dilation: Each = 1):
+def max_pool2d(
+    x, kernel_size: Each, stride: Each | None = None, padding: Each = 0, dilation: Each = 1, *, ceil_mode: bool = False
+):
     """The largest element of each window of images; several that tie share the gradient evenly.
 
     Args:
@@ -30,6 +35,7 @@ def max_pool2d(x, kernel_size: Each, stride: Each | None = None, padding: Each =
         stride: how far apart the window's places are; without it kernel_size, so that the windows do not overlap.
         padding: how far the window reaches beyond each end, where there is nothing; at most half of kernel_size.
         dilation: how far apart the elements are that a window sees.
+        ceil_mode: whether a last window that reaches beyond the end counts, if it begins before that.
 
     Returns (..., height', width'), height' = (height + 2 padding - dilation (kernel_size - 1) - 1) // stride + 1.
     Raises ShapeError if numbers do not fit.
@@ -39,27 +45,43 @@ def max_pool2d(x, kernel_size: Each, stride: Each | None = None, padding: Each =
     array([[[[ 5.,  7.],
              [13., 15.]]]])
     """
-    return _max_pool(2, x, kernel_size, stride, padding, dilation)
+    return _max_pool(2, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 @operation
-def avg_pool1d(x, kernel_size: Each, stride: Each | None = None, padding: Each = 0, *, count_include_pad: bool = True):
+def avg_pool1d(
+    x,
+    kernel_size: Each,
+    stride: Each | None = None,
+    padding: Each = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+):
     """The mean of each window of signals (batch, channels, length), see `avg_pool2d`."""
-    return _avg_pool(1, x, kernel_size, stride, padding, count_include_pad)
+    return _avg_pool(1, x, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
 @operation
-def avg_pool2d(x, kernel_size: Each, stride: Each | None = None, padding: Each = 0, *, count_include_pad: bool = True):
+def avg_pool2d(
+    x,
+    kernel_size: Each,
+    stride: Each | None = None,
+    padding: Each = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+):
     """The mean of each window of images, the arguments as in `max_pool2d`.
 
-    Beyond the ends there are zeros, which count as elements; not so with `count_include_pad=False`.
+    Beyond the ends there are zeros, which count as elements; not so with `count_include_pad=False`. With a
+    `divisor_override` the sum is divided by that.
 
     >>> import numpy as np, tinygrad_np as tg
     >>> tg.avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
     array([[[[ 2.5,  4.5],
              [10.5, 12.5]]]])
     """
-    return _avg_pool(2, x, kernel_size, stride, padding, count_include_pad)
+    return _avg_pool(2, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
 @operation
@@ -98,10 +120,10 @@ def _adaptive_avg_pool(axes: int, x, output_size):
     return x
 
 
-def _max_pool(axes: int, x, kernel_size: Each, stride: Each | None, padding: Each, dilation: Each):
+def _max_pool(axes: int, x, kernel_size: Each, stride: Each | None, padding: Each, dilation: Each, ceil_mode: bool):
     x = array_of(x)
     least = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    x, size, steps, apart = _windows(axes, x, kernel_size, stride, padding, dilation, least)
+    x, size, steps, apart = _windows(axes, x, kernel_size, stride, padding, dilation, ceil_mode, least)
     return largest(x, size=size, stride=steps, dilation=apart)
 
 
@@ -153,24 +175,55 @@ def _is_largest(seen, y):
     return np.logical_or(seen == y, seen != seen)
 
 
-def _avg_pool(axes: int, x, kernel_size: Each, stride: Each | None, padding: Each, count_include_pad: bool):
+def _avg_pool(
+    axes: int,
+    x,
+    kernel_size: Each,
+    stride: Each | None,
+    padding: Each,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor: int | None,
+):
     x = array_of(x)
-    seen = _seen(axes, x, kernel_size, stride, padding, 1, 0)
-    if count_include_pad:
+    seen = _seen(axes, x, kernel_size, stride, padding, ceil_mode)
+    if divisor is None and count_include_pad and not ceil_mode:
         return np.mean(seen, axis=0)
     seen = wide(seen)
-    counted = _seen(axes, np.ones(x.shape[-axes:], seen.dtype), kernel_size, stride, padding, 1, 0)
-    return narrow(np.sum(seen, axis=0) / np.sum(counted, axis=0), like=x)
+    counts: Any = divisor
+    if divisor is None:
+        size = for_each_axis(kernel_size, axes, "kernel_size", 1)
+        steps = size if stride is None else for_each_axis(stride, axes, "stride", 1)
+        ends = for_each_axis(padding, axes, "padding", 0)
+        each = zip(x.shape[x.ndim - axes :], seen.shape[seen.ndim - axes :], size, steps, ends, strict=True)
+        counted = [_counted(*one, count_include_pad) for one in each]
+        counts = functools.reduce(np.multiply.outer, counted).astype(seen.dtype)
+    return narrow(np.sum(seen, axis=0) / counts, like=x)
 
 
-def _seen(axes: int, x, kernel_size: Each, stride: Each | None, padding: Each, dilation: Each, beyond: float):
-    """What the windows see, the elements of a window along a first axis; beyond the ends it is `beyond`."""
-    x, size, steps, apart = _windows(axes, x, kernel_size, stride, padding, dilation, beyond)
+def _counted(length: int, windows: int, size: int, stride: int, padding: int, with_padding: bool):
+    """How many elements each window along an axis sees; what is beyond the padding never counts."""
+    starts, beyond = np.arange(windows) * stride - padding, padding if with_padding else 0
+    return np.minimum(starts + size, length + beyond) - np.maximum(starts, -beyond)
+
+
+def _seen(axes: int, x, kernel_size: Each, stride: Each | None, padding: Each, ceil_mode: bool):
+    """What the windows see, the elements of a window along a first axis; beyond the ends there are zeros."""
+    x, size, steps, apart = _windows(axes, x, kernel_size, stride, padding, 1, ceil_mode, 0)
     seen = patches(x, size=size, stride=steps, dilation=apart)
     return seen.reshape(math.prod(size), *seen.shape[axes:])
 
 
-def _windows(axes: int, x, kernel_size: Each, stride: Each | None, padding: Each, dilation: Each, beyond: float):
+def _windows(
+    axes: int,
+    x,
+    kernel_size: Each,
+    stride: Each | None,
+    padding: Each,
+    dilation: Each,
+    ceil_mode: bool,
+    beyond: float,
+):
     """The array with `beyond` around it, and the size, stride and dilation of the windows that see it."""
     if x.ndim < axes:
         raise ShapeError(
@@ -184,6 +237,19 @@ def _windows(axes: int, x, kernel_size: Each, stride: Each | None, padding: Each
             f"padding={padding!r} is more than half of kernel_size={kernel_size!r}, {user_place()}: a window could see "
             "nothing."
         )
-    if any(ends):
-        x = np.pad(x, [(0, 0)] * (x.ndim - axes) + [(end, end) for end in ends], constant_values=beyond)
-    return x, size, steps, for_each_axis(dilation, axes, "dilation", 1)
+    apart = for_each_axis(dilation, axes, "dilation", 1)
+    pads = [(end, end) for end in ends]
+    if ceil_mode:
+        windows = zip(x.shape[x.ndim - axes :], size, steps, ends, apart, strict=True)
+        pads = [(end, end + _lacking(length, one, step, end, far)) for length, one, step, end, far in windows]
+    if any(map(any, pads)):
+        x = np.pad(x, [(0, 0)] * (x.ndim - axes) + pads, constant_values=beyond)
+    return x, size, steps, apart
+
+
+def _lacking(length: int, size: int, stride: int, padding: int, dilation: int) -> int:
+    """How much a last window that begins within an axis, or its padding before it, reaches beyond its end."""
+    extent, whole = dilation * (size - 1) + 1, length + 2 * padding
+    last = -((extent - whole) // stride)  # The place of the last window, rounded up.
+    last -= last * stride >= length + padding
+    return max(last * stride + extent - whole, 0)

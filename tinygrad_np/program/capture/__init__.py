@@ -29,18 +29,19 @@ def capture(
     leaves: list[Any],
     rebuild: Rebuild,
     assumes: bool = True,
-    moving: Iterable[Setting] = (),
+    moving: Iterable[Setting] | None = (),
 ) -> Captured:
     """The program of f on these leaves of its arguments.
 
     With `assumes`, what rules do about rare values that do not occur now (ties, infinities) becomes a check. `moving`
     are numbers in its reach that have changed; they, and the learning rates of optimisers, are given to the program,
-    unless the function asks more of one than a program can tell.
+    unless the function asks more of one than a program can tell, or there is to be None.
     """
     kept = [leaf for leaf in leaves if not is_array(leaf)]
     with Runs(f, kept) as runs:
         rates = {setting.key: setting for setting in runs.found.settings}
-        choices = [{**{setting.key: setting for setting in moving}, **rates}, rates, {}]
+        moved = {setting.key: setting for setting in moving or ()}
+        choices = [{}, {}] if moving is None else [{**moved, **rates}, rates, {}]
         for settings, others in itertools.pairwise(choices):
             if len(settings) > len(others):
                 try:

@@ -25,8 +25,8 @@ from .shapes import is_traced
 from .traced import Traced
 
 _OF_NUMBERS = {
-    np.absolute, np.add, np.divide, np.floor_divide, np.multiply, np.negative, np.positive, np.power, np.remainder,
-    np.subtract,
+    np.absolute, np.add, np.conjugate, np.divide, np.divmod, np.floor_divide, np.multiply, np.negative, np.positive,
+    np.power, np.remainder, np.subtract,
 }  # fmt: skip
 """What gives a Python number if it is given such: Python's own operators."""
 
@@ -42,7 +42,8 @@ class Draw(NamedTuple):
 
     def __call__(self) -> Any:
         """Draw."""
-        return getattr(self.generator, self.method)(*self.arguments, **self.keywords)
+        drawn = getattr(self.generator, self.method)(*self.arguments, **self.keywords)
+        return np.float64(drawn) if type(drawn) is float else drawn
 
     @property
     def what(self) -> tuple[Any, ...]:
@@ -76,7 +77,7 @@ class Anew:
 
     def is_true(self, number: Traced) -> bool | None:
         """Whether a setting is true; None if the number is not one."""
-        index = next((index for index, one in enumerate(self._numbers) if one is number), None)
+        index = next((index for index, other in enumerate(self._numbers) if other is number), None)
         if index is None:
             return None
         self.settings[index] = self.settings[index][0], bool(number.value)
@@ -133,18 +134,22 @@ def strong(name: str, function: Any, arguments: Any, keywords: Any) -> tuple[Any
         return arguments, False
     if len(weak) == len(traced):
         return arguments, function in _OF_NUMBERS
-    dtype = np.result_type(*[leaf.dtype for leaf in traced if not any(leaf is one for one in weak)], 0.0)
+    dtype = np.result_type(*[leaf.dtype for leaf in traced if not any(leaf is number for number in weak)], 0.0)
     if dtype == np.float64:
         return arguments, False
-    if not isinstance(function, np.ufunc) and function is not np.where:
+    if not isinstance(function, np.ufunc) and function not in (np.where, np.clip, np.full_like):
         raise refusal(WEAK, name=name, dtype=dtype, line=user_place())
-    return mapped(arguments, lambda leaf: leaf.astype(dtype) if any(leaf is one for one in weak) else leaf), False
+    return mapped(arguments, lambda leaf: leaf.astype(dtype) if any(leaf is number for number in weak) else leaf), False
 
 
 @contextmanager
 def standing_in(anew: Anew, found: Found, settings: Iterable[Setting]) -> Iterator[dict[int, Any]]:
     """Let traced numbers stand for the settings and others for generators, in all slots that were found."""
-    drawings = {id(one): Drawing(anew, one) for one, _ in found.randoms if type(one) is np.random.Generator}
+    drawings = {
+        id(generator): Drawing(anew, generator)
+        for generator, _ in found.randoms
+        if type(generator) is np.random.Generator
+    }
     stood: list[tuple[Setting, Any, Any]] = []
     try:
         for setting in settings:

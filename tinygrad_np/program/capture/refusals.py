@@ -38,8 +38,8 @@ def refused() -> list[tuple[str, CaptureError]]:
 
 def settle(error: CaptureError) -> None:
     """Take back what was refused at the line of this error: a rule did so, which the program has as a whole."""
-    places = {user_place(), *(place for place, one in _thread.refused if one is error)}
-    _thread.refused[:] = [one for one in _thread.refused if one[0] not in places]
+    lines = {user_place(), *(line for line, other in _thread.refused if other is error)}
+    _thread.refused[:] = [(line, other) for line, other in _thread.refused if line not in lines]
 
 
 REFUSED = (
@@ -159,8 +159,8 @@ ITERATOR = (
 )
 KEPT = (
     "the function keeps a value in {path}, where its program would not put it, once compiled: return the value, and "
-    "keep it outside. What is made in the first call alone, as the state of an optimiser, let a call of the function "
-    "itself make before it is compiled."
+    "keep it outside. What is made in the first call alone, let a call of the function itself make before it is "
+    "compiled."
 )
 CHANGED_TWICE = (
     "the function changes {path}, as it showed when it was run a second time: its program, once compiled, would not. "
@@ -174,7 +174,8 @@ DRAWN = (
 )
 DRAWN_BY_VALUES = (
     "random numbers are drawn by {method}(), {line}, with captured values for its arguments: draw from a distribution "
-    "that is always the same, and compute with what is drawn, as in mean + deviation * rng.normal(size=mean.shape)."
+    "that is always the same, and compute with what is drawn, as in mean + deviation * rng.normal(size=mean.shape) or "
+    "x[rng.permutation(len(x))]."
 )
 CANNOT_STAND = (
     "{name}, a number that changes between calls or a random generator, stands where a capture can't put another, or "
@@ -194,8 +195,8 @@ DRAWN_IN_PLACE = (
 )
 DIFFERS = (
     "{line}: the function did something else when it was run a second time with the same arguments: a random number, a "
-    "counter, the time, or what its first call alone makes, such as an optimizer's state. A compiled function would "
-    "always repeat the first; pass it as an argument, or let the function itself run once before."
+    "counter, the time, or what its first call alone makes. A compiled function would always repeat the first; pass it "
+    "as an argument, or let the function itself run once before."
 )
 NO_SOURCE = "the source of {function!r}, which the program calls, can't be read: {error}."
 NO_PLAIN_FUNCTION = "{function!r}, which the program calls, is not a plain function that could be written out."

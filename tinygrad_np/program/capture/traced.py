@@ -190,7 +190,7 @@ class Traced(NDArrayOperatorsMixin):
 
     T = property(lambda self: self.transpose())
     mT = property(lambda self: self.swapaxes(-1, -2))
-    real = property(lambda self: self.tracer.apply("real", np.real, (self,), {}))
+    real = property(lambda self: self if self.is_weak else self.tracer.apply("real", np.real, (self,), {}))
     imag = property(lambda self: self.tracer.apply("imag", np.imag, (self,), {}))
 
     def __pow__(self, exponent: Any) -> Any:

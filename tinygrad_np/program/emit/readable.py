@@ -6,6 +6,7 @@ comment at the end of a line names the line of the user's code that it comes fro
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from ...formula import Symbol
 from ..ir import Equation, Program, Variable
 from .expression import NEVER_WARN, General, expression, inlined_constants, signature
 from .helpers import helper_sources
+from .mathematics import LATEX, MATHML, formulas
 
 WIDTH = 88
 
@@ -37,6 +39,26 @@ def readable_source(program: Program, parameters: list[str], general: General | 
     for function in functions:
         parts += ["", "", function]
     return "\n".join([*imports, "import numpy as np", "", "", *parts]) + "\n"
+
+
+class ReadableProgram(Program):
+    """A program that says in formulas what it computes."""
+
+    @classmethod
+    def of(cls, program: Program) -> ReadableProgram:
+        """A program as one."""
+        return cls(**{field.name: getattr(program, field.name) for field in dataclasses.fields(program)})
+
+    def latex(self) -> str:
+        """The program as equations in LaTeX, aligned: forward and backward, in the user's names."""
+        return LATEX.display(self._formulas())
+
+    def mathml(self) -> str:
+        """The same in MathML, for a page."""
+        return MATHML.display(self._formulas())
+
+    def _formulas(self) -> list[str]:
+        return [*formulas(readable_source(self, signature(self)))]
 
 
 class _Line(NamedTuple):

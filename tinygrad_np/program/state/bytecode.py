@@ -28,8 +28,8 @@ class NamesInCode(NamedTuple):
 def names_in_code(code: CodeType) -> NamesInCode:
     """The names in the code of a function, and in that of the functions within it."""
     kinds: tuple[dict[str, None], ...] = ({}, {}, {})
-    for one in codes_within(code):
-        for instruction in dis.get_instructions(one):
+    for inner in codes_within(code):
+        for instruction in dis.get_instructions(inner):
             operation = instruction.opname
             if operation == "IMPORT_NAME":
                 kinds[2][instruction.argval] = None
@@ -43,10 +43,10 @@ def names_in_code(code: CodeType) -> NamesInCode:
 def line_naming(name: str, codes: Iterable[CodeType]) -> str | None:
     """File and line where one of the codes assigns to a name, or else where one first reads it."""
     found = [
-        (not instruction.opname.startswith("STORE_"), place_of(one.co_filename, line_of(one, instruction.offset)))
+        (not instruction.opname.startswith("STORE_"), place_of(inner.co_filename, line_of(inner, instruction.offset)))
         for code in codes
-        for one in codes_within(code)
-        for instruction in dis.get_instructions(one)
+        for inner in codes_within(code)
+        for instruction in dis.get_instructions(inner)
         if instruction.argval == name and "FAST" not in instruction.opname
     ]
     return min(found, key=lambda one: one[0])[1] if found else None
@@ -55,6 +55,6 @@ def line_naming(name: str, codes: Iterable[CodeType]) -> str | None:
 def codes_within(code: CodeType) -> list[CodeType]:
     """A code, and those of the functions and classes that are written within it."""
     codes = [code]
-    for one in codes:
-        codes += [constant for constant in one.co_consts if isinstance(constant, CodeType)]
+    for inner in codes:
+        codes += [constant for constant in inner.co_consts if isinstance(constant, CodeType)]
     return codes

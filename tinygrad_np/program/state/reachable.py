@@ -15,8 +15,10 @@ from __future__ import annotations
 import array
 import dataclasses
 import functools
+import gc
 import inspect
 import io
+import os
 import random
 import sys
 import types
@@ -33,7 +35,7 @@ from ...frames import installed_package, is_our_module, is_users_file, is_users_
 from ...primitive import Primitive
 from ...tensor import Tensor
 from .bytecode import names_in_code
-from .slots import Current, Found, Setting, namespace_of
+from .slots import ABSENT, NUMBERS, Current, Found, Setting, Slot, namespace_of
 
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), range, slice, types.CodeType})
 _PLAIN_OF_NUMPY = (np.generic, np.dtype, np.ufunc)
@@ -115,6 +117,7 @@ class _Walk:
         elif isinstance(value, functools._lru_cache_wrapper):
             self.found.caches.append(value)
             self._object(met)
+            self._cached(met)
         elif isinstance(value, types.MethodType):
             self._later(value.__self__, path)
             self._later(value.__func__, path)
@@ -161,11 +164,13 @@ class _Walk:
         self._names.update(names.attributes)
         self._names_any = self._names_any or not _ANY_NAME.isdisjoint(names.globals + names.attributes)
         takes_all = not _ANY_GLOBAL.isdisjoint(names.globals)
+        if "getenv" in names.globals + names.attributes:
+            self._later(os.environ, "os.environ")
         for name in [name for name in scope if name[:2] != "__"] if takes_all else names.globals:
             if name in scope:
                 self._later(self.found.item(scope, scope, name, name), name)
             elif self.found.is_new(scope, name):
-                self.found.absent.append((scope, name))
+                self.found.absent.append(Slot(scope, name, ABSENT, name))
         package = (scope.get("__package__") or "").split(".")
         for name in names.modules:
             for length in range(len(package) + 1):  # From no package at all, and from each that this one is in.
@@ -201,11 +206,28 @@ class _Walk:
         module = type(value).__module__
         if _is_of_a_network(type(value)):
             self._settings(met)
+        if module.partition(".")[0] == "pandas" and hasattr(value, "_mgr"):
+            self._frame(met)
         if self._is_users(module) or not (is_inside or is_our_module(module)):
             self._class(type(value), _ASIDE | _CONSTRUCTION)
             self._objects.append(met)
         elif isinstance(value, Tensor):
             self._objects.append(met)
+
+    def _cached(self, met: _Met) -> None:
+        """What a cache of functools holds, as the one instance of a class that `settings()` makes."""
+        for part in gc.get_referents(met.value):
+            is_filled = type(part) is dict and part is not met.value.__dict__
+            for kept in part.values() if is_filled else [part]:
+                if not isinstance(kept, type):
+                    self._later(kept, f"{met.path}()")
+
+    def _frame(self, met: _Met) -> None:
+        """The arrays of an object of pandas, and its labels."""
+        manager = self.found.attribute(met.value, "_mgr", met.path)
+        self._later(self.found.attribute(manager, "axes", met.path), met.path, True)
+        for block in self.found.attribute(manager, "blocks", met.path) or ():
+            self._later(self.found.attribute(block, "values", met.path), met.path, True)
 
     def _settings(self, met: _Met) -> None:
         """What a module or an optimiser of ours is set to, such as `training` or the `lr` of its groups."""
@@ -213,23 +235,23 @@ class _Walk:
             if not (name.startswith("_") or isinstance(kept, Tensor | np.ndarray)):
                 self._later(self.found.attribute(met.value, name, f"{met.path}.{name}"), f"{met.path}.{name}")
         for group in getattr(met.value, "param_groups", ()):
-            if type(group.get("lr")) is float:
+            if type(group.get("lr")) in NUMBERS:
                 self.found.settings.append(Setting(getitem, group, "lr"))
 
     def _class(self, kind: type, skipped: set[str]) -> None:
         """The methods of a class that Python's syntax calls; those that are called by name are found with the names."""
-        for one in kind.__mro__[:-1]:
-            if is_our_module(one.__module__):
+        for base in kind.__mro__[:-1]:
+            if is_our_module(base.__module__):
                 continue
-            members = list(vars(one).items())
-            if one not in self._classes:
-                self._classes[one] = [name for name, value in members if isinstance(value, types.MemberDescriptorType)]
-                self.found.growing += [(one, one.__name__)] if self._is_users(one.__module__) else []
-                if self._is_users(type(one).__module__):
-                    self._class(type(one), skipped)
+            members = list(vars(base).items())
+            if base not in self._classes:
+                self._classes[base] = [name for name, value in members if isinstance(value, types.MemberDescriptorType)]
+                self.found.growing += [(base, base.__name__)] if self._is_users(base.__module__) else []
+                if self._is_users(type(base).__module__):
+                    self._class(type(base), skipped)
             for name, value in members:
                 if name.startswith("__") and name not in skipped and isinstance(value, types.FunctionType):
-                    self._method(value, one)
+                    self._method(value, base)
 
     def _method(self, method: Any, kind: type) -> None:
         """Look into a user's method; of a library's, only the names of what it reads of its object matter."""
@@ -247,8 +269,9 @@ class _Walk:
         if isinstance(value, types.ModuleType):
             self._find_names_in_module(value, path)
             return
-        if isinstance(value, Tensor) and "name" in self._names:
-            self.found.attribute(value, "name", f"{path}.name")
+        for name in ("name", "requires_grad") if isinstance(value, Tensor) else ():
+            if name in self._names:
+                self.found.attribute(value, name, f"{path}.{name}")
         is_function = isinstance(value, types.FunctionType)
         is_users = is_function or self._is_users(type(value).__module__)
         is_open = is_users or type(value).__module__ in _NAMESPACES or is_our_module(type(value).__module__)
@@ -295,7 +318,7 @@ class _Walk:
 
 def _is_of_a_network(kind: type) -> bool:
     """Whether objects of this class are modules or optimisers, which may be set to something else between calls."""
-    return any(is_our_module(one.__module__) and one.__name__ in ("Module", "Optimizer") for one in kind.__mro__)
+    return any(is_our_module(base.__module__) and base.__name__ in ("Module", "Optimizer") for base in kind.__mro__)
 
 
 def _given_to(value: Any) -> tuple[Any, ...]:

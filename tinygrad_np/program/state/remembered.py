@@ -21,8 +21,8 @@ from typing import Any
 
 from .bytecode import line_naming
 from .reachable import reachable
-from .slots import Setting
-from .unchanged import Absent, Bytes, Containers, Elements, Sizes, Slots, has_bytes
+from .slots import Setting, entry, length
+from .unchanged import Arrays, Containers, Sizes, Slots
 
 
 class Remembered:
@@ -35,20 +35,19 @@ class Remembered:
         stray: type | tuple[type, ...] = (),
         but_for: Iterable[Setting] = (),
     ) -> None:
+        self.stray = stray
         self.found = found = reachable(f, arguments, stray)
         found.leave_out(but_for)
         self.randoms = [(generator, path, drawn_from(generator)) for generator, path in found.randoms]
         self.caches = [(cache, cache.cache_info().currsize) for cache in found.caches]
-        contiguous = [(array, path) for array, path in found.arrays if has_bytes(array)]
-        others = [(array, path) for array, path in found.arrays if not has_bytes(array)]
         kinds: list[tuple[Any, list[Any]]] = [
             (partial(Slots, read=getattr), found.attributes),
             (partial(Slots, read=getitem), found.items),
-            (Absent, found.absent),
+            (partial(Slots, read=entry), found.absent),
+            (partial(Slots, read=length), found.lengths),
             (Sizes, found.growing),
             (Containers, found.containers),
-            (Bytes, contiguous),
-            (Elements, others),
+            (Arrays, found.arrays),
         ]
         self.parts = [kind(state) for kind, state in kinds if state]
 
@@ -78,9 +77,9 @@ class Remembered:
                 part.restore()
 
     def empty_caches(self) -> None:
-        """Let the caches forget that were filled since: by a capture, with what only its program knows."""
+        """Let the caches forget that were filled since with what only a capture knows."""
         for cache, size in self.caches:
-            if cache.cache_info().currsize != size:
+            if cache.cache_info().currsize != size and reachable(cache, stray=self.stray).strays:
                 cache.cache_clear()
 
     def described(self, path: str) -> str:

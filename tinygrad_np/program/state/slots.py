@@ -14,6 +14,8 @@ from operator import getitem
 from types import CodeType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 ABSENT: Any = object()
 """The value of a variable or slot that has none."""
 
@@ -25,6 +27,10 @@ class Slot(NamedTuple):
     name: Any
     value: Any
     path: str
+
+
+NUMBERS = (float, np.float64)
+"""The types of numbers that a program may be given."""
 
 
 class Setting(NamedTuple):
@@ -57,10 +63,24 @@ class Setting(NamedTuple):
         return put(self.read, self.holder, self.name, value)
 
 
+def entry(scope: dict[str, Any], name: str) -> Any:
+    """An entry of a dict, or ABSENT."""
+    return scope.get(name, ABSENT)
+
+
+def length(container: Any, _: None) -> int:
+    """How many entries a container has."""
+    return len(container)
+
+
 def put(read: Callable[[Any, Any], Any], holder: Any, name: Any, value: Any) -> bool:
     """Put a value into the slot that `read` reads; whether that can be done."""
     with suppress(AttributeError, KeyError, TypeError, ValueError):
-        if read is not getattr:
+        if read is entry and value is ABSENT:
+            holder.pop(name, None)
+        elif read is length:
+            return False
+        elif read is not getattr:
             holder[name] = value
         elif value is ABSENT:
             delattr(holder, name)
@@ -79,17 +99,18 @@ class Found:
     """What a walk has found, each slot once.
 
     `attributes` and `items` are slots into which another value may be put; `absent` globals that do not exist (yet);
-    `growing` objects that may get more attributes; `containers` and `arrays` have contents; `randoms` are generators of
-    random numbers, and files; `caches` are those of functools; `iterators` have a next value that nobody sees; `strays`
-    are the paths of values that a capture left where they do not belong; `codes` is the user's code that was looked
-    into; `settings` are numbers that change between calls.
+    `lengths` those of containers whose entries are slots; `growing` objects that may get more attributes; `containers`
+    and `arrays` have contents; `randoms` are generators of random numbers, and files; `caches` are those of functools;
+    `iterators` have a next value that nobody sees; `strays` are the paths of values that a capture left where they do
+    not belong; `codes` is the user's code that was looked into; `settings` are numbers that change between calls.
     """
 
     def __init__(self) -> None:
         self.settings: list[Setting] = []
         self.attributes: list[Slot] = []
         self.items: list[Slot] = []
-        self.absent: list[tuple[dict[str, Any], str]] = []
+        self.absent: list[Slot] = []
+        self.lengths: list[Slot] = []
         self.growing: list[tuple[Any, str]] = []
         self.containers: list[tuple[Any, str]] = []
         self.arrays: list[tuple[Any, str]] = []
@@ -123,7 +144,8 @@ class Found:
                 names = container if isinstance(container, dict) else range(len(container))
                 others = [name for name in names if (id(container), name) not in known]
                 self.items += [Slot(container, name, container[name], f"{path}[{name!r}]") for name in others]
-        self.containers = [(one, path) for one, path in self.containers if id(one) not in holders]
+                self.lengths.append(Slot(container, None, len(container), path))
+        self.containers = [(container, path) for container, path in self.containers if id(container) not in holders]
 
     def is_new(self, owner: Any, name: Any) -> bool:
         """Whether this is asked for the first time."""

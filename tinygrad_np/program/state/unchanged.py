@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from .slots import Setting, Slot, put
+from .slots import NUMBERS, Setting, Slot, put
 
-_EXACT = frozenset({int, str, bytes, bool, range})
+_EXACT = frozenset({int, str, bytes, bytearray, bool, range})
 _GONE = object()
 
 
@@ -68,29 +68,6 @@ class Slots:
             return self.read(slot.holder, slot.name)
         except Exception:
             return _GONE
-
-
-class Absent:
-    """Globals that did not exist, so that the code reads Python's own, or nothing."""
-
-    def __init__(self, absent: list[tuple[dict[str, Any], str]]) -> None:
-        self.absent = absent
-
-    def holds(self) -> bool:
-        """Whether all is as it was, quickly."""
-        for scope, name in self.absent:  # noqa: SIM110
-            if name in scope:
-                return False
-        return True
-
-    def changed(self) -> Iterable[str]:
-        """The paths of what is not as it was."""
-        return (name for scope, name in self.absent if name in scope)
-
-    def restore(self) -> None:
-        """Put back what is not as it was."""
-        for scope, name in self.absent:
-            scope.pop(name, None)
 
 
 class Sizes:
@@ -171,90 +148,69 @@ class Containers:
                 container.extend(*parts)
 
 
-class Bytes:
-    """The bytes of arrays that lie row after row in memory, and of what else has bytes."""
+class Arrays:
+    """The elements of arrays, and of what else has bytes."""
 
     def __init__(self, arrays: list[tuple[Any, str]]) -> None:
-        self.contents = [(bytearray(memoryview(array)), array, path) for array, path in arrays]
-        self.layouts = [(array, *_layout(array), path) for array, path in arrays if isinstance(array, np.ndarray)]
+        self.arrays = [(array, _layout(array), _contents(array), path) for array, path in arrays]
+        self.layouts = [(array, *layout) for array, layout, _, _ in self.arrays if layout]
+        self.bytes = [(contents, array) for array, _, contents, _ in self.arrays if type(contents) is bytearray]
+        self.others = [(contents, array) for array, _, contents, _ in self.arrays if type(contents) is not bytearray]
 
     def holds(self) -> bool:
         """Whether all is as it was, quickly."""
-        for array, shape, dtype, _ in self.layouts:
+        for array, shape, dtype in self.layouts:
             if array.shape != shape or array.dtype is not dtype:
                 return False
         # A bytearray compares itself with whatever has bytes, at the speed of memcmp.
-        for copy, array, _ in self.contents:  # noqa: SIM110
-            if copy != array:
+        for contents, array in self.bytes:
+            if contents != array:
                 return False
-        return True
+        return all(_same(_contents(array), contents) for contents, array in self.others)
 
     def changed(self) -> Iterable[str]:
         """The paths of what is not as it was."""
-        for array, shape, dtype, path in self.layouts:
-            if _layout(array) != (shape, dtype):
-                yield path
-        for copy, array, path in self.contents:
-            if copy != array:
+        for array, layout, contents, path in self.arrays:
+            if _layout(array) != layout or not _same(_contents(array), contents):
                 yield path
 
     def restore(self) -> None:
         """Put back what is not as it was."""
-        for copy, array, _ in self.contents:
-            with suppress(ValueError):  # It may be read-only by now, or have another length.
-                if copy != array:
-                    np.frombuffer(array, np.uint8)[:] = copy
-
-
-class Elements:
-    """The elements of all other arrays: in another order or with gaps, of objects, of dates."""
-
-    def __init__(self, arrays: list[tuple[Any, str]]) -> None:
-        self.arrays = [(array, _layout(array), _elements(array), path) for array, path in arrays]
-
-    def holds(self) -> bool:
-        """Whether all is as it was, quickly."""
-        return not any(True for _ in self.changed())
-
-    def changed(self) -> Iterable[str]:
-        """The paths of what is not as it was."""
-        for array, layout, elements, path in self.arrays:
-            if _layout(array) != layout or not _same(_elements(array), elements):
-                yield path
-
-    def restore(self) -> None:
-        """Put back what is not as it was."""
-        for array, (shape, dtype), elements, _ in self.arrays:
-            if _same(_elements(array), elements):
+        for array, layout, contents, _ in self.arrays:
+            if _same(_contents(array), contents):
                 continue
-            flat = np.frombuffer(elements, dtype) if isinstance(elements, bytes) else np.array(elements, dtype)
-            with suppress(ValueError):
-                array[...] = flat.reshape(shape, order="F" if array.flags.fnc else "C")
+            with suppress(ValueError):  # It may be read-only by now, or have another length.
+                if type(contents) is bytearray:
+                    np.frombuffer(array, np.uint8)[:] = contents
+                    continue
+                dtype = layout[1]
+                flat = np.frombuffer(contents, dtype) if isinstance(contents, bytes) else np.array(contents, dtype)
+                array[...] = flat.reshape(layout[0], order="F" if array.flags.fnc else "C")
 
 
 def _moving(read: Callable[[Any, Any], Any], holder: Any, name: Any, before: Any, now: Any) -> Iterable[Setting]:
     """The numbers in a slot that are others by now."""
     if type(before) is not type(now) or _same(now, before):
         return
-    if type(before) is float:
+    if type(before) in NUMBERS:
         yield Setting(read, holder, name)
     elif type(before) is tuple and len(before) == len(now) and {float} == {*map(type, before + now)}:
         yield from (Setting(read, holder, name, part) for part in range(len(now)))
 
 
-def has_bytes(array: Any) -> bool:
-    """Whether an array shows its bytes, in their order and without gaps, to what asks for them."""
-    if not isinstance(array, np.ndarray):
-        return not isinstance(array, np.void)
-    return array.flags.c_contiguous and not array.dtype.hasobject and array.dtype.kind not in "mM"
+def _contents(array: Any) -> Any:
+    """A copy of the elements: as a bytearray where they lie one after the other and are nothing but bytes."""
+    if not isinstance(array, np.ndarray | np.void):
+        return bytearray(memoryview(array))
+    if array.dtype.hasobject:
+        return tuple(array.ravel().tolist())
+    if isinstance(array, np.ndarray) and array.flags.c_contiguous and array.dtype.kind not in "mM":
+        return bytearray(array.data)
+    return array.tobytes("A")
 
 
-def _elements(array: Any) -> Any:
-    return tuple(array.ravel().tolist()) if array.dtype.hasobject else array.tobytes("A")
-
-
-def _layout(array: Any) -> tuple[Any, Any]:
-    return array.shape, array.dtype
+def _layout(array: Any) -> tuple[Any, ...]:
+    return (array.shape, array.dtype) if isinstance(array, np.ndarray | np.void) else ()
 
 
 def _parts(container: Any) -> tuple[Any, ...]:
