@@ -255,6 +255,19 @@ def test_a_shuffle_of_a_large_array_is_a_change(layout: str) -> None:
     assert was != operands.checksum(A)
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i8"])
+@pytest.mark.parametrize("factor", [-1, 0, 2, 16])
+def test_the_same_change_of_every_element_of_a_large_array_is_a_change(factor: int, dtype: str) -> None:
+    for A in (np.ones((2048, 1024), dtype), np.resize(np.asarray([1, -2], dtype), (2048, 1024))):
+        was = operands.checksum(A)
+        A *= np.asarray(factor, dtype)
+        assert was != operands.checksum(A)
+    A = np.zeros((2048, 1024), dtype)
+    was = operands.checksum(A)
+    A += np.asarray(2, dtype)
+    assert was != operands.checksum(A)
+
+
 def test_a_second_derivative_reads_what_the_first_read(size: str) -> None:
     A = np.full(3, 2.0)
 

@@ -32,8 +32,9 @@ SMALL = 1 << 15
 LARGE = 1 << 22
 """An array of more bytes is not copied."""
 
-WIDTH = 1024
-"""The length of the rows in which a large array is added up."""
+WIDTH = 1021
+"""The length of the rows in which a large array is added up: odd, or the same change of all its elements (a sign, which is
+the highest bit; a power of two) would add up to nothing; and prime, so that rows are seldom those of the array."""
 
 MOST_COPIES = 1000
 """So many copies are remembered, to be shared."""
