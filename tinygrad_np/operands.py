@@ -33,8 +33,7 @@ LARGE = 1 << 22
 """An array of more bytes is not copied."""
 
 WIDTH = 1021
-"""The length of the rows in which a large array is added up: odd, or the same change of all its elements (a sign, which is
-the highest bit; a power of two) would add up to nothing; and prime, so that rows are seldom those of the array."""
+"""The length of the rows in which a large array is added up: odd, or to change every sign would add up to nothing."""
 
 MOST_COPIES = 1000
 """So many copies are remembered, to be shared."""
