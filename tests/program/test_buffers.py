@@ -270,3 +270,10 @@ def test_rows_that_are_picked_are_updated_where_they_stand() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < table.nbytes / 5
+
+
+def test_what_is_added_to_a_view_is_added_to_a_copy() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(tg.index_update(np.tanh(x).T, 0, x[0] * 2) * x[1]) + np.sum(np.sin(x).T[2])
+
+    run_twice(tg.value_and_grad(f), x)

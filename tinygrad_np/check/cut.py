@@ -179,14 +179,14 @@ def _name(called: ast.expr) -> str:
 
 
 def _noted(x: Tensor) -> Iterator[tuple[CodeType, Cut]]:
-    """What was read off, and where recording was turned off: since the latest backward pass, or else before it."""
+    """What was read off, the latest first, and where recording was off: since the latest backward pass, or before it."""
     found = [*_noted_in(state.reads, state.pauses, x)]
     reads, pauses = state.earlier
     yield from found or _noted_in(reads, pauses, x)
 
 
 def _noted_in(reads: dict[Any, Any], pauses: dict[Any, Any], x: Tensor) -> Iterator[tuple[CodeType, Cut]]:
-    for read in map(Read._make, [*reads.values()]):
+    for read in map(Read._make, reversed([*reads.values()])):
         if read.may_lose and (read.node is None or x._node in ancestors(read.node)):
             how = read.how.strip(".()")
             why = _HOW.get(how, f"{read.how} makes a plain value of it")

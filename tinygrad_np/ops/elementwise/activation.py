@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ...primitive import operation, primitive
-from .selection import clip
+from .selection import clip, only
 from .special import bell, erfc
 
 SQRT_HALF, SQRT_2_PI = math.sqrt(1 / 2), math.sqrt(2 / math.pi)
@@ -70,9 +70,7 @@ def elu(x, alpha: float = 1.0):
 
 @elu.vjp
 def _(g, y, x, alpha: float = 1.0):
-    # exp(0) is 1: where x is positive, 1 - alpha is missing.
-    steepness = alpha * np.exp(np.minimum(x, 0))
-    return g * (steepness if alpha == 1 else steepness + (1 - alpha) * (x > 0))
+    return g * ((x > 0) + (x <= 0) * (alpha * np.exp(only(~(x > 0), x))))
 
 
 @operation

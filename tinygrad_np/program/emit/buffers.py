@@ -138,7 +138,7 @@ class _Plan:
             first = dying if isinstance(equation.function, np.ufunc) else []
             if equation.function is added_at:
                 sources = [self.roots.get(variable, variable) for variable in equation.inputs]
-                if self._dies(equation.inputs[0], number) and sources.count(equation.inputs[0]) == 1:
+                if sources.count(equation.inputs[0]) == 1 and self._dies(equation.inputs[0], number):
                     first = [self.buffer_of[equation.inputs[0]]]
             self._release(first)
             if len(equation.outputs) == 1 and equation.output in self.joined:
