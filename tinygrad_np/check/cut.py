@@ -179,7 +179,7 @@ def _name(called: ast.expr) -> str:
 
 
 def _noted(x: Tensor) -> Iterator[tuple[CodeType, Cut]]:
-    """What was read off, the latest first, and where recording was off: since the latest backward pass, or before it."""
+    """What was read off, the latest first, and where recording was off: since the latest backward pass, or before."""
     found = [*_noted_in(state.reads, state.pauses, x)]
     reads, pauses = state.earlier
     yield from found or _noted_in(reads, pauses, x)
