@@ -216,3 +216,15 @@ def test_what_is_called_with_the_wrong_arguments_says_what_it_takes() -> None:
         Tensor(number for number in range(3))
     with pytest.raises(errors.NoGradientError, match=r"give the default as the last choice, np\.select"):
         np.select([np.array([True, False])], [np.ones(2)], W)
+
+
+@pytest.mark.parametrize("loss", [tg.mse_loss, tg.l1_loss, tg.cross_entropy, tg.nll_loss, tg.huber_loss])
+def test_a_forward_without_return_is_told_from_an_array(loss: Any) -> None:
+    class Forgetful(tg.nn.Module):
+        def forward(self, x: Any) -> None:
+            x * 2
+
+    with pytest.raises(errors.DTypeError, match=r"None was given .*, test_habits.py line \d+; .*lacks its `return`"):
+        loss(Forgetful()(np.ones(3)), np.ones(3))
+    with pytest.raises(errors.DTypeError, match=r"None was given .*, test_habits.py line \d+; .*lacks its `return`"):
+        tg.nn.Sequential(Forgetful(), tg.nn.Linear(3, 1))(np.ones(3))

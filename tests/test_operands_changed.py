@@ -168,6 +168,25 @@ def test_lists_are_read_once() -> None:
     np.testing.assert_array_equal(x.grad, np.array([1, 0, 1])[:, None] * (np.arange(1, 5.0) + 3))
 
 
+class Column:
+    """An array's owner, which hands out its memory whatever NumPy asks for."""
+
+    def __init__(self) -> None:
+        self.memory = np.array([1.0, 2.0])
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return self.memory
+
+
+@pytest.mark.parametrize("read", [lambda x, a: x * a, np.multiply, lambda x, a: x * Tensor(a)])
+def test_what_has_an_array_is_read_once(read: Any) -> None:
+    x, column = Tensor([3.0, 4.0], requires_grad=True), Column()
+    y = np.sum(read(x, column))
+    column.memory[:] = 99.0
+    y.backward()
+    np.testing.assert_array_equal(x.grad, [1.0, 2.0])
+
+
 def test_a_buffer_that_every_step_of_a_recurrent_loop_writes_to() -> None:
     W, h, one_hot = Tensor(np.zeros(3), requires_grad=True), 0.0, np.zeros(3)
     for letter in range(3):
@@ -252,6 +271,19 @@ def test_a_shuffle_of_a_large_array_is_a_change(layout: str) -> None:
     was = operands.checksum(A)
     assert was == operands.checksum(A.copy() if layout != "F" else A)
     base[[0, 1]] = base[[1, 0]]
+    assert was != operands.checksum(A)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i8"])
+@pytest.mark.parametrize("factor", [-1, 0, 2, 16])
+def test_the_same_change_of_every_element_of_a_large_array_is_a_change(factor: int, dtype: str) -> None:
+    for A in (np.ones((2048, 1024), dtype), np.resize(np.asarray([1, -2], dtype), (2048, 1024))):
+        was = operands.checksum(A)
+        A *= np.asarray(factor, dtype)
+        assert was != operands.checksum(A)
+    A = np.zeros((2048, 1024), dtype)
+    was = operands.checksum(A)
+    A += np.asarray(2, dtype)
     assert was != operands.checksum(A)
 
 

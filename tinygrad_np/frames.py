@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 _OUR_FILES = frozenset(map(str, Path(__file__).parent.rglob("*.py")))
-_NUMPY = str(Path(np.__file__).parent)
+NUMPY = f"{Path(np.__file__).parent}{os.sep}"
 _INSTALLED = {f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib")}
 _INSTALLED |= {f"{folder}{os.sep}" for folder in (*site.getsitepackages(), site.getusersitepackages())}
 _STANDARD = {f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib")}
-_LIBRARIES = ("<frozen ", f"{_NUMPY}{os.sep}", *_STANDARD, *_INSTALLED)
+_LIBRARIES = ("<frozen ", NUMPY, *_STANDARD, *_INSTALLED)
 
 
 def is_ours(file: str) -> bool:
@@ -99,7 +99,7 @@ def line_of(code: CodeType, instruction: int) -> int | None:
 
 def is_others(code: CodeType) -> bool:
     """Whether code is neither this package's nor NumPy's: a user's, or that of a library that the user calls."""
-    return code.co_filename not in _OUR_FILES and not code.co_filename.startswith(_NUMPY)
+    return code.co_filename not in _OUR_FILES and not code.co_filename.startswith(NUMPY)
 
 
 def is_our_module(name: Any) -> bool:
@@ -121,7 +121,7 @@ def is_users_module(name: str, home: tuple[str, ...] = ()) -> bool:
 def installed_package(file: str) -> tuple[str, ...]:
     """The folder of the installed package that a file is in, or nothing; NumPy and this package do not count."""
     for folder in _INSTALLED:
-        if file.startswith(folder) and file not in _OUR_FILES and not file.startswith(_NUMPY):
+        if file.startswith(folder) and file not in _OUR_FILES and not file.startswith(NUMPY):
             package, separator, _ = file.removeprefix(folder).partition(os.sep)
             return (f"{folder}{package}{separator}",)
     return ()

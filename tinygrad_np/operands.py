@@ -32,8 +32,8 @@ SMALL = 1 << 15
 LARGE = 1 << 22
 """An array of more bytes is not copied."""
 
-WIDTH = 1024
-"""The length of the rows in which a large array is added up."""
+WIDTH = 1021
+"""The length of the rows in which a large array is added up: odd, or to change every sign would add up to nothing."""
 
 MOST_COPIES = 1000
 """So many copies are remembered, to be shared."""

@@ -211,15 +211,15 @@ def own_gradient(gradient: Any, shared: set[int]) -> Any:
 
 def own_array(data: Any, dtype: Any) -> Any:
     """A copy of the data as an array of numbers that tensors can hold."""
-    if isinstance(data, Recorded):
-        data = data._data
+    data = data._data if isinstance(data, Recorded) else data
     if _is_masked(data):
         raise DTypeError(f"a Tensor has no mask; give data.filled() of the masked array, {user_place()}.")
     if hasattr(data, "__array_function__") and not isinstance(data, np.ndarray):
         array = data if dtype is None else data.astype(dtype)
     else:
         try:
-            array = np.array(data, dtype=dtype)
+            # What an object's __array__ gives may be its own memory, although a copy was asked for.
+            array = np.array(np.asarray(data) if hasattr(data, "__array__") else data, dtype=dtype)
         except (ValueError, TypeError) as error:
             if isinstance(error, NoGradientError):
                 raise

@@ -61,7 +61,7 @@ TRAPS: dict[str, tuple[Callable[[], Any], str]] = {
     "delta": (lambda: tg.huber_loss(x, x, delta=0), "must be positive"),
     "linear of another width": (
         lambda: nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(4, 1))(leaf),
-        r"in 2, a Linear: linear of a tensor \(2, 2\) float64 with the weight 2.weight \(1, 4\) float64",
+        r"in 2 \(Linear\): linear of a tensor \(2, 2\) float64 with the weight 2.weight \(1, 4\) float64",
     ),
     "linear of a number": (lambda: nn.Linear(1, 1)(3.0), "last axis of the input must be 1 long"),
     "bilinear": (lambda: nn.Bilinear(3, 2, 1)(x, x), "last axes of the inputs"),
@@ -100,7 +100,7 @@ TRAPS: dict[str, tuple[Callable[[], Any], str]] = {
     "flatten": (lambda: nn.Flatten(2)(x), "it has no axis 2"),
     "unflatten": (lambda: nn.Unflatten(1, (2, 2))(x), "does not have that length"),
     "conv groups": (lambda: nn.Conv1d(3, 4, 3, groups=2), "share both evenly"),
-    "conv channels": (lambda: nn.Conv2d(3, 4, 3)(np.ones((1, 2, 5, 5))), "in a Conv2d: .*for 3 channels, and x has 2"),
+    "conv channels": (lambda: nn.Conv2d(3, 4, 3)(np.ones((1, 2, 5, 5))), "in Conv2d: .*for 3 channels, and x has 2"),
     "adaptive pooling": (lambda: nn.AdaptiveAvgPool2d((1, 2, 3))(np.ones((1, 4, 4))), "over its last 2 axes"),
     "heads": (lambda: nn.MultiheadAttention(5, 2), "evenly"),
     "attention": (lambda: tg.scaled_dot_product_attention(x, x[:, :2], x), "the last of one length"),

@@ -351,3 +351,27 @@ def test_minimize_refuses_what_it_can_not_change() -> None:
         optim.minimize(lambda p: p, [])
     with pytest.raises(ParameterError, match="without arguments"):
         optim.minimize(lambda: 1.0, [np.zeros(2)])
+
+
+@pytest.mark.parametrize(
+    ("kind", "hyperparameters", "example"),
+    [
+        (optim.Adam, {"lr": "0.1"}, "0.001"),
+        (optim.SGD, {"momentum": None}, "0"),
+        (optim.Adam, {"betas": 0.9}, r"\(0.9, 0.999\)"),
+        (optim.Adam, {"betas": (0.9,)}, r"\(0.9, 0.999\)"),
+    ],
+)
+def test_what_is_not_a_number_is_refused_where_the_optimiser_is_made(
+    kind: Any, hyperparameters: Any, example: str
+) -> None:
+    with pytest.raises(
+        ParameterError, match=rf"can't work with .*, test_notices.py line \d+: it takes {example}, say\.$"
+    ):
+        kind([leaf()], **hyperparameters)
+
+
+def test_numbers_of_any_kind_are_numbers() -> None:
+    for lr in (1, np.float32(0.1), np.array(0.1)):
+        optim.SGD([leaf()], lr=lr)
+    optim.Adam([leaf()], betas=[0.9, 0.99])  # As a file of JSON has them.

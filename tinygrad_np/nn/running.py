@@ -66,6 +66,6 @@ def name_place(error: TinygradError) -> None:
     if getattr(error, "module", None) is None and len(error.args) == 1:
         outermost, innermost = running.modules[0], running.modules[-1]
         path = next((path for path, module in outermost.named_modules() if module is innermost), "")
-        name = f"{path}, a {type(innermost).__name__}" if path else f"a {type(innermost).__name__}"
+        name = f"{path} ({type(innermost).__name__})" if path else type(innermost).__name__
         error.module = path  # type: ignore[attr-defined]
         error.args = (f"in {name}: {error}",)

@@ -100,12 +100,17 @@ class Optimizer:
             known.add(id(p))
         group = {**self.defaults, **group, "params": members}
         for name, value in group.items():
-            for number in value if isinstance(value, tuple) else (value,):
-                is_number = isinstance(number, int | float | np.number) and name != "maximize"
-                if is_number and not 0 <= number <= _AT_MOST.get(name, math.inf):
-                    raise ParameterError(
-                        f"{what} can't work with {name}={value!r}, {user_place()}: it is out of range."
-                    )
+            example: Any = getattr(self.__signature__.parameters.get(name), "default", None)
+            several = value if isinstance(value, tuple | list) and name != "params" else (value,)
+            fault, numbers = "", [one for one in several if isinstance(one, int | float) or hasattr(one, "shape")]
+            if type(example) in (int, float, tuple) and len(numbers) != np.size(example):
+                fault = f"it takes {example!r}, say"
+            elif name not in ("params", "maximize") and not all(
+                0 <= one <= _AT_MOST.get(name, math.inf) for one in numbers if isinstance(one, int | float | np.number)
+            ):
+                fault = "it is out of range"
+            if fault:
+                raise ParameterError(f"{what} can't work with {name}={value!r}, {user_place()}: {fault}.")
         self.param_groups.append(group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:

@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from ...errors import DTypeError
+from ...frames import user_place
 from ...primitive import implements, primitive
 
 
 def array_of(value):
     """The value itself if it has a shape, as arrays and Tensors have; else the array of its numbers."""
+    if value is None:
+        raise DTypeError(
+            f"None was given in place of an array or a Tensor, {user_place()}; was it computed by a function, such as "
+            "forward(), that lacks its `return`?"
+        )
     return value if hasattr(value, "shape") else np.asarray(value)
 
 
