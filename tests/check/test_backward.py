@@ -443,3 +443,21 @@ def test_a_lambda_is_called_by_its_place() -> None:
     assert report
     assert "<lambda>" not in str(report)
     assert "the lambda of test_backward.py line" in str(report)
+
+
+def test_weights_given_as_whole_numbers_are_told_of_and_no_line_is_accused() -> None:
+    def network(X: Any, W: Any, b: Any) -> Any:
+        return np.mean((X @ W + b) ** 2)
+
+    def by_hand(X: Any, W: Any, b: Any) -> Any:
+        d = 2 * (X @ W + b) / (X @ W).size
+        dW, db = X.T @ d, d.sum(axis=0)
+        return dW, db
+
+    values = {"X": np.random.default_rng(0).normal(size=(4, 3)), "W": np.ones((3, 2), int), "b": np.zeros(2)}
+    some = tg.check_backward(network, by_hand, values)
+    assert some
+    assert "Whole numbers get no gradient, as those of W: write astype(float)." in some.notes
+    none = tg.check_backward(network, by_hand, {**values, "b": np.zeros(2, int)})
+    assert not none
+    assert none.first_wrong is None

@@ -121,14 +121,15 @@ def checked(
     run = recorded(_unbound(backward)[0], (), arguments)
     expected = Expected(forward_pass.loss, forward_pass.tensors)
     rerun = Rerun(_unbound(backward)[0], before, run, expected, forward_pass.matched)
-    results = rerun.results
+    results, whole = rerun.results, list(forward_pass.whole)
     blank = tuple(dict.fromkeys(one.name for one in run.assignments if one.value is ...))
     notes = [*_notes(backward, run), *_changes(backward, arguments, before)]
     if blank:
         notes.insert(0, f"Still to be filled in: {listed(list(blank))}.")
     culprits: list[Culprit] = []
     interior: dict[Tensor, Any] = {}
-    unexplained = rerun.wrong_of(results) - ({forward_pass.loss} if blank else set())
+    notes += [f"Whole numbers get no gradient, as those of {listed(whole)}: write astype(float)."] if whole else []
+    unexplained = rerun.wrong_of(results) - ({forward_pass.loss} if blank or whole else set())
     if (run.error is not None and not blank) or unexplained:
         rerun.expected = expected.settled({**rerun.seen, **results})
         wrong = rerun.wrong_of(results)
@@ -192,6 +193,8 @@ class _Forward:
             raise run.error
         self.result = run.result
         self.loss = self._loss(forward)
+        integers = [key for key, one in self.inputs.items() if isinstance(one, np.ndarray) and one.dtype.kind in "iu"]
+        self.whole, self.integers = dict[Any, None](), {key: [key] for key in integers}
         self.tensors: dict[str, list[Tensor]] = {}
         self.variables: dict[str, Any] = {}
         self.keys = {value: keys_of(name) for name, value in entries(self.leaves) if isinstance(value, Tensor)}
@@ -267,6 +270,8 @@ class _Forward:
             free = [tensor for tensor in named if tensor not in found]
             if free:
                 found[max(free, key=lambda tensor: self._likeness(tensor, keys_of(name or ""), array))] = array
+            elif whole := variable_of(name or "", self.integers, is_result=are_results):
+                self.whole |= dict.fromkeys(whole)
             elif are_results:
                 rest.append((name, array))
         # What is called grads["dA0"] was not meant for an input, if others are called as the inputs are.
