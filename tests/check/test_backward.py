@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import sys
@@ -308,3 +309,155 @@ def test_a_report_is_plain_data_and_a_table_in_a_notebook() -> None:
     html = report._repr_html_()
     assert "<td>W2</td>" in html
     assert "should be: dZ2 = 2 * (Z2 - Y) / Z2.size" in html
+
+
+def attention(x: Any, Wq: Any, Wk: Any, T: Any) -> Any:
+    D = x.shape[2]
+    Q, K = x @ Wq, x @ Wk
+    S = Q @ K.transpose(0, 2, 1) / np.sqrt(D)
+    return np.sum((S - T) ** 2)
+
+
+def attention_backward(x: Any, Wq: Any, Wk: Any, T: Any, Q: Any, K: Any, S: Any, D: Any) -> Any:
+    dS = 2 * (S - T)
+    dQ = dS @ K / np.sqrt(D)
+    dK = dS.transpose(0, 2, 1) @ Q / np.sqrt(D)
+    dWq, dWk = np.einsum("bnd,bne->de", x, dQ), np.einsum("bnd,bne->de", x, dK)
+    dx = dQ @ Wq.T + dK @ Wk.T
+    return dWq, dWk, dx
+
+
+def relu_scores(X: Any, W: Any, b: Any, Y: Any) -> Any:
+    N = len(X)
+    Z = X @ W + b
+    H = np.maximum(Z, 0)
+    return np.sum((H - Y) ** 2) / N
+
+
+def relu_scores_backward(X: Any, W: Any, b: Any, Y: Any, Z: Any, H: Any, N: Any) -> Any:
+    dH = 2 * (H - Y) / N
+    dH[Z <= 0] = 0
+    dW = X.T @ dH
+    db = np.sum(dH, axis=0, keepdims=True)
+    return dW, db
+
+
+def words_mean(E: Any, words: Any, Y: Any) -> Any:
+    V = E[words]
+    return np.sum((V - Y) ** 2)
+
+
+def words_mean_backward(E: Any, words: Any, Y: Any, V: Any) -> Any:
+    dV = 2 * (V - Y)
+    dE = np.zeros_like(E)
+    np.add.at(dE, words, dV)
+    return dE
+
+
+def pooled(X: Any, b: Any, T: Any) -> Any:
+    Z = X + b
+    A = np.maximum(Z, 0)
+    P = A.max(axis=1)
+    return np.sum((P - T) ** 2)
+
+
+def pooled_backward(X: Any, T: Any, Z: Any, A: Any, P: Any) -> Any:
+    dP = 2 * (P - T)
+    dA = dP[:, None] * (P[:, None] == A)
+    dZ = dA * (Z > 0)
+    db = dZ.sum(axis=0)
+    return {"b": db}
+
+
+SLIPPED: dict[Any, dict[str, Any]] = {
+    (attention, attention_backward): {"x": (2, 4, 3), "Wq": (3, 3), "Wk": (3, 3), "T": (2, 4, 4)},
+    (relu_scores, relu_scores_backward): {"X": (5, 3), "W": (3, 4), "b": (1, 4), "Y": (5, 4)},
+    (words_mean, words_mean_backward): {"E": (4, 2), "Y": (3, 2)},
+    (pooled, pooled_backward): {"X": (6, 3), "b": (3,), "T": (6,)},
+}
+
+
+@pytest.mark.parametrize(
+    ("right", "slip", "proposal"),
+    [
+        ("dZ = dA * (Z > 0)", "dZ = dA * (Z < 0)", None),
+        ("dQ = dS @ K / np.sqrt(D)", "dQ = dS @ K / D", None),
+        ("dQ = dS @ K / np.sqrt(D)", "dQ = dS @ K", None),
+        ("dK = dS.transpose(0, 2, 1) @ Q", "dK = dS @ Q", "dK = dS.swapaxes(-1, -2) @ Q / np.sqrt(D)"),
+        ("dQ = dS @ K", "dQ = dS.transpose(0, 2, 1) @ K", None),
+        (" + dK @ Wk.T", "", None),
+        ("dH[Z <= 0] = 0", "dH[Z >= 0] = 0", None),
+        ("dH = 2 * (H - Y) / N", "dH = 2 * (H - Y) / (N - 1)", "dH = 2 * (H - Y) / (N)"),
+        ("np.sum(dH, axis=0, keepdims=True)", "dH.sum(keepdims=True)", "db = dH.sum(keepdims=True, axis=0)"),
+        ("np.add.at(dE, words, dV)", "dE[words] += dV", None),
+    ],
+)
+def test_slips_of_stacks_masks_and_roots_are_repaired_as_one_would(
+    right: str, slip: str, proposal: str | None, tmp_path: Any
+) -> None:
+    network, by_hand = next(pair for pair in SLIPPED if right in inspect.getsource(pair[1]))
+    text = "from typing import Any\nimport numpy as np\n" + inspect.getsource(by_hand)
+    assert text.count(right) == 1
+    path = tmp_path / "slipped.py"
+    path.write_text(text.replace(right, slip))
+    names: dict[str, Any] = {}
+    exec(compile(path.read_text(), path, "exec"), names)
+    random = np.random.default_rng(0)
+    values = {name: random.normal(size=shape) for name, shape in SLIPPED[network, by_hand].items()}
+    values |= {"words": np.array([0, 2, 2])} if network is words_mean else {}
+    report = tg.check_backward(network, names[by_hand.__name__], values)
+    wanted = proposal or next(line.strip() for line in text.splitlines() if right in line)
+    assert [one.proposal for one in report.wrong_lines] == [wanted]
+    assert ",," not in str(report)
+
+
+def test_a_line_is_named_by_what_it_assigns_and_a_result_by_that_it_is_returned() -> None:
+    class Relu:
+        def forward(self, x: Any) -> Any:
+            self.mask = x > 0
+            return x * self.mask
+
+        def backward(self, g: Any) -> Any:
+            self.got = g
+            return g / self.mask.sum()
+
+    relu = Relu()
+
+    def network(X: Any, W: Any) -> Any:
+        return np.sum(relu.forward(X @ W) ** 2)
+
+    def by_hand(X: Any, W: Any) -> Any:
+        g = 2 * np.maximum(X @ W, 0)
+        g = relu.backward(g)
+        return {"W": X.T @ g}
+
+    random = np.random.default_rng(0)
+    report = tg.check_backward(network, by_hand, {"X": random.normal(size=(5, 3)), "W": random.normal(size=(3, 2))})
+    assert not report
+    assert "return is wrong" not in str(report)
+    assert "relu is wrong" not in str(report)
+
+
+def test_a_lambda_is_called_by_its_place() -> None:
+    report = tg.check_backward(lambda W: np.sum(W**2), lambda W: {"W": 2 * W}, {"W": np.array([1.0, 2.0])})
+    assert report
+    assert "<lambda>" not in str(report)
+    assert "the lambda of test_backward.py line" in str(report)
+
+
+def test_weights_given_as_whole_numbers_are_told_of_and_no_line_is_accused() -> None:
+    def network(X: Any, W: Any, b: Any) -> Any:
+        return np.mean((X @ W + b) ** 2)
+
+    def by_hand(X: Any, W: Any, b: Any) -> Any:
+        d = 2 * (X @ W + b) / (X @ W).size
+        dW, db = X.T @ d, d.sum(axis=0)
+        return dW, db
+
+    values = {"X": np.random.default_rng(0).normal(size=(4, 3)), "W": np.ones((3, 2), int), "b": np.zeros(2)}
+    some = tg.check_backward(network, by_hand, values)
+    assert some
+    assert "Whole numbers get no gradient, as those of W: write astype(float)." in some.notes
+    none = tg.check_backward(network, by_hand, {**values, "b": np.zeros(2, int)})
+    assert not none
+    assert none.first_wrong is None

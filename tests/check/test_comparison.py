@@ -441,16 +441,19 @@ class TestErrors:
             tg.compare_gradients(network.loss, {Tensor([1.0], name="data"): [0.0]})
 
     @pytest.mark.parametrize("gradient", [None, "2.0", [[1.0], [1.0, 2.0]], np.array([1j]), object(), {"a": 1}])
-    def test_what_is_no_array_of_numbers(self, network: Network, gradient: Any) -> None:
-        with pytest.raises(DTypeError, match="the gradient given for W1"):
+    def test_what_is_not_an_array_of_numbers(self, network: Network, gradient: Any) -> None:
+        with pytest.raises(
+            DTypeError, match="the gradient given for W1 is (not an array|an array of|of type)"
+        ) as caught:
             tg.compare_gradients(network.loss, {"W1": gradient})
+        assert ".." not in str(caught.value)
 
     def test_arguments_of_another_kind(self, network: Network) -> None:
         with pytest.raises(DTypeError, match="a float"):
             tg.compare_gradients(1.0, {"W1": np.zeros((2, 5))})  # type: ignore[arg-type]
         with pytest.raises(DTypeError, match="a list of gradients"):
             tg.compare_gradients(network.loss, [np.zeros((2, 5))])  # type: ignore[arg-type]
-        with pytest.raises(DTypeError, match="a gradient was given for a int"):
+        with pytest.raises(DTypeError, match="a gradient was given for 3"):
             tg.compare_gradients(network.loss, {3: np.zeros((2, 5))})  # type: ignore[dict-item]
         with pytest.raises(ShapeError, match="no gradient to compare"):
             tg.compare_gradients(network.loss, {})

@@ -26,6 +26,7 @@ from ..tree import flatten
 from .comparison import ALIGNMENT, COLUMNS, compare_gradients
 from .culprit import Culprit, find_culprits
 from .expected import Expected
+from .gradcheck import called
 from .history import History
 from .recording import RETURNED, Recording, recorded
 from .report import UNCHECKED, Report, Row
@@ -120,14 +121,15 @@ def checked(
     run = recorded(_unbound(backward)[0], (), arguments)
     expected = Expected(forward_pass.loss, forward_pass.tensors)
     rerun = Rerun(_unbound(backward)[0], before, run, expected, forward_pass.matched)
-    results = rerun.results
+    results, whole = rerun.results, list(forward_pass.whole)
     blank = tuple(dict.fromkeys(one.name for one in run.assignments if one.value is ...))
     notes = [*_notes(backward, run), *_changes(backward, arguments, before)]
     if blank:
         notes.insert(0, f"Still to be filled in: {listed(list(blank))}.")
     culprits: list[Culprit] = []
     interior: dict[Tensor, Any] = {}
-    unexplained = rerun.wrong_of(results) - ({forward_pass.loss} if blank else set())
+    notes += [f"Whole numbers get no gradient, as those of {listed(whole)}: write astype(float)."] if whole else []
+    unexplained = rerun.wrong_of(results) - ({forward_pass.loss} if blank or whole else set())
     if (run.error is not None and not blank) or unexplained:
         rerun.expected = expected.settled({**rerun.seen, **results})
         wrong = rerun.wrong_of(results)
@@ -135,11 +137,11 @@ def checked(
             culprits = find_culprits(rerun, wrong)
             interior = _interior(History(rerun, run), culprits)
     if not any(tensor.is_leaf for tensor in results) and run.error is None:
-        notes.append(f"{_name(backward)} returns no gradient of an input of {_name(forward)}: nothing is proved.")
+        notes.append(f"{called(backward)} returns no gradient of an input of {called(forward)}: nothing is proved.")
     compared: dict[str | Tensor, Any] = dict([*interior.items(), *results.items()])
     report = compare_gradients(forward_pass.loss, compared) if compared else Report("", [], COLUMNS, ALIGNMENT)
     plain = {field.name: getattr(report, field.name) for field in fields(Report)}
-    plain["title"] = f"{_name(backward)} by hand, against autograd of {_name(forward)}"
+    plain["title"] = f"{called(backward)} by hand, against autograd of {called(forward)}"
     plain["notes"] = [*report.notes, *notes]
     named = names_of_results(rerun.returned, run.result)
     unfilled = [
@@ -191,6 +193,8 @@ class _Forward:
             raise run.error
         self.result = run.result
         self.loss = self._loss(forward)
+        integers = [key for key, one in self.inputs.items() if isinstance(one, np.ndarray) and one.dtype.kind in "iu"]
+        self.whole, self.integers = dict[Any, None](), {key: [key] for key in integers}
         self.tensors: dict[str, list[Tensor]] = {}
         self.variables: dict[str, Any] = {}
         self.keys = {value: keys_of(name) for name, value in entries(self.leaves) if isinstance(value, Tensor)}
@@ -220,7 +224,7 @@ class _Forward:
                 return leaf if leaf.name else leaf.named("loss")
         shown = listed([str(getattr(leaf, "shape", type(leaf).__name__)) for leaf in leaves]) or "nothing"
         raise NonScalarError(
-            f"{_name(forward)} returned {shown}, {user_place()}, and no scalar Tensor that depends on its inputs: "
+            f"{called(forward)} returned {shown}, {user_place()}, and no scalar Tensor that depends on its inputs: "
             "return the loss, or the loss and more."
         )
 
@@ -251,7 +255,7 @@ class _Forward:
             elif parameter.default is parameter.empty:
                 there = listed(sorted(filter(str.isidentifier, self.variables)))
                 raise UnknownTensorError(
-                    f"{_name(backward)} takes {name}, {user_place()}, which is neither an input nor a variable of the "
+                    f"{called(backward)} takes {name}, {user_place()}, which is neither an input nor a variable of the "
                     f"forward pass nor returned by it; those are {there}."
                 )
         return arguments
@@ -266,6 +270,8 @@ class _Forward:
             free = [tensor for tensor in named if tensor not in found]
             if free:
                 found[max(free, key=lambda tensor: self._likeness(tensor, keys_of(name or ""), array))] = array
+            elif whole := variable_of(name or "", self.integers, is_result=are_results):
+                self.whole |= dict.fromkeys(whole)
             elif are_results:
                 rest.append((name, array))
         # What is called grads["dA0"] was not meant for an input, if others are called as the inputs are.
@@ -304,7 +310,7 @@ def _named(forward: Callable[..., Any], inputs: Mapping[str, Any] | Sequence[Any
         unknown = [name for name in inputs if name not in names]
         if unknown:
             raise UnknownTensorError(
-                f"{_name(forward)} takes no {listed(unknown)}, {user_place()}; its arguments are {listed(names)}."
+                f"{called(forward)} takes no {listed(unknown)}, {user_place()}; its arguments are {listed(names)}."
             )
         return dict(inputs)
     if not isinstance(inputs, list | tuple):
@@ -313,7 +319,7 @@ def _named(forward: Callable[..., Any], inputs: Mapping[str, Any] | Sequence[Any
             'the names of arguments to arrays, such as {"X": X, "W1": W1}, or a list of them in their order.'
         )
     if len(inputs) > len(names):
-        raise ShapeError(f"{_name(forward)} takes {len(names)} arguments and was given {len(inputs)}, {user_place()}.")
+        raise ShapeError(f"{called(forward)} takes {len(names)} arguments and was given {len(inputs)}, {user_place()}.")
     return dict(zip(names, inputs, strict=False))
 
 
@@ -332,13 +338,13 @@ def _notes(backward: Callable[..., Any], run: Recording) -> Iterator[str]:
     if run.error is not None:
         kind, words = type(run.error).__name__, " ".join(str(run.error).split())
         yield (
-            f"{_name(backward)} raised {kind} at line {run.error_line}: {words}. What it had computed before that was "
+            f"{called(backward)} raised {kind} at line {run.error_line}: {words}. What it had computed before that was "
             "checked."
         )
     if run.printed:
         count = len(run.printed.splitlines())
         what = "a line, which is" if count == 1 else f"{count} lines, which are"
-        yield f"{_name(backward)} printed {what} not shown."
+        yield f"{called(backward)} printed {what} not shown."
 
 
 def _changes(backward: Callable[..., Any], arguments: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:
@@ -349,10 +355,6 @@ def _changes(backward: Callable[..., Any], arguments: dict[str, Any], before: di
     changed = [name for name, value in data.items() if not is_as_before(value, before[name])]
     if changed:
         yield (
-            f"{_name(backward)} changes its argument{'s' if len(changed) > 1 else ''} {listed(changed)} in place: "
+            f"{called(backward)} changes its argument{'s' if len(changed) > 1 else ''} {listed(changed)} in place: "
             "whoever calls it twice gets other gradients the second time. Work on a copy."
         )
-
-
-def _name(function: Callable[..., Any]) -> str:
-    return getattr(function, "__name__", type(function).__name__)

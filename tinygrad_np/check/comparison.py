@@ -59,7 +59,7 @@ def compare_gradients(
     0 proves nothing, and a report in which nothing was proved is false.
 
     Raises FreedGraphError after an earlier backward pass, UnknownTensorError for what is not in the graph of the loss,
-    DTypeError for a gradient that is no array of numbers, NonScalarError and NotRecordedError as `backward()` does.
+    DTypeError for a gradient that is not an array of numbers, NonScalarError and NotRecordedError as `backward()` does.
 
     >>> import numpy as np, tinygrad_np as tg
     >>> W = tg.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True, name="W")
@@ -225,15 +225,13 @@ def _by_name(name: str, named: dict[str, list[Node]]) -> Node:
     ]
     raise UnknownTensorError(
         f"no tensor named {name!r} is in the graph of the loss, {user_place()}"
-        f"{f'; did you mean {close[0]!r}' if close else ''}? {_what_is_there(named)}"
+        f"{f'; did you mean {close[0]!r}?' if close else '.'} {_what_is_there(named)}"
     )
 
 
 def _by_tensor(tensor: Any, reached: set[Node], named: dict[str, list[Node]]) -> Node:
     if not isinstance(tensor, Tensor):
-        raise DTypeError(
-            f"a gradient was given for a {type(tensor).__name__}, {user_place()}: the keys are names or Tensors."
-        )
+        raise DTypeError(f"a gradient was given for {tensor!r:.40}, {user_place()}: the keys are names or Tensors.")
     node = tensor._node
     if node is None or node not in reached:
         why = (
@@ -260,12 +258,11 @@ def _array(name: str, value: Any) -> Any:
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise DTypeError(f"the gradient given for {name} is no array, {user_place()}: {error}.") from None
+        why = str(error).rstrip(".")
+        raise DTypeError(f"the gradient given for {name} is not an array of numbers, {user_place()}: {why}.") from None
     if array.dtype.kind not in "fiub":
-        what = type(value).__name__ if array.dtype.kind == "O" else f"array of {array.dtype}"
-        raise DTypeError(
-            f"the gradient given for {name} is a {what}, {user_place()}; a gradient is an array of numbers."
-        )
+        what = f"of type {type(value).__name__}" if array.dtype.kind == "O" else f"an array of {array.dtype}"
+        raise DTypeError(f"the gradient given for {name} is {what}, {user_place()}; a gradient is an array of numbers.")
     return array
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from ..tensor import Tensor
 from .expected import is_numeric
 from .history import History
+from .recording import RETURNED
 from .repair import merged, repaired
 from .rerun import Edits, Rerun
 from .source import Edit
@@ -121,11 +122,12 @@ def _culprit(spot: Spot, edit: Edit | None, history: History) -> Culprit:
     source, statement, shown, run = spot.source, spot.statement, spot.shown, history.run
     failed = shown is None or shown.value is None
     verdict = f"not there: the line raised {type(run.error).__name__}" if run.error is not None and failed else "wrong"
+    name = spot.target.id if isinstance(spot.target, ast.Name) else spot.name if spot.name != RETURNED else ""
     ran_often = shown is not None and run.run(shown.line) > 1
     return Culprit(
         line=source.line(statement),
         source=source.segment(statement),
-        name=shown.name if shown is not None else "what it returns" if run.error is None else "its result",
+        name=name or ("what it returns" if run.error is None else "its result"),
         iteration=shown.iteration if shown is not None and ran_often else None,
         verdict=verdict,
         proposal=None if edit is None else source.replaced(statement, edit),

@@ -159,8 +159,7 @@ def _paragraph(group: list[_Mistake], right: set[Node], root: Node) -> str:
     if not operations or first.what.startswith(ON_THE_WAY):
         return what
     starts = [node for node in first.way.starts if all(node in each.way.starts for each in group)] or first.way.starts
-    starting = listed([_start(node, root, node in right) for node in starts])
-    where = f"The mistake is made between {starting} and {'them' if len(names) > 1 else names[0]}"
+    where = f"The mistake is made between {_starting(starts, root, right)} and {'them' if len(names) > 1 else names[0]}"
     # Whoever writes the way to each gradient by itself may have written what they have in common right and wrong.
     same = "" if all(each.way.is_sure for each in group) else ", if it was computed from what the right ones were"
     if len(operations) > MANY:
@@ -170,9 +169,12 @@ def _paragraph(group: list[_Mistake], right: set[Node], root: Node) -> str:
     return f"{what} {where}, in {_in_words(operations)}{f', whose gradient is {rule}' if rule else ''}{same}."
 
 
-def _start(node: Node, root: Node, is_right: bool) -> str:
-    name = "the loss" if node is root else described(node)
-    return f"{name}, which is right," if is_right else name
+def _starting(starts: list[Node], root: Node, right: set[Node]) -> str:
+    """Where the ways start, and which of that is right."""
+    names = {node: "the loss" if node is root else described(node) for node in starts}
+    good = [name for node, name in names.items() if node in right]
+    which = "which" if len(good) == len(names) else f"of which {listed(good)}"
+    return listed([*names.values()]) + (f", {which} {'is' if len(good) == 1 else 'are'} right," if good else "")
 
 
 def _consequences(names: list[str], following: dict[str, tuple[str, ...]]) -> str:

@@ -28,7 +28,8 @@ def edits(source: Source, statement: ast.stmt, variables: dict[str, Any]) -> Ite
         return
     if isinstance(statement, ast.AugAssign | ast.Assign):
         yield from _assignments(source, statement)
-    parts = [node for node in ast.walk(value) if isinstance(node, ast.expr)]
+    wholes = [value, *(node for node in ast.walk(statement) if isinstance(node, ast.Compare))]
+    parts = dict.fromkeys(node for whole in wholes for node in ast.walk(whole) if isinstance(node, ast.expr))
     for rule in (_signs, _terms, _transposes, _names, _numbers, _calls, _indices):
         for node in parts:
             for text in rule(source, node, variables):
@@ -38,13 +39,16 @@ def edits(source: Source, statement: ast.stmt, variables: dict[str, Any]) -> Ite
 
 
 def _assignments(source: Source, statement: ast.AugAssign | ast.Assign) -> Iterator[Edit]:
-    """`=` in place of `+=`, and the other way about."""
+    """`=` in place of `+=`, and the other way about; `np.add.at`, which adds up where an index comes twice."""
     target = statement.target if isinstance(statement, ast.AugAssign) else statement.targets[0]
     value = source.segment(statement.value)
     signs = ("+", "-", "", "*", "/") if isinstance(statement, ast.AugAssign) else ("+", "/", "*", "-")
     for sign in signs:
         if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
             yield Edit(*source.span(statement), f"{source.segment(target)} {sign}= {value}")
+    if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add) and isinstance(target, ast.Subscript):
+        at = f"{source.segment(target.value)}, {source.segment(target.slice)}"
+        yield Edit(*source.span(statement), f"np.add.at({at}, {value})")
 
 
 def _signs(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterator[str]:
@@ -76,13 +80,13 @@ def _terms(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
 
 def _transposes(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterator[str]:
     """`.T` where there was none, none where there was one; the factors of a product the other way about."""
+    value = _value(source, node, variables)
     if isinstance(node, ast.Attribute) and node.attr == "T":
         yield source.segment(node.value)
-    elif (
-        isinstance(node, ast.Name | ast.Subscript | ast.Attribute)
-        and getattr(_value(source, node, variables), "ndim", 0) == 2
-    ):
-        yield f"{source.segment(node)}.T"
+    elif isinstance(node, ast.Call) and _name(node.func) in ("transpose", "swapaxes"):
+        yield source.segment(node.func).rpartition(".")[0]
+    elif isinstance(node, ast.Name | ast.Subscript | ast.Attribute) and getattr(value, "ndim", 0) > 1:
+        yield source.segment(node) + (".T" if value.ndim == 2 else ".swapaxes(-1, -2)")
     pair = None
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
         pair = node.left, node.right
@@ -97,7 +101,7 @@ def _transposes(source: Source, node: ast.expr, variables: dict[str, Any]) -> It
 
 
 def _names(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterator[str]:
-    """Another variable of the same shape; a count less one."""
+    """Another variable of the same shape; a count less one, and its root."""
     if not isinstance(node, ast.Name | ast.Subscript) or not isinstance(node.ctx, ast.Load):
         return
     if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant):
@@ -119,7 +123,7 @@ def _names(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
             if type(other) is type(value) and name != source.segment(node) and name.isidentifier():
                 yield name
         if isinstance(value, int | np.integer):
-            yield f"({source.segment(node)} - 1)"
+            yield from (f"({text} - 1)", f"np.sqrt({text})")
 
 
 def _distance(name: str, text: str) -> int:
@@ -156,6 +160,7 @@ def _calls(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
         return
     name = _name(node.func)
     text = source.segment(node)
+    comma = ", " * bool(node.args or node.keywords)
     if name in ("sum", "mean", "max", "min", "argmax"):
         start = source.span(node)[0]
         for keyword in node.keywords:
@@ -165,25 +170,19 @@ def _calls(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
                     if other != source.segment(keyword.value):
                         yield text[: first - start] + other + text[last - start :]
             elif keyword.arg == "keepdims":
-                yield text[: first - start] + "False" + text[last - start :]
-                yield text[: first - start] + "True" + text[last - start :]
+                yield from (text[: first - start] + one + text[last - start :] for one in ("False", "True"))
         if not any(keyword.arg == "keepdims" for keyword in node.keywords):
-            yield f"{text[:-1]}{', ' * bool(node.args or node.keywords)}keepdims=True)"
+            yield f"{text[:-1]}{comma}keepdims=True)"
         if not any(keyword.arg == "axis" for keyword in node.keywords):
             for other in ("0", "1"):
-                yield f"{text[:-1]}, axis={other})" if node.args else f"{text[:-1]}axis={other})"
-                yield (
-                    f"{text[:-1]}, axis={other}, keepdims=True)"
-                    if node.args
-                    else f"{text[:-1]}axis={other}, keepdims=True)"
-                )
-        begin = source.span(node)[0]
+                yield f"{text[:-1]}{comma}axis={other})"
+                yield f"{text[:-1]}{comma}axis={other}, keepdims=True)"
         summed = node.args[0] if node.args and isinstance(node.args[0], ast.Name) else None
         shape = None if summed is None else getattr(variables.get(summed.id), "shape", ())
         for other, one in variables.items() if shape else ():
             if isinstance(one, np.ndarray) and one.shape == shape and summed is not None:
                 first, last = source.span(summed)
-                yield f"{text[: first - begin]}{summed.id} * {other}{text[last - begin :]}"
+                yield f"{text[: first - start]}{summed.id} * {other}{text[last - start :]}"
         swapped = {"sum": "mean", "mean": "sum", "max": "min", "min": "max"}.get(name)
         if swapped is not None:
             yield source.segment(node.func)[: -len(name)] + swapped + text[len(source.segment(node.func)) :]
@@ -205,15 +204,12 @@ def _indices(source: Source, node: ast.expr, variables: dict[str, Any]) -> Itera
         return
     base = source.segment(node.value)
     if isinstance(node.slice, ast.Name):
-        yield f"{base}[{node.slice.id} - 1]"
-        yield f"{base}[{node.slice.id} + 1]"
+        yield from (f"{base}[{node.slice.id} - 1]", f"{base}[{node.slice.id} + 1]")
     elif isinstance(node.slice, ast.BinOp) and isinstance(node.slice.op, ast.Add | ast.Sub):
         left, right = source.segment(node.slice.left), source.segment(node.slice.right)
-        yield f"{base}[{left}]"
-        yield f"{base}[{left} {_OPPOSITE[type(node.slice.op)]} {right}]"
+        yield from (f"{base}[{left}]", f"{base}[{left} {_OPPOSITE[type(node.slice.op)]} {right}]")
     if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
-        yield f"{base}[{node.slice.value - 1}]"
-        yield f"{base}[{node.slice.value + 1}]"
+        yield from (f"{base}[{node.slice.value - 1}]", f"{base}[{node.slice.value + 1}]")
     others = [one.slice for one in ast.walk(source.tree) if isinstance(one, ast.Subscript)]
     yield from dict.fromkeys(f"{base}[{source.segment(other)}]" for other in others)
     if isinstance(node.slice, ast.Constant):
@@ -232,8 +228,7 @@ def _wholes(source: Source, value: ast.expr, variables: dict[str, Any]) -> Itera
         f"{name}.shape[{axis}]" for name, one in arrays.items() if name.isidentifier() for axis in range(one.ndim)
     ]
     for factor in ("2", "0.5", *counts, *shapes):
-        yield f"{text} * {factor}"
-        yield f"{text} / {factor}"
+        yield from (f"{text} * {factor}", f"{text} / {factor}")
     arrays = {name: one for name, one in arrays.items() if varies(one)}
     for name in arrays:
         yield f"{text} * {name}"
@@ -243,11 +238,9 @@ def _wholes(source: Source, value: ast.expr, variables: dict[str, Any]) -> Itera
     for name in arrays:
         yield f"{plain} + {name}"
         for count in counts:
-            yield f"{plain} + {count} * {name}"
-            yield f"{plain} + 2 * {count} * {name}"
+            yield from (f"{plain} + {count} * {name}", f"{plain} + 2 * {count} * {name}")
     for axis in ("0", "1"):
-        yield f"np.sum({plain}, axis={axis})"
-        yield f"np.sum({plain}, axis={axis}, keepdims=True)"
+        yield from (f"np.sum({plain}, axis={axis})", f"np.sum({plain}, axis={axis}, keepdims=True)")
     yield f"{text}.T"
 
 

@@ -27,7 +27,8 @@ from ..program import compile as compiled
 from ..program.emit.code import Code
 from ..transforms import grad
 from ..tree import flatten
-from .backward import _Forward, _name, check_backward
+from .backward import _Forward, check_backward
+from .gradcheck import called
 from .recording import recorded
 
 BLANKS = ("all", "some", "signature")
@@ -120,12 +121,12 @@ def exercise(
         try:
             derivation = _Derivation(forward, passed, wanted, name, exact)
         except CaptureError as error:
-            raise ExerciseError(f"no exercise can be made of {_name(forward)}, {user_place()}: {error}") from None
+            raise ExerciseError(f"no exercise can be made of {called(forward)}, {user_place()}: {error}") from None
         if derivation.is_right():
             return derivation.exercise(blanks)
     raise ExerciseError(
-        f"the backward function of {_name(forward)} that was derived does not reproduce its gradients, {user_place()}: "
-        "inputs at kinks or ties, where the slope is a matter of choice, can't be exercises; take random ones."
+        f"the backward function derived for {called(forward)} does not reproduce its gradients, {user_place()}: inputs "
+        "at kinks or ties, where the slope is a matter of choice, can't be exercises; take random ones."
     )
 
 
@@ -252,7 +253,7 @@ class _Derivation:
         parameters = [name for name in roots if name not in self.constants]
         unpacked = [f"{name} = {self.inputs[name]}" for name in arguments if self.inputs.get(name, name) != name]
         unpacked += [f"{name} = {as_text(self.constants[name])}" for name in arguments if name in self.constants]
-        doc = f'"""The gradients of {_name(self.forward)}\'s loss: returns {", ".join(self.results)}."""'
+        doc = f'"""The gradients of {called(self.forward)}\'s loss: returns {", ".join(self.results)}."""'
         rows = [f"def {self.name}({', '.join(parameters)}):", *(f"    {one}" for one in [doc, *unpacked, *body])]
         rows.append(f"    return {', '.join(self.results)}")
         helpers = self._helpers({name for line in lines for name in line.reads})

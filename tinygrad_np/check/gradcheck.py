@@ -97,7 +97,7 @@ def gradcheck(
     places = [place for place, leaf in enumerate(leaves) if _is_floating(leaf)]
     if not places:
         raise DTypeError(
-            f"gradcheck of {_called(f)} was given no floating input, {user_place()}; only those have a gradient: write "
+            f"gradcheck of {called(f)} was given no floating input, {user_place()}; only those have a gradient: write "
             "1.0 instead of 1, or astype(float)."
         )
     rows: list[Row] = []
@@ -111,7 +111,7 @@ def gradcheck(
             check = _Check(function, inputs, places, titles, directions, (atol, rtol))
             if not check.trial.recording.results:
                 raise DTypeError(
-                    f"gradcheck of {_called(f)}, {user_place()}: it returned nothing floating, so nothing has a "
+                    f"gradcheck of {called(f)}, {user_place()}: it returned nothing floating, so nothing has a "
                     "gradient."
                 )
             rows += check.rows()
@@ -120,7 +120,7 @@ def gradcheck(
             break
         function = _derivative(function, places)
     report = Report(
-        f"Gradients of {_called(f)} against differences", rows, COLUMNS, ALIGNMENT, list(dict.fromkeys(notes))
+        f"Gradients of {called(f)} against differences", rows, COLUMNS, ALIGNMENT, list(dict.fromkeys(notes))
     )
     if raise_exception:
         report.assert_ok()
@@ -257,10 +257,10 @@ def _is_floating(leaf: Any) -> bool:
     return isinstance(leaf, float) or (hasattr(leaf, "dtype") and np.dtype(leaf.dtype).kind == "f")
 
 
-def _called(f: Any) -> str:
+def called(f: Any) -> str:
     """What a report calls the function."""
     if hasattr(f, "__wrapped__") and "<locals>" in getattr(f, "__qualname__", ""):
-        return f"{f.__qualname__.partition('.')[0]} of {_called(f.__wrapped__)}"
+        return f"{f.__qualname__.partition('.')[0]} of {called(f.__wrapped__)}"
     name = getattr(f, "__name__", type(f).__name__)
     code = getattr(f, "__code__", None)
     if name == "<lambda>" and code is not None:

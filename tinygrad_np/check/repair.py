@@ -36,8 +36,8 @@ MOST_WORDS = 25
 SMALL = 1.1
 """Once an edit has been found, only edits of so few words are tried that leave no gradient."""
 
-_ONE = re.compile(r"(?<![\w.])1(\.0)? \*(?!\*)|[*/] 1(?![\w.])")
-"""A factor of 1 is left out, not written."""
+_ONE = re.compile(r"(?<![\w.])1(\.0)? \*(?!\*)|[*/] 1(?![\w.])|[-+] 0(?![\w.])")
+"""A factor of 1 and a term of 0 are left out, not written."""
 
 _IDIOMS = re.compile(r"\(1 - ([\w.]+|np\.tanh\(\w+\)) ?\*\* ?2\)|\b([\w.]+) \* \(1 - \2\)|\(([\w.]+) > 0\)")
 """The derivatives of activations, which count as one word."""
@@ -70,11 +70,11 @@ def repaired(rerun: Rerun, groups: Sequence[Sequence[Spot]], wrong: frozenset[Te
             return found
         # Of several wrong lines each makes only some gradients right: the first to be suspected comes first.
         some = some or max(search.better, key=lambda one: (one.credit, -one.size), default=None)
-    return some
+    return some or search.aside
 
 
 class _Search:
-    """The search for an edit; `better` are those that make some of the wrong gradients right."""
+    """The search for an edit; `better` make some gradients right, `aside` all, but the first suspect stays strange."""
 
     def __init__(self, rerun: Rerun, group: Sequence[Spot], wrong: frozenset[Tensor], made: Edits) -> None:
         self.rerun = rerun
@@ -82,6 +82,7 @@ class _Search:
         self.wrong = wrong
         self.made = made
         self.better: list[Repair] = []
+        self.aside: Repair | None = None
         self.tried: set[tuple[ast.stmt, Edit]] = set()
         self.options: dict[tuple[ast.stmt, bool], list[tuple[float, Edit]]] = {}
         self.wanted: dict[str, list[Any]] = {}
@@ -133,6 +134,7 @@ class _Search:
                 continue
             history = History(rerun, rerun.recorded(made))
             if not _settles(history, self.first):
+                self.aside = self.aside or (None if left or size > SMALL else Repair(spot, edit, size))
                 continue
             if not left:
                 return Repair(spot, edit, size, history.credit())

@@ -177,6 +177,10 @@ def _products(name: str, value: Any, other: str, second: Any) -> Iterator[tuple[
                     yield f"np.dot({left}, {right})", a @ b
     elif value.ndim == second.ndim == 1:
         yield f"np.outer({name}, {other})", np.outer(value, second)
+    elif value.ndim > 2 == second.ndim:
+        for right, b in ((other, second), (f"{other}.T", second.T)):
+            if value.shape[-1] == len(b):
+                yield f"{name} @ {right}", value @ b
     elif value.ndim == 2 and second.ndim == 1:
         for left, a in ((name, value), (f"{name}.T", value.T)):
             if a.shape[1] == len(second):
@@ -202,6 +206,8 @@ def _numbers(variables: dict[str, Any]) -> dict[float, str]:
                 numbers.setdefault(2 / max(length, 1), f" * 2 / {name}.shape[{axis}]")
             numbers.setdefault(1 / max(value.size, 1), f" / {name}.size")
             numbers.setdefault(2 / max(value.size, 1), f" * 2 / {name}.size")
+        elif isinstance(value, int) and value > 1:
+            numbers = {value**0.5: f" * np.sqrt({name})", value**-0.5: f" / np.sqrt({name})"} | numbers
     return numbers
 
 
