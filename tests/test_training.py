@@ -146,6 +146,14 @@ def test_the_model_trains_in_train_and_is_left_in_eval() -> None:
     assert not model.training
 
 
+def test_an_optimiser_of_another_model_is_refused() -> None:
+    model, other = nn.Linear(2, 1, rng=0), nn.Linear(2, 1, rng=0)
+    optimizer = optim.SGD(other.parameters(), lr=0.1)
+    data = tg.batches(np.ones((4, 2)), np.ones((4, 1)), batch_size=2)
+    with pytest.raises(ParameterError, match=r"no parameter of the optimiser .* SGD\(model.parameters\(\)\)"):
+        tg.fit(model, tg.mse_loss, optimizer, data, epochs=1)
+
+
 def test_several_inputs_lists_of_batches_and_plain_functions_will_do() -> None:
     w = Tensor([0.0], requires_grad=True)
     batches = [(np.ones(2), np.ones(2), np.full(2, 4.0))] * 3

@@ -214,8 +214,14 @@ class _Run:
                 "tg.detect_anomaly() finds the operation that made it."
             )
         value.backward()
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        if all(p.grad is None for p in parameters):
+            raise ParameterError(
+                f"fit() reached no parameter of the optimiser from the loss, {user_place()}, and would learn nothing: "
+                f"make the optimiser of this model's own parameters, {type(self.optimizer).__name__}(model.parameters())."
+            )
         if clip_norm is not None:
-            clip_grad_norm_([p for group in self.optimizer.param_groups for p in group["params"]], clip_norm)
+            clip_grad_norm_(parameters, clip_norm)
         self.optimizer.step()
         if self.schedule is not None and self.schedule.per_batch:
             self.schedule.step()
