@@ -5,8 +5,7 @@
 A gradient rule that reads an operand gets the values of then. What that costs depends on the array:
 
 - nothing, if nobody else can reach it: a temporary as in `np.cos(a) * x`, or an array that owns its memory and is
-  read-only, as after `X.setflags(write=False)`, by which its owner promises that it stays so; numbers and constant
-  Tensors cost nothing either;
+  promised to stay, by `X.setflags(write=False)`; numbers and constant Tensors cost nothing either;
 - a copy, if it is at most LARGE bytes; operations that read the same array share one;
 - two checksums, if it is larger: the array itself is kept, and a backward pass that would read it after it was changed
   raises ChangedValueError.

@@ -217,8 +217,8 @@ class _Run:
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         if all(p.grad is None for p in parameters):
             raise ParameterError(
-                f"fit() reached no parameter of the optimiser from the loss, {user_place()}, and would learn nothing: give "
-                f"the optimiser this model's own parameters, {type(self.optimizer).__name__}(model.parameters())."
+                f"fit() reached no parameter of the optimiser from the loss, {user_place()}, and would learn nothing: "
+                f"give {type(self.optimizer).__name__} this model's own parameters, model.parameters()."
             )
         if clip_norm is not None:
             clip_grad_norm_(parameters, clip_norm)

@@ -356,7 +356,9 @@ def test_no_array_but_the_results_is_made_after_the_first_call() -> None:
     result = compiled(W, wide)
     peak = tracemalloc.get_traced_memory()[1] - before
     tracemalloc.stop()
-    assert result[1].nbytes <= peak < result[1].nbytes + 20_000
+    # NumPy before 2.2 makes buffers of its own for what broadcasts.
+    buffers = 20_000 if np.lib.NumpyVersion(np.__version__) >= "2.2.0" else 90_000
+    assert result[1].nbytes <= peak < result[1].nbytes + buffers
 
 
 def test_the_source_has_the_users_names_and_runs_alone(tmp_path: Any) -> None:
