@@ -247,7 +247,8 @@ def _(g, y, x, shape):
 @implements(np.broadcast_arrays)
 def broadcast_arrays(*args) -> tuple[Any, ...]:
     """All repeated to the one shape that they broadcast to."""
-    arrays = [array_of(x) for x in args]
+    # matplotlib hands in None beside Tensors, for what is not given.
+    arrays = [np.asarray(x) if x is None else array_of(x) for x in args]
     shape = np.broadcast_shapes(*(x.shape for x in arrays))
     return tuple(broadcast_to(x, shape=shape) for x in arrays)
 
