@@ -48,10 +48,10 @@ class _Steps:
         """The equations that stand instead of `removed`, or None if nothing can be joined."""
         groups: dict[Any, list[tuple[int, Equation]]] = {}
         products: dict[Any, list[Equation]] = {}
-        # What is compared for equality is computed alike: within a larger product it would be rounded otherwise.
+        # Products that are compared are computed alike: within a larger one they would be rounded otherwise.
         compared = {value for one in self.program.equations if one.operation in _EQUALITIES for value in one.inputs}
         for equation in self.program.equations:
-            if not compared.isdisjoint(equation.outputs):
+            if equation.operation == "dot" and not compared.isdisjoint(equation.outputs):
                 continue
             key = self._key(equation)
             if key is not None:
