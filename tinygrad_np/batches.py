@@ -18,6 +18,7 @@ import numpy as np
 
 from .errors import ParameterError, ShapeError, StateError, listed
 from .frames import user_place
+from .options import whole
 from .tensor import Tensor
 
 
@@ -100,9 +101,7 @@ def batches(
             f"batches was given arrays of the shapes {listed_shapes(rowed)}, {user_place()}: they must have equally "
             "many rows, for the same row of each belongs together."
         )
-    if batch_size != int(batch_size) or batch_size < 1:
-        raise ParameterError(f"batch_size={batch_size!r}, {user_place()}: it must be a whole number of at least 1.")
-    made = Batches(rowed, int(batch_size), shuffle, seed, drop_last)
+    made = Batches(rowed, whole("batch_size", batch_size, of_float=True), shuffle, seed, drop_last)
     if not len(made):
         raise ParameterError(
             f"{made.rows} rows make no batch{f' of {batch_size} and drop_last' if made.rows else ''}, {user_place()}."

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_np as tg
-from tinygrad_np import Tensor, nn
+from tinygrad_np import Tensor, nn, optim
 
 x = np.array([[0.5, -1.0, 2.0], [1.5, 0.2, -0.7]])
 leaf = Tensor(x, requires_grad=True, name="x")
@@ -111,7 +111,26 @@ TRAPS: dict[str, tuple[Callable[[], Any], str]] = {
     "an rnn of two axes too many": (lambda: nn.RNN(3, 2)(np.ones((1, 1, 1, 3))), r"\(steps, batch, input_size\)"),
     "the state of an lstm": (lambda: nn.LSTM(3, 2)(x, np.ones((1, 2))), r"\(h, c\), each of shape \(1, 2\)"),
     "the state of a cell": (lambda: nn.GRUCell(3, 2)(x, np.ones((1, 2))), r"one array of shape \(2, 2\)"),
-    "nonlinearity": (lambda: nn.RNN(3, 2, nonlinearity="sin"), "neither 'tanh' nor 'relu'"),
+    "a length below 0": (lambda: nn.Linear(-1, 2), "Linear's in_features=-1, .*a whole number of at least 0"),
+    "a length that is a float": (lambda: nn.Conv2d(3, 4.0, 1), "out_channels=4.0, .*a whole number"),
+    "a length that is an array": (lambda: nn.BatchNorm1d(np.ones(3)), "num_features=array.*a whole number"),
+    "an rnn without layers": (lambda: nn.GRU(3, 2, 0), "num_layers=0, .*of at least 1"),
+    "a state of no numbers": (lambda: nn.LSTM(3, 0), "hidden_size=0, .*of at least 1"),
+    "a padding_idx without a row": (lambda: nn.Embedding(3, 2, 3), "padding_idx=3, .*from -3 to 2"),
+    "padding_mode": (lambda: nn.Conv1d(1, 1, 3, padding_mode="same"), "must be one of 'zeros', 'reflect'"),
+    "activation": (
+        lambda: nn.TransformerEncoderLayer(4, 2, activation="tanh"),
+        "must be one of 'relu' and 'gelu'",
+    ),
+    "an argument too few": (lambda: nn.Linear(3), r"Linear\(in_features, out_features, bias=True, .*'out_features'"),
+    "arguments too many": (lambda: nn.LSTM(3, 2, 1, True, False, 0.0, False, 2), r"LSTM\(.*too many positional"),
+    "an option that is left out": (lambda: nn.LSTM(3, 2, proj_size=1), "'proj_size'; put an nn.Linear after it"),
+    "an option of a loss": (lambda: nn.MSELoss(size_average=True), '; write reduction="mean" or "sum"'),
+    "a device": (lambda: nn.Linear(3, 2, device="cpu"), "'device'; leave it out"),
+    "a module that is not here": (lambda: nn.Dropout2d, "tinygrad_np.nn has no 'Dropout2d', .*: it has Dropout; "),
+    "nn.functional": (lambda: nn.functional, "functions are tg.relu"),
+    "an optimiser that is not here": (lambda: optim.Adamm, "has no 'Adamm', .*it has Adam, "),
+    "nonlinearity": (lambda: nn.RNN(3, 2, nonlinearity="sin"), "must be one of 'tanh' and 'relu'"),
 }
 
 

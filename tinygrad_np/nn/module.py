@@ -27,6 +27,7 @@ from ..errors import DTypeError, ModuleError, StateError, TinygradError, listed
 from ..exposure import clock
 from ..frames import user_place
 from ..graph import state
+from ..options import bind, whole
 from ..tensor import Tensor
 from .parameter import is_parameter, not_learned
 from .running import name_place, note_scope, running
@@ -39,6 +40,15 @@ class Keys(NamedTuple):
 
     missing_keys: list[str]
     unexpected_keys: list[str]
+
+
+_SIZES = {
+    **dict.fromkeys(("in_features", "out_features", "in1_features", "in2_features", "num_embeddings"), 0),
+    **dict.fromkeys(("embedding_dim", "num_features", "num_channels", "in_channels", "out_channels"), 0),
+    **dict.fromkeys(("input_size", "num_parameters", "embed_dim"), 0),
+    **dict.fromkeys(("hidden_size", "num_layers", "num_heads", "num_groups"), 1),
+}
+"""Options that are lengths and numbers, and the least that each may be."""
 
 
 class Module:
@@ -66,9 +76,19 @@ class Module:
     training: bool
     _buffers: dict[str, bool]
 
+    def __new__(cls: type[Self], *arguments: Any, **options: Any) -> Self:
+        """Check the arguments of a layer; copies and pickles are made without any."""
+        if arguments or options:
+            bind(cls, inspect.signature(cls), arguments, options)
+        return super().__new__(cls)
+
     def __init__(self, **options: Any) -> None:
         vars(self).update(training=True, _buffers={})
         for name, value in options.items():
+            if name in _SIZES:
+                value = whole(f"{type(self).__name__}'s {name}", value, _SIZES[name])
+            if isinstance(value, np.generic):
+                value = value.item()
             if isinstance(value, list) or hasattr(value, "dtype"):
                 self.register_buffer(name, value)
             else:

@@ -13,6 +13,7 @@ from ..frames import user_place
 from ..ops.arrays.shape import array_of
 from ..ops.networks import recurrence
 from ..ops.networks.linear import linear
+from ..options import chosen
 from .module import Module
 from .parameter import Random, uniform
 
@@ -142,7 +143,8 @@ class RNN(_Network):
         dtype: Any = None,
         rng: Random = None,
     ) -> None:
-        self.kind, options = _kind_of(nonlinearity), (bias, batch_first, dropout, bidirectional)
+        self.kind = _RNN[chosen("nonlinearity", nonlinearity, _RNN)]
+        options = (bias, batch_first, dropout, bidirectional)
         super().__init__(input_size, hidden_size, num_layers, *options, dtype=dtype, rng=rng)
         self.nonlinearity = nonlinearity
 
@@ -194,7 +196,7 @@ class RNNCell(_Cell):
         dtype: Any = None,
         rng: Random = None,
     ) -> None:
-        self.kind = _kind_of(nonlinearity)
+        self.kind = _RNN[chosen("nonlinearity", nonlinearity, _RNN)]
         super().__init__(input_size, hidden_size, bias, dtype=dtype, rng=rng)
         self.nonlinearity = nonlinearity
 
@@ -209,9 +211,3 @@ class GRUCell(_Cell):
     """One step of a GRU."""
 
     kind = _GRU
-
-
-def _kind_of(nonlinearity: str) -> _Kind:
-    if nonlinearity not in _RNN:
-        raise ShapeError(f"nonlinearity={nonlinearity!r}, {user_place()}, is neither 'tanh' nor 'relu'.")
-    return _RNN[nonlinearity]

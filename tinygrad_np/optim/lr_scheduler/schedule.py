@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...errors import ParameterError, StateError, listed
 from ...frames import user_place
+from ...options import bind, whole
 from ..optimizer import Optimizer
 
 LENGTHS = frozenset({"step_size", "T_max", "T_0", "T_mult", "total_iters"})
@@ -59,16 +60,11 @@ class LRScheduler:
             """An option."""
 
     def __init__(self, optimizer: Optimizer, *values: Any, **options: Any) -> None:
-        try:
-            bound = self.__signature__.bind(optimizer, *values, **options)
-        except TypeError as error:
-            raise ParameterError(f"{type(self).__name__}{self.__signature__}, {user_place()}: {error}.") from None
+        bound = bind(type(self), self.__signature__, (optimizer, *values), options)
         bound.apply_defaults()
         for name in self._options:
             value = bound.arguments[name]
-            if name in LENGTHS and (value != int(value) or value < 1):
-                raise ParameterError(f"{name}={value!r}, {user_place()}: it must be a whole number of at least 1.")
-            setattr(self, name, value)
+            setattr(self, name, whole(name, value, of_float=True) if name in LENGTHS else value)
         self._begin(optimizer, bound.arguments["last_epoch"])
 
     def _begin(self, optimizer: Optimizer, last_epoch: int) -> None:
