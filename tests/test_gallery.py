@@ -107,7 +107,9 @@ class TestMicrogpt:
 
     def test_compiled_it_learns_the_same(self) -> None:
         words, models = microgpt.load_words(), [microgpt.GPT(rng=0) for _ in range(2)]
-        compiled, written = (microgpt.train(model, words, 20, way) for model, way in zip(models, (True, False), strict=True))
+        compiled, written = (
+            microgpt.train(model, words, 20, way) for model, way in zip(models, (True, False), strict=True)
+        )
         assert np.allclose(compiled, written, rtol=1e-12)
 
 

@@ -130,6 +130,16 @@ TRAPS: dict[str, tuple[Callable[[], Any], str]] = {
     "a module that is not here": (lambda: nn.Dropout2d, "tinygrad_np.nn has no 'Dropout2d', .*: it has Dropout; "),
     "nn.functional": (lambda: nn.functional, "functions are tg.relu"),
     "an optimiser that is not here": (lambda: optim.Adamm, "has no 'Adamm', .*it has Adam, "),
+    "an rnn of no steps": (lambda: nn.LSTM(3, 2)(np.ones((0, 1, 3))), "with at least one step"),
+    "an axis that is not there": (lambda: nn.Softmax(1)(Tensor(np.ones(3))), "^in Softmax: .*axis 1 is out of bounds"),
+    "channels of an instance norm": (
+        lambda: nn.InstanceNorm2d(3, track_running_stats=True)(np.ones((1, 4, 2, 2))),
+        "other channels than those of axis 1",
+    ),
+    "bounds that are turned round": (lambda: nn.Hardtanh(1, -1)(x), "from min_val=1 to max_val=-1"),
+    "slopes that are turned round": (lambda: nn.RReLU(0.3, 0.2)(x), "from lower=0.3 to upper=0.2"),
+    "a negative shrinking": (lambda: nn.Softshrink(-1)(x), "lambd=-1, which must not be negative"),
+    "an alpha of 0": (lambda: nn.CELU(0.0)(x), "alpha=0.0, which must be positive"),
     "nonlinearity": (lambda: nn.RNN(3, 2, nonlinearity="sin"), "must be one of 'tanh' and 'relu'"),
 }
 
@@ -163,6 +173,35 @@ def test_a_query_that_sees_nothing_gets_zeros() -> None:
     y.sum().backward()
     np.testing.assert_array_equal(y.numpy()[1], 0)
     assert np.isfinite(q.grad).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "slopes"),
+    [
+        ("ReLU6", [-0.0, 0.0, 6.0, np.nan], [0.0, 0.0, 0.0, 1.0]),
+        ("Hardtanh", [-1.0, 1.0, 0.5], [0.0, 0.0, 1.0]),
+        ("Hardsigmoid", [-3.0, 3.0, 1.5], [0.0, 0.0, 1 / 6]),
+        ("Hardswish", [-3.0, 3.0, 0.0], [0.0, 1.0, 0.5]),
+        ("Softshrink", [-0.5, 0.0, 0.5, 0.6], [0.0, 0.0, 0.0, 1.0]),
+    ],
+)
+def test_at_a_bound_the_slope_is_that_of_the_outer_side_as_pytorchs(name: str, at: Any, slopes: Any) -> None:
+    input = Tensor(np.array(at, np.float32), requires_grad=True)
+    result = getattr(nn, name)()(input)
+    result.sum().backward()
+    assert result.dtype == np.float32
+    assert np.array_equal(np.isnan(result.numpy()), np.isnan(at))
+    np.testing.assert_allclose(input.grad, slopes, rtol=1e-6)
+
+
+def test_flatten_makes_a_number_an_axis_as_pytorchs() -> None:
+    assert nn.Flatten(0)(np.array(3.0)).shape == (1,)
+
+
+def test_an_instance_norm_without_momentum_keeps_its_statistics() -> None:
+    norm = nn.InstanceNorm2d(1, momentum=None, track_running_stats=True)
+    norm(np.arange(4.0).reshape(1, 1, 2, 2))
+    assert norm.state_dict()["running_mean"].tolist() == [0.0]
 
 
 def test_dropout_keeps_the_mean_in_training_and_all_in_use() -> None:

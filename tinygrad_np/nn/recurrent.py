@@ -93,14 +93,15 @@ class _Network(_Recurrent):
             hx: the first state (layers * directions, batch, hidden_size), of an LSTM two such; zeros if None.
         """
         x = array_of(input)
-        if x.ndim not in (2, 3):
-            raise ShapeError(f"{self!r} of {described(x)}, {user_place()}: it takes (steps, batch, input_size).")
         swaps = self.batch_first and x.ndim == 3
-        x = np.swapaxes(x, 0, 1) if swaps else x
+        steps = np.swapaxes(x, 0, 1) if swaps else x
+        if x.ndim not in (2, 3) or not len(steps):
+            form = "(batch, steps, input_size)" if swaps else "(steps, batch, input_size)"
+            raise ShapeError(f"{self!r} of {described(x)}, {user_place()}: it takes {form}, with at least one step.")
         layers = [[self._parameters_of(ending) for ending in endings] for endings in self._endings()]
-        first = self._first_state(hx, (sum(map(len, layers)), *x.shape[1:-1], self.hidden_size), x.dtype)
+        first = self._first_state(hx, (sum(map(len, layers)), *steps.shape[1:-1], self.hidden_size), x.dtype)
         dropped = self.dropout if self.training else 0.0
-        y, last = recurrence.run_layers(self.kind.step, x, first, layers, dropped, self.rng)
+        y, last = recurrence.run_layers(self.kind.step, steps, first, layers, dropped, self.rng)
         return (np.swapaxes(y, 0, 1) if swaps else y), (last if self.kind.arrays == 2 else last[0])
 
     def _endings(self) -> list[list[str]]:
