@@ -116,6 +116,18 @@ class StateError(TinygradError, ValueError):
     """A saved state that does not fit what it is loaded into, or a file that can't be read or written as one."""
 
 
+class FileError(TinygradError, OSError):
+    """A file that can't be read or written, as Python's OSError."""
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """A file, or its folder, that is not there."""
+
+
+class ForbiddenFileError(FileError, PermissionError):
+    """A file that this process may not read or write."""
+
+
 class LostGradientWarning(UserWarning):
     """A gradient is 0 because a value was read off as a plain number or array on the way."""
 
@@ -213,6 +225,8 @@ _COUNTERPARTS: tuple[tuple[type[Exception], type[TinygradError]], ...] = (
     (AttributeError, DTypeError),
 )
 
+_OF_ARRAYS = frozenset(dir(np.ndarray))
+
 FORWARD_FAILURES = (ValueError, TypeError, IndexError, OverflowError, AttributeError)
 
 
@@ -243,4 +257,6 @@ def forward_failure(error: Exception, operation: str, operands: list[str], place
 
 def reason_of(error: Exception) -> str:
     """Why NumPy refused an operation, without a full stop: of an error that is told already, without the rest."""
+    if isinstance(error, AttributeError) and error.name in _OF_ARRAYS:
+        return f"a {type(error.obj).__name__} is not an array of numbers"
     return getattr(error, "reason", None) or " ".join(str(error).split()).removesuffix(".")

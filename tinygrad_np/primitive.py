@@ -20,7 +20,6 @@ over to that method; everything else is an array, and runs.
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,10 +27,13 @@ from operator import itemgetter
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
 
-from .errors import FORWARD_FAILURES, CaptureError, DTypeError, RuleError, TinygradError, described, forward_failure
+import numpy as np
+
+from .errors import FORWARD_FAILURES, CaptureError, DTypeError, RuleError
 from .frames import user_place
 from .guarded import assert_takes, guarded_forward, guarded_vjp, no_rule
 from .reads import NOTHING, SHAPE, VALUE, amounts_read
+from .sentences import failure, in_a_sentence
 
 Rule = Callable[..., Any]
 
@@ -69,22 +71,7 @@ class Operation:
 
 def operation(composed: Rule) -> Operation:
     """An operation composed of primitives: to type checkers as they are, and what it refuses is told as by them."""
-
-    @functools.wraps(composed)
-    def run(*arguments: Any, **parameters: Any) -> Any:
-        try:
-            return composed(*arguments, **parameters)
-        except FORWARD_FAILURES as error:
-            raise failure(error, composed.__name__, arguments) from None
-
-    return cast(Operation, run)
-
-
-def failure(error: Exception, operation: str, arguments: tuple[Any, ...]) -> TinygradError:
-    """The error a user reads where NumPy refused an operation; what is a sentence already stays as it is."""
-    if isinstance(error, TinygradError):
-        return error
-    return forward_failure(error, operation, [described(argument) for argument in arguments], user_place())
+    return cast(Operation, in_a_sentence(composed))
 
 
 @dataclass(slots=True)
@@ -124,12 +111,14 @@ class Primitive(Operation):
         data: bool = False,
         asks: bool = False,
     ) -> None:
+        if not callable(forward):
+            raise RuleError(f"a primitive was made of a {type(forward).__name__}, {user_place()}: give it a function.")
         self.asks = asks
         self.forward = forward
         self.data = data
         self.elementwise = elementwise
         self.saves = saves
-        self.name = name or forward.__name__
+        self.name: str = name or getattr(forward, "__name__", "") or type(forward).__name__
         self.run = guarded_forward(forward, self.name)
         self.differentiable = False
         self.rules: dict[int, Rule] = {}
@@ -138,7 +127,13 @@ class Primitive(Operation):
         self.reached: dict[int, Rule] = {}
         self.added: Rule | None = None
         self.on_request: set[int] = set()
-        self.signature = inspect.signature(forward)
+        try:
+            self.signature = inspect.signature(forward)
+        except ValueError:
+            raise RuleError(
+                f"a primitive was made of {self.name}, {user_place()}, which does not tell its arguments: write "
+                "a function around it."
+            ) from None
         self.inputs, self.parameters = _split_signature(self.signature)
         self.plans: dict[int, Plan] = {}
         self.__doc__ = forward.__doc__
@@ -167,15 +162,18 @@ class Primitive(Operation):
     def failed(self, error: Exception, arrays: tuple[Any, ...], parameters: dict[str, Any], inputs: Any = None) -> Any:
         """What comes of a forward rule that failed on the arrays of its inputs.
 
-        A program that is being captured goes on with it as a whole; else the error is told in a sentence.
+        Lists are taken for arrays, as NumPy does; a program that is being captured goes on with the rule as a whole;
+        else the error is told in a sentence.
         """
         try:
+            if any(type(array) in (list, tuple) for array in arrays):
+                arrays = tuple(np.asarray(array) if type(array) in (list, tuple) else array for array in arrays)
+                return self.run(*arrays, **parameters)
             return handed_over(error, self.forward, arrays, parameters)
         except RuleError as refusal:
             raise RuleError(f"{refusal} It was met at {user_place()}.") from None
         except FORWARD_FAILURES as refusal:
-            operands = [described(value) for value in inputs or arrays]
-            raise forward_failure(refusal, self.name, operands, user_place()) from None
+            raise failure(refusal, self.name, inputs or arrays) from None
 
     def _bind(self, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional arguments beyond the array inputs are parameters; array inputs given by name are put in place."""

@@ -152,6 +152,8 @@ class TransformerEncoderLayer(Module):
         rng: Random = None,
     ) -> None:
         super().__init__(norm_first=norm_first)
+        if activation not in ("relu", "gelu") and not callable(activation):
+            raise ValueError(f"activation={activation!r} is neither 'relu', 'gelu' nor a function")
         rng = np.random.default_rng(rng)
         made = {"dtype": dtype, "rng": rng}
         self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **made)

@@ -62,6 +62,8 @@ class Conv1d(_Convolution):
         rng: Random = None,
     ) -> None:
         super().__init__(in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size, stride=stride)
+        if padding_mode not in PADDINGS:
+            raise ValueError(f"padding_mode={padding_mode!r} is none of {', '.join(PADDINGS)}")
         self.padding, self.dilation, self.groups, self.padding_mode = padding, dilation, groups, padding_mode
         self._make_parameters(in_channels, out_channels, bias, dtype, rng)
 
