@@ -18,7 +18,7 @@ import numpy as np
 
 from .errors import ParameterError, ShapeError, StateError, listed
 from .frames import user_place
-from .options import whole
+from .sentences import in_a_sentence, whole_number
 from .tensor import Tensor
 
 
@@ -66,6 +66,7 @@ class Batches:
         self._begin, self._position, self._resumes = state_dict["generator"], state_dict["position"], True
 
 
+@in_a_sentence
 def batches(
     *arrays: Any,
     batch_size: int = 32,
@@ -101,7 +102,7 @@ def batches(
             f"batches was given arrays of the shapes {listed_shapes(rowed)}, {user_place()}: they must have equally "
             "many rows, for the same row of each belongs together."
         )
-    made = Batches(rowed, whole("batch_size", batch_size, of_float=True), shuffle, seed, drop_last)
+    made = Batches(rowed, whole_number("batch_size", batch_size), shuffle, seed, drop_last)
     if not len(made):
         raise ParameterError(
             f"{made.rows} rows make no batch{f' of {batch_size} and drop_last' if made.rows else ''}, {user_place()}."

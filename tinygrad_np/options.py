@@ -2,7 +2,6 @@
 
     bound = bind(nn.Linear, inspect.signature(nn.Linear), (2, 3), {"bias": False})
     mode = chosen("mode", "min", ("min", "max"))
-    width = whole("in_features", 2)
 
 What does not fit is a ParameterError, which is a TypeError and a ValueError too.
 """
@@ -11,8 +10,6 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import math
-import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -34,6 +31,14 @@ _ELSEWHERE = {
 }
 """What to do without options of PyTorch that this library does not have."""
 
+SIZES = {
+    **dict.fromkeys(("in_features", "out_features", "in1_features", "in2_features", "num_embeddings"), 0),
+    **dict.fromkeys(("embedding_dim", "num_features", "num_channels", "in_channels", "out_channels"), 0),
+    **dict.fromkeys(("input_size", "num_parameters", "embed_dim"), 0),
+    **dict.fromkeys(("hidden_size", "num_layers", "num_heads", "num_groups"), 1),
+}
+"""Options of layers that are lengths and numbers, and the least that each may be."""
+
 
 def bind(
     kind: type, signature: inspect.Signature, arguments: tuple[Any, ...], options: dict[str, Any]
@@ -54,20 +59,6 @@ def chosen(name: str, value: Option, among: Iterable[Option]) -> Option:
     if value not in known:
         raise ParameterError(f"{name}={value!r}, {user_place()}: it must be one of {listed(list(map(repr, known)))}.")
     return value
-
-
-def whole(name: str, value: Any, least: int = 1, most: float = math.inf, *, of_float: bool = False) -> int:
-    """The value, if it is a whole number from `least` to `most`; if `of_float`, 2.0 is one too."""
-    if of_float and isinstance(value, float) and value.is_integer():
-        value = int(value)
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or not least <= number <= most:
-        bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
-        raise ParameterError(f"{name}={value!r}, {user_place()}: it must be a whole number {bounds}.")
-    return number
 
 
 def lookup(module: str, names: Mapping[str, Any], instead: str) -> Callable[[str], Any]:

@@ -112,7 +112,7 @@ TRAPS: dict[str, tuple[Callable[[], Any], str]] = {
     "the state of an lstm": (lambda: nn.LSTM(3, 2)(x, np.ones((1, 2))), r"\(h, c\), each of shape \(1, 2\)"),
     "the state of a cell": (lambda: nn.GRUCell(3, 2)(x, np.ones((1, 2))), r"one array of shape \(2, 2\)"),
     "a length below 0": (lambda: nn.Linear(-1, 2), "Linear's in_features=-1, .*a whole number of at least 0"),
-    "a length that is a float": (lambda: nn.Conv2d(3, 4.0, 1), "out_channels=4.0, .*a whole number"),
+    "a length that is a float": (lambda: nn.Conv2d(3, 4.0, 1), "Conv2d of 3, 4.0 and 1 failed"),
     "a length that is an array": (lambda: nn.BatchNorm1d(np.ones(3)), "num_features=array.*a whole number"),
     "an rnn without layers": (lambda: nn.GRU(3, 2, 0), "num_layers=0, .*of at least 1"),
     "a state of no numbers": (lambda: nn.LSTM(3, 0), "hidden_size=0, .*of at least 1"),

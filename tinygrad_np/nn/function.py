@@ -38,6 +38,7 @@ class Function(Module):
     def __init_subclass__(
         cls, of: Any, names: dict[str, str] | None = None, inputs: int | None = None, inplace: bool = False
     ) -> None:
+        super().__init_subclass__()
         cls.function = staticmethod(of)
         # A ufunc of NumPy has no signature, and no options that matter here.
         arguments = [] if isinstance(of, np.ufunc) else list(inspect.signature(of).parameters.values())

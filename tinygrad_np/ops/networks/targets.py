@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ShapeError, described
+from ...errors import ShapeError, described, reason_of
 from ...frames import user_place
 from ...primitive import Primitive
 from ..arrays.indexing import plain_index
@@ -109,5 +109,5 @@ def chosen_classes(loss: str, target, classes: int, axis: int, dtype, ignore_ind
     try:
         chosen = one_hot(np.where(kept, labels, 0), classes=classes, dtype=dtype)
     except ValueError as error:
-        raise ShapeError(f"{loss} of the target {described(target)}, {user_place()}: {error}.") from None
+        raise ShapeError(f"{loss} of the target {described(target)}, {user_place()}: {reason_of(error)}.") from None
     return np.moveaxis(chosen * kept[..., None], -1, axis)

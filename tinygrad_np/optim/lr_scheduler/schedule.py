@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...errors import ParameterError, StateError, listed
-from ...frames import user_place
-from ...options import bind, whole
+from ...frames import is_our_module, user_place
+from ...options import bind
+from ...sentences import in_a_sentence, whole_number
 from ..optimizer import Optimizer
 
 LENGTHS = frozenset({"step_size", "T_max", "T_0", "T_mult", "total_iters"})
@@ -44,6 +45,8 @@ class LRScheduler:
     _options: tuple[str, ...] = ()
 
     def __init_subclass__(cls) -> None:
+        for name in {"__init__", "step"} & vars(cls).keys() if is_our_module(cls.__module__) else ():
+            setattr(cls, name, in_a_sentence(vars(cls)[name]))
         if "rate" in vars(cls):
             kinds = inspect.Parameter
             options = list(inspect.signature(cls.rate).parameters.values())[3:]
@@ -59,12 +62,13 @@ class LRScheduler:
         def __getattr__(self, name: str) -> Any:
             """An option."""
 
+    @in_a_sentence
     def __init__(self, optimizer: Optimizer, *values: Any, **options: Any) -> None:
         bound = bind(type(self), self.__signature__, (optimizer, *values), options)
         bound.apply_defaults()
         for name in self._options:
             value = bound.arguments[name]
-            setattr(self, name, whole(name, value, of_float=True) if name in LENGTHS else value)
+            setattr(self, name, whole_number(name, value) if name in LENGTHS else value)
         self._begin(optimizer, bound.arguments["last_epoch"])
 
     def _begin(self, optimizer: Optimizer, last_epoch: int) -> None:
@@ -76,6 +80,11 @@ class LRScheduler:
         if last_epoch == -1:
             for group in optimizer.param_groups:
                 group.setdefault("initial_lr", group["lr"])
+        if any("initial_lr" not in group for group in optimizer.param_groups):
+            raise ParameterError(
+                f"{type(self).__name__}(last_epoch={last_epoch!r}), {user_place()}: each group of the optimiser must "
+                "then say its 'initial_lr', the rate at epoch 0; leave last_epoch out to start anew."
+            )
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch: float = last_epoch
         self._own = list(self.base_lrs)
@@ -90,6 +99,7 @@ class LRScheduler:
         options = {name: getattr(self, name) for name in self._options}
         return self.rate(self.base_lrs[group], self.last_epoch, **options)
 
+    @in_a_sentence
     def step(self, epoch: float | None = None) -> None:
         """Go on to the next epoch, or to the one given, which may be a fraction; set the learning rates."""
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
