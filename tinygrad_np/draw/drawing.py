@@ -40,7 +40,7 @@ from .notebook import mimebundle
 from .page import to_page
 from .passes import focused, last_operations, repeated, without_constants
 from .render import SlowLayoutError, render
-from .snapshot import Snapshot, Taken, Verdict, snapshot
+from .snapshot import Snapshot, Taken, Verdict, collector_paused, snapshot
 from .story import Hand, Story, step_data
 from .table import to_table
 
@@ -150,6 +150,7 @@ class Drawing:
         return to_table(self.snapshot)
 
 
+@collector_paused()
 def draw_graph(
     *outputs: Tensor,
     manual: Mapping[str | Tensor, Any] | None = None,
