@@ -165,7 +165,7 @@ def snapshot(outputs: Sequence[tuple[Node | None, Any]], variables: Mapping[int,
                 values[identity] = parent
             operands.append(identity)
         identity = ids[id(node)] = len(vertices) + 1
-        value = roots[node] if node in roots else node.value
+        value = roots.get(node, node.value)
         call, modules = calls.get(node), runs.get(node, ())
         vertices.append(_vertex(identity, node, tuple(operands), _number(value), known, call, places, modules))
         if value is not None:
