@@ -55,6 +55,9 @@ MOST_UNFOLDED = 400
 MANY = 150
 """Of more boxes than this, those are folded that can be, unless told otherwise."""
 
+MANY_COPIES = 30
+"""If inputs were drawn more often than this beside what uses them, steps of a loop are folded: they share weights."""
+
 Fold = bool | Collection[str] | None
 
 
@@ -176,7 +179,8 @@ def draw_graph(
             `.grad` is touched.
         fold: True draws the steps of a loop as one, and what a function computed as one box; names of functions or
             modules fold those; False folds nothing. By itself a drawing folds the modules of a network and the calls of
-            library functions, and if that leaves more than 150 boxes, all that can be folded, and says so.
+            library functions, loops whose steps share many weights, and if that leaves more than 150 boxes, all that
+            can be folded, and says so.
         unfold: modules, by path or class, and library functions whose inside is to be drawn.
         focus: a tensor, or its name: draw what it was computed from, and what was computed from it.
         depth: how many operations away from the focus.
@@ -298,7 +302,9 @@ def folded(snapshot: Snapshot, fold: Fold, opened: Collection[str] = ()) -> Snap
     named = () if fold is None or fold is True else _names(fold)
     fewer = by_call(by_module(snapshot, opened, named), opened)
     if fold is None and len(fewer.vertices) <= MANY:
-        return fewer
+        copies = len(repeated(fewer).vertices) - len(fewer.vertices)
+        if copies <= MANY_COPIES:
+            return fewer
     if named:
         fewer = by_function(fewer, named)
     else:
