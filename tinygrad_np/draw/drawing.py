@@ -21,14 +21,7 @@ from ..check import compare_gradients
 from ..check.passage import described
 from ..check.report import Report
 from ..check.steps import backward_steps, variable_names
-from ..errors import (
-    DTypeError,
-    NotRecordedError,
-    TinygradError,
-    UnknownFormatError,
-    UnknownTensorError,
-    listed,
-)
+from ..errors import DTypeError, NotRecordedError, TinygradError, UnknownFormatError, UnknownTensorError, listed
 from ..frames import user_place, user_variables
 from ..graph import Node
 from ..program.emit.mathematics import LATEX, MATHML
@@ -301,10 +294,9 @@ def folded(snapshot: Snapshot, fold: Fold, opened: Collection[str] = ()) -> Snap
         return snapshot
     named = () if fold is None or fold is True else _names(fold)
     fewer = by_call(by_module(snapshot, opened, named), opened)
-    if fold is None and len(fewer.vertices) <= MANY:
-        copies = len(repeated(fewer).vertices) - len(fewer.vertices)
-        if copies <= MANY_COPIES:
-            return fewer
+    is_small = len(fewer.vertices) <= MANY
+    if fold is None and is_small and len(repeated(fewer).vertices) - len(fewer.vertices) <= MANY_COPIES:
+        return fewer
     if named:
         fewer = by_function(fewer, named)
     else:
