@@ -226,13 +226,14 @@ CASES: list[Case] = [
     case("sigmoid", tg.silu, real, reference=lambda x: x / (1 + np.exp(-x)), label="silu"),
     case("softplus", tg.mish, real, reference=lambda x: x * np.tanh(np.logaddexp(x, 0)), label="mish"),
     case(
-        "gelu",
+        "normal_probability",
         tg.gelu,
         real,
         reference=lambda x: 0.5 * x * np.vectorize(math.erfc, otypes=[x.dtype])(-math.sqrt(0.5) * x),
+        label="gelu",
     ),
     case(
-        "gelu",
+        "near_probability",
         lambda x: tg.gelu(x, approximate="tanh"),
         real,
         reference=lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * x * (1 + 0.044715 * x**2))),

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ...primitive import primitive
-from ..arrays.shape import expand, wide
+from ..arrays.shape import expand, precise, wide
 from ..elementwise.arithmetic import bend
 from .cumulative import may_be_divided_by, products_after, products_before
 
@@ -118,4 +118,4 @@ def min(x, /, axis: Axis = None, keepdims: bool = False):
 def _(g, y, x, axis: Axis = None, keepdims: bool = False):
     # A NaN among the elements is the result, and equals nothing: not even itself.
     chosen = np.logical_or(x == with_axes(y, x.shape, axis), x != x)
-    return chosen * (with_axes(g, x.shape, axis) / chosen.sum(axis=axis, keepdims=True))
+    return chosen * precise(with_axes(g, x.shape, axis) / chosen.sum(axis=axis, keepdims=True), like=g)
