@@ -188,6 +188,11 @@ def _leaky(node: Node, y: Any, x: Any) -> Kink | None:
     return _with_slopes(node, x == 0, min(slope, 1.0), max(slope, 1.0), slope)
 
 
+def _clip(node: Node, y: Any, x: Any) -> Kink:
+    low, high = (float(node.parameters[bound]) for bound in ("low", "high"))
+    return _with_slopes(node, np.logical_or(x == low, x == high), 0.0, 1.0, 0.5)
+
+
 def _elu(node: Node, y: Any, x: Any) -> Kink | None:
     alpha = float(node.parameters.get("alpha", 1.0))
     return None if alpha == 1 else _with_slopes(node, x == 0, min(alpha, 1.0), max(alpha, 1.0), alpha)
@@ -331,6 +336,7 @@ _TABLE: dict[Primitive, Callable[..., Kink | None]] = {
     arithmetic.fabs: _at_zero(-1.0, 1.0, 0.0),
     arithmetic.copysign: _at_zero(-1.0, 1.0, 0.0),
     arithmetic.hypot: _hypot,
+    selection.held: _clip,
     selection.maximum: _of_two,
     selection.minimum: _of_two,
     selection.fmax: _of_two,

@@ -32,13 +32,14 @@ def _(g, y, x):
 @primitive(elementwise=True)
 def leaky_relu(x, slope: float = 0.01):
     """x where it is positive, slope * x elsewhere; the slope at 0 is `slope`."""
-    return np.maximum(x, 0) + slope * np.minimum(x, 0)
+    # Two passes, where the line with the slope is the lower one on the right, and nothing is 0 times infinity.
+    return np.maximum(x, slope * x) if 0 < slope <= 1 else np.maximum(x, 0) + slope * np.minimum(x, 0)
 
 
 @leaky_relu.vjp
 def _(g, y, x, slope: float = 0.01):
     positive = (x > 0).astype(x.dtype)
-    return g * (positive + slope * (1 - positive))
+    return g * (np.maximum(positive, slope) if 0 < slope <= 1 else positive + slope * (1 - positive))
 
 
 @primitive(elementwise=True, saves="inputs")
