@@ -919,6 +919,13 @@ CASES: list[Case] = [
         reference=lambda p, t: -(t * np.log(p) + (1 - t) * np.log(1 - p)),
     ),
     case(
+        "logit_cross_entropies",
+        classification.logit_cross_entropies,
+        real,
+        Domain(0.1, 0.9),
+        reference=lambda x, t: t * np.log1p(np.exp(-x)) + (1 - t) * np.log1p(np.exp(x)),
+    ),
+    case(
         "standardize",
         lambda x: normalization.standardize(x, axis=(1,), eps=1e-2),
         real(2, 4),

@@ -188,11 +188,6 @@ def _leaky(node: Node, y: Any, x: Any) -> Kink | None:
     return _with_slopes(node, x == 0, min(slope, 1.0), max(slope, 1.0), slope)
 
 
-def _clip(node: Node, y: Any, x: Any) -> Kink:
-    low, high = (float(node.parameters[bound]) for bound in ("low", "high"))
-    return _with_slopes(node, np.logical_or(x == low, x == high), 0.0, 1.0, 0.5)
-
-
 def _elu(node: Node, y: Any, x: Any) -> Kink | None:
     alpha = float(node.parameters.get("alpha", 1.0))
     return None if alpha == 1 else _with_slopes(node, x == 0, min(alpha, 1.0), max(alpha, 1.0), alpha)
@@ -332,11 +327,9 @@ _TABLE: dict[Primitive, Callable[..., Kink | None]] = {
     activation.relu: _at_zero(0.0, 1.0, 0.0),
     activation.leaky_relu: _leaky,
     activation.elu: _elu,
-    arithmetic.absolute: _at_zero(-1.0, 1.0, 0.0),
-    arithmetic.fabs: _at_zero(-1.0, 1.0, 0.0),
-    arithmetic.copysign: _at_zero(-1.0, 1.0, 0.0),
+    **dict.fromkeys((arithmetic.absolute, arithmetic.fabs, arithmetic.copysign), _at_zero(-1.0, 1.0, 0.0)),
     arithmetic.hypot: _hypot,
-    selection.held: _clip,
+    selection.held: lambda node, y, x: _with_slopes(node, np.isin(x, [*node.parameters.values()]), 0.0, 1.0, 0.5),
     selection.maximum: _of_two,
     selection.minimum: _of_two,
     selection.fmax: _of_two,

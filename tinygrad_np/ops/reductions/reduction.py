@@ -40,6 +40,12 @@ def reduced_count(x, axis: Axis):
     return math.prod(x.shape[one] for one in axis) if isinstance(axis, tuple) else x.shape[axis]
 
 
+def by_columns(x):
+    """x; a matrix of NumPy's with many short rows column by column in memory, as a reduction is a loop for each row."""
+    is_tall = type(x) is np.ndarray and x.ndim == 2 and x.size > 4096 and x.shape[1] <= 32
+    return np.asfortranarray(x) if is_tall else x
+
+
 def reduced_last(ndim: int, axis: Axis) -> tuple[int, ...]:
     """All axes, those that a reduction takes away after the others."""
     if axis is None or ndim == 0:
