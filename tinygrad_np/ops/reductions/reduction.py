@@ -41,9 +41,8 @@ def reduced_count(x, axis: Axis):
 
 
 def by_columns(x):
-    """x; a matrix of NumPy's with many short rows column by column in memory, as a reduction is a loop for each row."""
-    is_tall = type(x) is np.ndarray and x.ndim == 2 and x.size > 4096 and x.shape[1] <= 32
-    return np.asfortranarray(x) if is_tall else x
+    """x; a matrix with many short rows column by column in memory, as a reduction is a loop for each row."""
+    return x.T.copy().T if x.ndim == 2 and x.size > 4096 and x.shape[1] <= 32 else x
 
 
 def reduced_last(ndim: int, axis: Axis) -> tuple[int, ...]:
