@@ -84,14 +84,16 @@ def share(a, b, /, nan_is_largest: bool = True):
     """
     more, less = np.greater(a, b), np.less(a, b)
     decided = np.logical_or(more, less)
-    # A product with booleans is twice as fast as one with halves, and ties are rare. Lazy arrays are not looked at.
-    if isinstance(decided, np.ndarray | np.bool) and decided.all():
-        return more
     large, small = (a, b) if nan_is_largest else (b, a)
-    # 2 where a > b, 1 where they tie; and one more or less beside NaN. A half of it has few bits: any dtype will do.
-    twice = np.add(more, np.logical_not(less), dtype=np.int8)
-    twice = np.subtract(np.add(twice, np.isnan(large), dtype=np.int8), np.isnan(small), dtype=np.int8)
-    return np.multiply(twice, 0.5, dtype=np.float32)
+    if isinstance(decided, np.ndarray | np.bool):  # Lazy arrays are not looked at.
+        # A product with booleans is twice as fast as one with halves, and ties are rare.
+        if decided.all():
+            return more
+        # 2 where a > b, 1 where they tie, and one more or less beside NaN: ten times as fast as np.where.
+        twice = np.add(more, np.logical_not(less), dtype=np.int8)
+        twice = np.subtract(np.add(twice, np.isnan(large), dtype=np.int8), np.isnan(small), dtype=np.int8)
+        return np.multiply(twice, 0.5, dtype=np.float32)
+    return np.where(decided, more, 0.5 * np.isnan(large) + 0.5 * ~np.isnan(small))
 
 
 @primitive(elementwise=True)
@@ -169,7 +171,7 @@ def share_within(x, /, low: float, high: float):
     # As in share.
     if isinstance(tied, np.ndarray | np.bool) and not tied.any():
         return within
-    return np.multiply(np.subtract(np.add(within, within, dtype=np.int8), tied, dtype=np.int8), 0.5, dtype=np.float32)
+    return np.where(tied, np.float32(0.5), within)
 
 
 @primitive(name="clip", elementwise=True)

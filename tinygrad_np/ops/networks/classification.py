@@ -51,8 +51,7 @@ def others(weights, axis: int):
     rest = total - weights
     if isinstance(most, np.ndarray) and not most.any():
         return rest
-    fewer = np.logical_not(most)
-    return only(fewer, rest) + most * only(fewer, weights).sum(axis=axis, keepdims=True)
+    return np.where(most, only(np.logical_not(most), weights).sum(axis=axis, keepdims=True), rest)
 
 
 @operation
