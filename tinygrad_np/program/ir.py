@@ -184,13 +184,12 @@ def variables_in(value: Any) -> Iterator[Variable]:
 def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
     """The structure of lists, tuples and dicts with `function` of whatever else stands in it."""
     kind = type(value)  # What a traced array says of its class depends on who asks, which takes its time.
-    if issubclass(kind, list):
-        return [mapped(part, function) for part in value]
-    if issubclass(kind, tuple):
-        return tuple(mapped(part, function) for part in value)
+    if not issubclass(kind, list | tuple | dict):
+        return function(value)
     if issubclass(kind, dict):
         return {key: mapped(part, function) for key, part in value.items()}
-    return function(value)
+    parts = [mapped(part, function) for part in value]
+    return parts if issubclass(kind, list) else tuple(parts)
 
 
 def substituted(value: Any, replacement: Callable[[Variable], Any]) -> Any:

@@ -220,9 +220,13 @@ class Tracer:
         """Run one of NumPy's functions on the values, and write it down."""
         if threading.get_ident() != self.thread:
             raise refusal(OTHER_THREAD, line=user_place())
-        arguments, is_weak = strong(name, function, arguments, keywords)
         boxes: list[Traced] = []
         values, options = _values((arguments, keywords), boxes)
+        is_weak = any(box.is_weak for box in boxes)
+        if is_weak:
+            arguments, is_weak = strong(name, function, arguments, keywords)
+            boxes.clear()
+            values, options = _values((arguments, keywords), boxes)
         errors = np.geterr()
         self.tests_values = self.tests_values or (name.startswith(_TESTS) and not is_rules(name))
         if errors != self.warnings and "raise" in errors.values():

@@ -24,6 +24,8 @@ Polynomial = dict[Monomial, float]
 ONE: Monomial = frozenset()
 MOST = 8
 """Terms of a polynomial; longer ones are left as they are."""
+DEEPEST = 40
+"""Equations that are looked at for one polynomial: what comes before those is a variable."""
 ARITHMETIC = {"add", "subtract", "multiply", "divide", "negative", "exp"}
 """Operations through which a NaN stays one."""
 
@@ -205,6 +207,7 @@ def _of(value: Any, edit: Edit, spent: list[Equation], parts: dict[Variable, Par
     equation = edit.made_by.get(value)
     if (
         equation is not None
+        and len(spent) < DEEPEST
         and edit.is_used_once(value)
         and equation.operation in ("multiply", "divide", "negative", "add", "subtract")
         and value.dtype == spent[0].output.dtype
