@@ -7,6 +7,7 @@ program.run([X, W])          the results, one application after the other: the m
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,7 +39,7 @@ class Variable:
     @property
     def size(self) -> int:
         """The number of elements."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     def __repr__(self) -> str:
         return self.name or "_"
@@ -77,9 +78,14 @@ class Equation:
         """The variables that it reads, as often as it reads them."""
         return tuple(variables_in((self.arguments, self.keywords)))
 
+    @cached_property
+    def application(self) -> Any:
+        """What is applied to what, as something that hashes, in which 1, 1.0 and True differ."""
+        return (self.operation, self.function, _hashable(self.arguments), _hashable(self.keywords))
+
     def with_inputs(self, replacement: Mapping[Variable, Any]) -> Equation:
         """The same application with others instead of some of its variables."""
-        if not replacement or not any(variable in replacement for variable in self.inputs):
+        if not replacement or replacement.keys().isdisjoint(self.inputs):
             return self
         arguments, keywords = substituted(
             (self.arguments, dict(self.keywords)), lambda variable: replacement.get(variable, variable)
@@ -167,6 +173,18 @@ def joined_axis(equation: Equation) -> int | None:
     if not isinstance(chosen, int) or not all(isinstance(part, Variable) for part in parts):
         return None
     return chosen % equation.output.ndim
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, Variable):
+        return value
+    if isinstance(value, list | tuple):
+        return (type(value), *map(_hashable, value))
+    if isinstance(value, Mapping):
+        return tuple((key, _hashable(part)) for key, part in sorted(value.items()))
+    if isinstance(value, slice):
+        return ("slice", value.start, value.stop, value.step)
+    return (type(value), repr(value) if isinstance(value, float) else value)
 
 
 def variables_in(value: Any) -> Iterator[Variable]:

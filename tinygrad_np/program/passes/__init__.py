@@ -22,11 +22,12 @@ __all__ = ["lowered", "simplified"]
 
 def simplified(program: Program, exact: bool = False) -> Program:
     """All passes, or those that change no bit, again and again until nothing changes any more."""
-    for _ in range(12):
-        before = program
-        for one in EXACT if exact else PASSES:
-            program = one(program)
-        if program is before:
+    passes = EXACT if exact else PASSES
+    unchanged = 0
+    for one in passes * 12:
+        before, program = program, one(program)
+        unchanged = unchanged + 1 if program is before else 0
+        if unchanged == len(passes):
             break
     return named(program)
 

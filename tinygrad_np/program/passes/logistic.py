@@ -27,7 +27,6 @@ CROSS_ENTROPY = Pattern("y * logaddexp(0, minus) + rest * logaddexp(0, z)")
 def shared_exponentials(program: Program) -> Program:
     """The logarithms of a sigmoid, of one minus it, their cross-entropy and the sigmoid, by one exp and one log1p."""
     before = Edit(program)
-    before.made_by = dict(program.made_by)
 
     def exponent_in(pattern: Pattern, equation: Equation) -> Any:
         """The z of a pattern, or None."""

@@ -380,7 +380,7 @@ def _monomial(monomial: Monomial, scale: float, edit: Edit) -> Any:
 def _times(monomial: Monomial, start: Any, edit: Edit) -> Any:
     """A value times a product of powers."""
     result = start
-    for variable, power in sorted(monomial, key=lambda factor: (factor[1] < 0, edit.places.get(factor[0], -1))):
+    for variable, power in sorted(monomial, key=lambda factor: (factor[1] < 0, edit.place(factor[0]))):
         for _ in range(abs(power)):
             if power > 0:
                 result = variable if result is None else edit.apply(np.multiply, result, variable)
