@@ -76,7 +76,13 @@ class Equation:
     @cached_property
     def inputs(self) -> tuple[Variable, ...]:
         """The variables that it reads, as often as it reads them."""
-        return tuple(variables_in((self.arguments, self.keywords)))
+        found: list[Variable] = []
+        for value in (*self.arguments, *self.keywords.values()):
+            if isinstance(value, Variable):
+                found.append(value)
+            elif isinstance(value, _CONTAINERS):
+                found += variables_in(value)
+        return tuple(found)
 
     @cached_property
     def application(self) -> Any:
@@ -191,7 +197,7 @@ def variables_in(value: Any) -> Iterator[Variable]:
     """The variables anywhere in a structure of lists, tuples, dicts and slices."""
     if isinstance(value, Variable):
         yield value
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, _SEQUENCES):
         for part in value:
             yield from variables_in(part)
     elif isinstance(value, Mapping):
@@ -199,14 +205,17 @@ def variables_in(value: Any) -> Iterator[Variable]:
             yield from variables_in(part)
 
 
+_SEQUENCES, _CONTAINERS = (list, tuple), (list, tuple, dict)
+
+
 def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
     """The structure of lists, tuples and dicts with `function` of whatever else stands in it."""
     kind = type(value)  # What a traced array says of its class depends on who asks, which takes its time.
-    if not issubclass(kind, list | tuple | dict):
-        return function(value)
     if issubclass(kind, dict):
         return {key: mapped(part, function) for key, part in value.items()}
-    parts = [mapped(part, function) for part in value]
+    if not issubclass(kind, _SEQUENCES):
+        return function(value)
+    parts = [mapped(part, function) if issubclass(type(part), _CONTAINERS) else function(part) for part in value]
     return parts if issubclass(kind, list) else tuple(parts)
 
 

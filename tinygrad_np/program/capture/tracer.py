@@ -246,20 +246,13 @@ class Tracer:
         line = self.running_line()
         unpacks = isinstance(result, tuple | list)
         parts = result if unpacks else (result,)
-        outputs = tuple(
-            Variable(np.shape(part), np.asarray(part).dtype, None, isinstance(part, np.ndarray)) for part in parts
-        )
+        parts = [part if hasattr(part, "dtype") else np.asarray(part)[()] for part in parts]
+        outputs = tuple([Variable(part.shape, part.dtype, None, isinstance(part, np.ndarray)) for part in parts])
         arguments, keywords = mapped((arguments, keywords), self._operand)
         ignores = errors != self.warnings
         self.equations.append(Equation(name, function, arguments, keywords, outputs, line, ignores, unpacks))
         traced = [
-            Traced(
-                self,
-                variable,
-                part if hasattr(part, "dtype") else np.asarray(part)[()],
-                memory_of(part, boxes),
-                is_weak,
-            )
+            Traced(self, variable, part, memory_of(part, boxes), is_weak)
             for variable, part in zip(outputs, parts, strict=True)
         ]
         if not unpacks:

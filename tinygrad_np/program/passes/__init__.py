@@ -10,7 +10,7 @@ from .logistic import shared_exponentials
 from .loops.batching import batched
 from .loops.pieces import early_terms, rejoined, summed_pieces
 from .loops.stacking import stacked_products
-from .lowering import converted_once, early_truths, updated_where_picked
+from .lowering import converted_once, early_truths, updated_where_picked, variances
 from .naming import named
 from .polynomials import cancelled
 from .products import transposed_products
@@ -53,6 +53,8 @@ EXACT = (folded_constants, common_subexpressions, dead_code)
 
 LOWERING = (
     updated_where_picked,
+    variances,
+    common_subexpressions,
     hoisted_scales,
     cancelled,
     dead_code,

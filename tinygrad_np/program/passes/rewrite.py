@@ -18,6 +18,7 @@ import numpy as np
 
 from ..ir import Equation, Program, Variable, substituted
 
+_NUMBERS = (bool, int, float)
 Rewriting = Callable[[Equation, "Edit"], Any]
 
 
@@ -101,9 +102,9 @@ class Edit:
 
     def number(self, value: Any) -> Any:
         """The number that all elements of a constant are, or None."""
-        if isinstance(value, bool | int | float):
-            return value
-        if not isinstance(value, Variable) or value not in self.constants:
+        if not isinstance(value, Variable):
+            return value if isinstance(value, _NUMBERS) else None
+        if value not in self.constants:
             return None
         if value not in self._numbers:
             array = np.asarray(self.constants[value])
