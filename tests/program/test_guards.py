@@ -11,7 +11,7 @@ import pytest
 
 from tinygrad_np import Tensor, frames
 from tinygrad_np.program import compile
-from tinygrad_np.program.state.reachable import reachable
+from tinygrad_np.program.state.reachable import Reachable
 from tinygrad_np.program.state.remembered import Remembered
 
 from .scripts import SCRIPTS, Network, Script, assigned, put
@@ -87,9 +87,9 @@ def test_what_the_code_does_not_name_costs_nothing() -> None:
     network.params["W1"] = Tensor([1.0])
     compiled(x)
     assert count(compiled) == 1
-    found = reachable(lambda x: x * network.rate)
+    found = Reachable(lambda x: x * network.rate)
     assert not found.containers
-    assert {slot.path for slot in found.attributes} >= {"network", "network.rate"}
+    assert {slot.path for slot in found.slots} >= {"network", "network.rate"}
 
 
 def test_a_list_of_many_entries_is_compared_fast() -> None:
@@ -152,6 +152,6 @@ def test_an_installed_package_is_the_users_if_the_function_is_of_it(tmp_path: An
     monkeypatch.setattr(frames, "_LIBRARIES", (f"{folder}/",))
     import mine.net  # type: ignore[import-not-found]
 
-    paths = {slot.path for slot in reachable(mine.net.f).items}
+    paths = {slot.path for slot in Reachable(mine.net.f).slots}
     assert paths >= {"settings", "settings.scaled", "settings.rate", "factor"}
     assert {path for path in paths if path.startswith("theirs.settings.")} == {"theirs.settings.rate"}

@@ -34,7 +34,7 @@ from .emit.readable import ReadableProgram
 from .entry import MISSED
 from .ir import Program
 from .passes.naming import named
-from .state.slots import NUMBERS, Setting
+from .state.slots import NUMBERS, Slot
 from .variant import Variant
 from .verify import Schedule
 
@@ -97,7 +97,7 @@ class Compiled:
             self._keep(key, variant, given)
         return variant(leaves)
 
-    def _keep(self, key: Any, variant: Variant, moving: list[Setting]) -> None:
+    def _keep(self, key: Any, variant: Variant, moving: list[Slot]) -> None:
         """Keep a program, and which of the numbers that change it could not be given."""
         self.latest = variant
         self.fixed |= {setting.key for setting in moving} - {setting.key for setting, _ in variant.captured.settings}
@@ -106,7 +106,7 @@ class Compiled:
         if len(self.variants) > MOST:
             del self.variants[next(iter(self.variants))]
 
-    def _moving(self, known: list[Variant]) -> list[Setting]:
+    def _moving(self, known: list[Variant]) -> list[Slot]:
         """The numbers in reach that have changed before, or now, but for those that a program can't be given."""
         moving = [setting for variant in known for setting, _ in variant.captured.settings]
         moving += [setting for variant in known if variant.state for setting in variant.state.moving()]

@@ -33,7 +33,7 @@ from .emit.readable import ReadableProgram, readable_source
 from .entry import MISSED, Entry
 from .passes import lowered, simplified
 from .state.remembered import Remembered
-from .state.slots import Setting
+from .state.slots import Slot
 from .verify import Beside, Schedule, failure
 
 _numbers = itertools.count(1)
@@ -53,7 +53,7 @@ class Variant:
         verify: str | bool = False,
         exact: bool = False,
         assumes: bool = True,
-        moving: Iterable[Setting] | None = (),
+        moving: Iterable[Slot] | None = (),
     ) -> None:
         self.f = f
         self.rebuild = rebuild
@@ -63,7 +63,7 @@ class Variant:
         settings = [setting for setting, _ in captured.settings]
         if settings and assumes:
             self.schedule.due = 0
-        self.state = Remembered(f, captured.static, but_for=settings) if assumes else None
+        self.state = Remembered(f, captured.static, given=settings) if assumes else None
         program, _ = updates_last(simplified(captured.program, exact), captured.reads, captured.updates)
         self.program = ReadableProgram.of(program)
         self.lowered, targets = updates_last(lowered(self.program, exact), captured.reads, captured.updates)

@@ -24,7 +24,8 @@ from ...record import leaf_of, make_tensor
 from ...tensor import Tensor
 from ...tree import Rebuild, flatten
 from ..ir import Equation, Program, Variable, assume, is_written, mapped
-from ..state.slots import Found, Setting
+from ..state.reachable import Reachable
+from ..state.slots import Slot
 from . import conversions as conversions
 from .arguments import changed, contents
 from .constants import Constants, assert_plain_array
@@ -74,7 +75,7 @@ class Captured:
     """
 
     program: Program
-    settings: list[tuple[Setting, bool | None]]
+    settings: list[tuple[Slot, bool | None]]
     draws: list[Draw]
     reads: list[Binding]
     updates: list[Binding]
@@ -115,7 +116,7 @@ class Tracer:
         self.tensors = WatchedTensors(self.names, self.given, self.made)
         self.running_line = self.names.running_line
 
-    def run(self, leaves: list[Any], rebuild: Rebuild, found: Found, settings: Iterable[Setting] = ()) -> Captured:
+    def run(self, leaves: list[Any], rebuild: Rebuild, found: Reachable, settings: Iterable[Slot] = ()) -> Captured:
         """Run the function and make the program of what was recorded; `found` is what it can reach."""
         with standing_in(self.anew, found, settings) as drawings:
             return self._run(leaves, rebuild, drawings)

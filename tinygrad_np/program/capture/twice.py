@@ -46,6 +46,7 @@ class Runs:
 
     def begin_again(self) -> None:
         """Put back what a run in vain has changed."""
+        self.before.empty_caches()
         self.before.restore()
         self.settled = self.before
 
