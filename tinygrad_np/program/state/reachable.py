@@ -37,7 +37,7 @@ from .slots import ABSENT, NUMBERS, Slot, attribute, current, namespace_of
 
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), range, slice, types.CodeType})
 _PLAIN_OF_NUMPY = (np.generic, np.dtype, np.ufunc)
-_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+_VIEWS: Any = tuple(map(type, ({}.keys(), {}.values(), {}.items())))
 _CONTAINERS = (dict, types.MappingProxyType, list, tuple, deque, set, frozenset)
 _RANDOM = (np.random.Generator, np.random.BitGenerator, np.random.RandomState, random.Random, io.IOBase)
 """What is read or written step by step: random numbers, files."""
