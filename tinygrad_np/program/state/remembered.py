@@ -56,7 +56,7 @@ class Remembered:
         self._kept = [*chain(*self._entries)]
         self._sizes = [(vars(owner), len(vars(owner))) for owner, _ in found.namespaces]
         self._sizes += [(part, len(part)) for part in self._parts]
-        self._layouts = [(pair[0], *kept[0]) for pair, kept in zip(found.arrays, self._bytes, strict=True) if kept[0]]
+        self._arrays = [(array, *kept) for (array, _), kept in zip(found.arrays, self._bytes, strict=True)]
 
     def holds(self) -> bool:
         """Whether all is as it was; what was drawn from random generators does not matter here."""
@@ -72,14 +72,13 @@ class Remembered:
         for sized, size in self._sizes:
             if len(sized) != size:
                 return False
-        for array, shape, dtype in self._layouts:
-            if array.shape != shape or array.dtype is not dtype:
+        for array, layout, contents in self._arrays:
+            if layout and (array.shape != layout[0] or array.dtype is not layout[1]):
                 return False
-        for (array, _), (_, contents) in zip(self.found.arrays, self._bytes, strict=True):
             # A bytearray compares itself with whatever has bytes, at the speed of memcmp.
             if contents != array if type(contents) is bytearray else not _same(_bytes(array), contents):
                 return False
-        return all(map(is_, chain.from_iterable(self._parts), chain.from_iterable(self._kept)))
+        return not self._parts or all(map(is_, chain.from_iterable(self._parts), chain.from_iterable(self._kept)))
 
     def changed(self) -> str | None:
         """The first thing that is not as it was; where there is another object that is equal, that one is kept."""
