@@ -169,6 +169,11 @@ def test_random_programs_do_what_the_functions_do(block: int) -> None:
         checked(1000 * block + number)
 
 
+@pytest.mark.parametrize("seed", [1000183, 1000655])
+def test_seeds_that_once_found_a_fault(seed: int) -> None:
+    checked(seed)
+
+
 def test_new_seeds(request: pytest.FixtureRequest) -> None:
     end, seed = time.monotonic() + 60 * request.config.getoption("--fuzz-minutes"), time.time_ns() % 2**32
     while time.monotonic() < end:
