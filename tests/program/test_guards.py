@@ -14,6 +14,7 @@ from tinygrad_np.program import compile
 from tinygrad_np.program.state.reachable import Reachable
 from tinygrad_np.program.state.remembered import Remembered
 
+from . import everyday_scripts as everyday_scripts  # (that registers its own)
 from .scripts import SCRIPTS, Network, Script, assigned, put
 
 x = np.array([0.5, -1.0, 2.0])

@@ -1,6 +1,6 @@
 """What a program can't hold, and how it is said: the sentences of a capture.
 
-    raise refusal(EFFECT, does="prints '…'", line="train.py line 12")
+    raise refusal(EFFECT, does="printed '…', train.py line 12")
 
 Each names the line and says what to do instead. What a traced value refuses is a pair, of what was done with it and of
 the advice, in the one sentence REFUSED.
@@ -114,7 +114,7 @@ ERRSTATE = (
     "call it within."
 )
 EFFECT = (
-    "a compiled function {does}, {line}, which its program would not do in every call: return what that takes, and do "
+    "a compiled function {does}, which its program would not do in every call: return what that takes, and do "
     "it outside."
 )
 LAYOUT = (

@@ -49,6 +49,8 @@ _BY_VALUES = (np.linalg.LinAlgError, FloatingPointError)
 _RULES = (os.path.dirname(ops.__file__ or ""), selected.__file__ or "")
 _TESTS = ("isfinite", "isinf", "isnan", "isneginf", "isposinf", "nan")
 """What the names of functions begin with that ask for NaN or infinity."""
+_LITERALS: dict[Any, Any] = {int: int.__int__, float: float.__float__, str: str.__str__}
+"""What makes plain values of members of an enum, which have no other literal."""
 _GIVEN = object()
 
 
@@ -319,7 +321,8 @@ class Tracer:
             return self._variable(value._data if isinstance(value, Tensor) else value)
         if not is_written(value):
             raise refusal(refusals.NOT_WRITTEN, value=value, line=user_place())
-        return value
+        kind = next((kind for kind in _LITERALS if issubclass(type(value), kind)), None)
+        return _LITERALS[kind](value) if kind and not isinstance(value, bool | np.generic) else value
 
     def _variable(self, value: Any) -> Variable:
         """The variable of a traced array, or of a constant."""

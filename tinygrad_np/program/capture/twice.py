@@ -80,7 +80,7 @@ class Runs:
             if drawn_from(generator) != state:
                 path = self.settled.described(path)
                 is_file = isinstance(generator, io.IOBase)
-                raise refusal(EFFECT, does="writes", line=path) if is_file else refusal(DRAWN, path=path)
+                raise refusal(EFFECT, does=f"writes to {path}") if is_file else refusal(DRAWN, path=path)
         return result
 
     def _changes(self, path: str) -> CaptureError:

@@ -79,19 +79,19 @@ class _WatchedOutput:
     def write(self, text: str) -> Any:
         """Write what another thread prints."""
         if is_capturing() and not sys._getframe(1).f_code.co_filename.endswith("warnings.py"):
-            raise refusal(EFFECT, does=f"printed {text[:40]!r}", line=user_place())
+            raise refusal(EFFECT, does=f"printed {text[:40]!r}, {user_place()}")
         return self.output.write(text)
 
 
 def _opening(file: Any, mode: str = "r", *arguments: Any, **keywords: Any) -> Any:
     if is_capturing() and set("wax+") & set(mode):
-        raise refusal(EFFECT, does=f"opens {file} to write", line=user_place())
+        raise refusal(EFFECT, does=f"opens {file} to write, {user_place()}")
     return _open(file, mode, *arguments, **keywords)
 
 
 def _handling(logger: Any, record: Any) -> Any:
     if is_capturing():
-        raise refusal(EFFECT, does=f"logged {record.getMessage()[:40]!r}", line=user_place())
+        raise refusal(EFFECT, does=f"logged {record.getMessage()[:40]!r}, {user_place()}")
     return _handle(logger, record)
 
 

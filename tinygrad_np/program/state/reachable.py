@@ -244,10 +244,10 @@ class Reachable:
         if module.partition(".")[0] == "pandas" and hasattr(value, "_mgr"):
             self._frame(value, path)
             return
-        for group in getattr(value, "param_groups", ()) if _is_of_a_network(value) else ():
+        for group in getattr(value, "param_groups", ()) if _is_of_a_network(type(value)) else ():
             if type(group.get("lr")) in NUMBERS:
                 self.rates.append(Slot(getitem, group, "lr", f"{path}.lr"))
-        if self._is_users(module) or _is_of_a_network(value) or not (is_inside or is_our_module(module)):
+        if self._is_users(module) or _is_of_a_network(type(value)) or not (is_inside or is_our_module(module)):
             self._class(type(value), _ASIDE | _CONSTRUCTION)
             self._objects.append(met)
         elif isinstance(value, Tensor):
@@ -298,7 +298,7 @@ class Reachable:
                 self._slot(getattr, value, name, f"{path}.{name}")
             return
         namespace = namespace_of(value)
-        is_of_a_network, is_function = _is_of_a_network(value), isinstance(value, types.FunctionType)
+        is_of_a_network, is_function = _is_of_a_network(kind), isinstance(value, types.FunctionType)
         is_users = is_function or self._is_users(module)
         is_open = is_users or is_of_a_network or module in _NAMESPACES
         takes_all = self._names_any or dataclasses.is_dataclass(value) or not (is_open and self._keeps_by_name(kind))
@@ -306,8 +306,8 @@ class Reachable:
             if takes_all or name in self._names or (is_of_a_network and name[0] != "_"):
                 is_inside = not (is_open or module == "collections" or name in self._names)
                 self._slot(getattr, value, name, f"{path}.{name}", is_inside)
-        if (is_users or is_of_a_network) and self._is_new(value, "__dict__"):
-            self.slots += [] if is_function else [Slot(getattr, value, "__class__", path)]
+        if self._is_new(value, "__dict__"):
+            self.slots += [Slot(getattr, value, "__class__", path)] if is_users and not is_function else []
             self.namespaces += [] if namespace is None else [(value, path)]
 
     def _keeps_by_name(self, kind: type) -> bool:
@@ -316,8 +316,9 @@ class Reachable:
         return all(module in _BASES | _NAMESPACES or is_our_module(module) for module in others)
 
     def _find_names_in_class(self, kind: type) -> None:
+        names = self._names | ({"forward", "change"} if _is_of_a_network(kind) else set())  # Which we call.
         for name, value in list(vars(kind).items()):
-            if name in self._names and not isinstance(value, types.MemberDescriptorType):
+            if name in names and not isinstance(value, types.MemberDescriptorType):
                 is_plain = isinstance(value, types.FunctionType | property) or not hasattr(type(value), "__get__")
                 self._slot(getattr if is_plain else getitem, kind, name, f"{kind.__name__}.{name}")
 
@@ -336,10 +337,9 @@ class Reachable:
                 self._slot(getitem, scope, name, f"{path}.{name}")
 
 
-def _is_of_a_network(value: Any) -> bool:
-    """Whether this is a module or an optimiser, which may be set to something else between calls."""
-    bases = type(value).__mro__
-    return any(is_our_module(base.__module__) and base.__name__ in ("Module", "Optimizer") for base in bases)
+def _is_of_a_network(kind: type) -> bool:
+    """Whether this is a class of modules or optimisers, which may be set to something else between calls."""
+    return any(is_our_module(base.__module__) and base.__name__ in ("Module", "Optimizer") for base in kind.__mro__)
 
 
 def _slots_of(kind: type) -> list[str]:
