@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import timeit
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -107,6 +109,26 @@ def test_arguments_that_are_objects() -> None:
     np.testing.assert_allclose(compiled(network, 2, x), x**2 * 0.5)
     network.rate = 3.0
     np.testing.assert_allclose(compiled(network, 2, x), x**2 * 3)
+
+
+@pytest.mark.parametrize(
+    ("use", "states", "change"),
+    [
+        (lambda x, c: x * c.rate, [argparse.Namespace(rate=0.5), argparse.Namespace(rate=0.5)], assigned),
+        (lambda x, c: x * c.rate, [types.SimpleNamespace(rate=0.5), types.SimpleNamespace(rate=0.5)], assigned),
+        (lambda x, c: x * sum(c), [{1, 2}, {1, 2}], lambda c, rate: lambda: c.add(rate)),
+        (lambda x, c: x[c], [slice(0, 2), slice(0, 2)], None),
+        (lambda x, c: x * c[0], [memoryview(bytearray(b"a")), memoryview(bytearray(b"a"))], None),
+    ],
+)
+def test_arguments_that_have_no_hash(use: Any, states: Any, change: Any) -> None:
+    compiled = compile(use)
+    for state in (*states, states[0]):
+        np.testing.assert_array_equal(compiled(x, state), use(x, state))
+    if change is not None:
+        for rate in (0.7, 0.9):
+            change(states[0], rate=rate)()
+            np.testing.assert_array_equal(compiled(x, states[0]), use(x, states[0]))
 
 
 def test_a_compiled_function_inside_another() -> None:

@@ -195,7 +195,6 @@ MORE_ATTRIBUTES = (
     "a compiled function was given a {kind} with attributes that are not given when it is made; give them as fields, "
     "or as arguments of their own."
 )
-NOT_A_TREE = "a compiled function was given a {kind}, which is not an array, a number or a tree of them."
 
 
 def of_the_running_line(otherwise: tuple[str, str]) -> tuple[str, str]:
