@@ -34,7 +34,7 @@ from .entry import MISSED, Entry
 from .ir import Program, Variable
 from .passes import lowered, simplified
 from .state.remembered import Remembered
-from .state.slots import Setting
+from .state.slots import Slot
 from .verify import Beside, Schedule, failure
 
 _numbers = itertools.count(1)
@@ -54,7 +54,7 @@ class Variant:
         verify: str | bool = False,
         exact: bool = False,
         assumes: bool = True,
-        moving: Iterable[Setting] | None = (),
+        moving: Iterable[Slot] | None = (),
     ) -> None:
         self.f = f
         self.rebuild = rebuild
@@ -72,7 +72,7 @@ class Variant:
         self.general: Variant | None = None
         self.state: Remembered | None = None
         if assumes:
-            self.state = Remembered(f, captured.static, but_for=settings)
+            self.state = Remembered(f, captured.static, given=settings)
             self.schedule.due = 0 if settings else self.schedule.due
         if assumes and any(equation.operation == "assume" for equation in self.program.equations):
             self.general = Variant(f, leaves, rebuild, False, exact, False, settings)

@@ -106,7 +106,7 @@ def chosen_classes(loss: str, target, classes: int, axis: int, dtype, ignore_ind
             f"{loss} of the target {described(target)}, {user_place()}: labels are whole numbers, as of "
             "target.astype(int); probabilities have the input's shape."
         )
-    kept = np.True_ if ignore_index is None else array_of(labels) != ignore_index
+    kept: Any = np.True_ if ignore_index is None else array_of(labels) != ignore_index
     all_are = is_all(kept)
     try:
         chosen = one_hot(labels if all_are else np.where(kept, labels, 0), classes=classes, dtype=dtype)
