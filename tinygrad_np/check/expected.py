@@ -24,6 +24,7 @@ from .kinks import kinks_of
 from .noise import rounding_noise
 from .passage import Compared, Passage
 from .tolerance import judge, precision
+from .values import base
 from .variables import plain_name, variable_of
 
 CLOSE = 1e-6
@@ -53,6 +54,8 @@ class Expected:
         self._noise: dict[Node, Any] | None = None
         self._alike: dict[Any, Any] = {}
         self._locals: dict[str, list[Any]] = {}
+        self.containers: set[str] = set()
+        """The variables whose entries are returned: change["W1"] is the gradient of W1, whatever `change` is called."""
 
     @cached_property
     def has_kinks(self) -> bool:
@@ -77,7 +80,7 @@ class Expected:
 
     def nodes(self, name: str) -> list[Node]:
         """The quantities of which a variable is the gradient, told by its name."""
-        found = variable_of(name, self.tensors)
+        found = variable_of(name, self.tensors, is_result=base(name) in self.containers)
         if found is None:
             return self._local(plain_name(name))
         return [one._node for one in found if one._node is not None and one._node in self.passage.gradients]

@@ -160,6 +160,7 @@ class History:
         last = {(self.all[index].call, self.all[index].name): index for index in self.final}
         returned = {index for (_, name), index in last.items() if nodes & set(expected.nodes(name))}
         found = (set(self.factors) & set(self.slice_of(right))) - returned
+        found |= {index for index in self.factors if results & set(expected.nodes(self.all[index].name))}
         for index in sorted(set(self.factors) - returned):
             if any(k in found and np.isclose(self.factors[k], self.factors[index]) for k in self.origins(index)):
                 found.add(index)

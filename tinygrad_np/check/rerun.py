@@ -56,6 +56,8 @@ class Rerun:
         self.expected = expected
         self.matched = matched
         self.sources = sources_of(run.codes)
+        returned = {source.returned.id for source in self.sources if isinstance(source.returned, ast.Name)}
+        expected.containers = returned - {name for _, name, _ in run.given}
         # What was to be added to zeros is not there yet.
         seen = {one.name: one.value for one in run.assignments if is_numeric(one.value) and np.any(one.value)}
         self.seen = matched(list(seen.items()), are_results=False)

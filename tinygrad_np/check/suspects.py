@@ -84,9 +84,12 @@ def suspects(history: History, wrong: frozenset[Tensor]) -> list[list[Spot]]:
         # What only makes room for what is written into it later is hardly at fault.
         only_room = itself and not np.any(history.all[index].value)
         groups.append([*writing, *itself] if only_room else [*itself, *writing])
-    if run.error is None and (not off or not named):
-        returned = _returned(rerun, run)
+    returned = _returned(rerun, run) if run.error is None else []
+    if returned and (not off or not named):
         groups.append([*returned, *_sliced(history, _last_reads(history, returned))])
+    elif returned and off[0] in history.factors and _computes(rerun.returned):
+        # return dW / m divides what is off by the batch's size until then.
+        groups[0][:0] = returned
     if run.error is None:
         groups.append([spot for index in history.ended(wrong) for spot in [_spot(history, index)] if spot is not None])
     if groups:
@@ -198,6 +201,11 @@ def _returned(rerun: Rerun, run: Recording) -> list[Spot]:
         for statement in ([] if own is None else own.statements)
         if own is not None and isinstance(statement, ast.Return) and statement.value is rerun.returned
     ]
+
+
+def _computes(returned: ast.expr | None) -> bool:
+    """Whether a return statement does more than hand on variables."""
+    return any(isinstance(node, ast.BinOp) for node in ast.walk(returned or ast.Pass()))
 
 
 def _last_reads(history: History, spots: Sequence[Spot]) -> list[int]:
