@@ -28,9 +28,11 @@ def edits(source: Source, statement: ast.stmt, variables: dict[str, Any]) -> Ite
         return
     if isinstance(statement, ast.AugAssign | ast.Assign):
         yield from _assignments(source, statement)
-    wholes = [value, *(node for node in ast.walk(statement) if isinstance(node, ast.Compare))]
+    targets = [statement.target] if isinstance(statement, ast.AugAssign) else getattr(statement, "targets", [])
+    indices = [target.slice for target in targets if isinstance(target, ast.Subscript)]
+    wholes = [value, *indices, *(node for node in ast.walk(statement) if isinstance(node, ast.Compare))]
     parts = dict.fromkeys(node for whole in wholes for node in ast.walk(whole) if isinstance(node, ast.expr))
-    for rule in (_signs, _terms, _transposes, _names, _numbers, _calls, _indices):
+    for rule in (_signs, _terms, _transposes, _names, _numbers, _calls, _arguments, _indices):
         for node in parts:
             for text in rule(source, node, variables):
                 yield Edit(*source.span(node), text)
@@ -118,6 +120,12 @@ def _names(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
         yield from sorted(
             alike, key=lambda name: (variables[name].shape != getattr(value, "shape", ()), _distance(name, text))
         )
+    elif isinstance(value, list | tuple):
+        yield from (
+            name
+            for name, other in variables.items()
+            if name.isidentifier() and name != text and type(other) is type(value) and len(other) == len(value)
+        )
     elif isinstance(value, int | float | np.number) and not isinstance(value, bool):
         for name, other in variables.items():
             if type(other) is type(value) and name != source.segment(node) and name.isidentifier():
@@ -196,6 +204,17 @@ def _calls(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
             for other in ("tanh", "exp", "sqrt", "sign"):
                 if other != name:
                     yield f"np.{other}({source.segment(node.args[0])})"
+
+
+def _arguments(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterator[str]:
+    """A variable in place of what a function is given that is computed there, as `slope(a)` for `slope(X @ W)`."""
+    for argument in node.args if isinstance(node, ast.Call) else ():
+        if isinstance(argument, ast.Call | ast.BinOp):
+            start, (first, last) = source.span(node)[0], source.span(argument)
+            text = source.segment(node)
+            for name, value in variables.items():
+                if isinstance(value, np.ndarray) and value.ndim and name.isidentifier():
+                    yield text[: first - start] + name + text[last - start :]
 
 
 def _indices(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterator[str]:

@@ -24,7 +24,7 @@ from .kinks import kinks_of
 from .noise import rounding_noise
 from .passage import Compared, Passage
 from .tolerance import judge, precision
-from .values import base
+from .values import base, varies
 from .variables import plain_name, variable_of
 
 CLOSE = 1e-6
@@ -172,6 +172,16 @@ class Expected:
         named = self.meant(name)
         return any(self.is_gradient(value, node) for node in named) if named else self.recognised(value)
 
+    def is_of_forward(self, value: Any) -> bool:
+        """Whether this is what some variable of the forward pass held, computed anew."""
+        if not is_numeric(value) or not varies(np.asarray(value)):
+            return False
+        return any(
+            np.shape(value) == one.shape and np.allclose(value, one.numpy(), rtol=CLOSE, atol=0, equal_nan=True)
+            for found in self.tensors.values()
+            for one in found
+        )
+
     def lacks_derivative(self, name: str, value: Any) -> bool:
         """Whether a value is the gradient of what an activation made of the quantity of its name."""
         users = [user for node in self.nodes(name) for user, _ in self.passage.uses.get(node, [])]
@@ -187,7 +197,12 @@ class Expected:
         """
         for node in self.passage.gradients if is_any and self.nodes(name) else self.meant(name):
             found = factor(value, self.passage.gradient(node))
-            if found is not None and np.isclose(found, self.divisors, rtol=CLOSE).any():
+            # Who begins with y - p has the negative of every gradient until the end.
+            if (
+                found is not None
+                and not np.isclose(found, 1)
+                and np.isclose(abs(found), [1, *self.divisors], rtol=CLOSE).any()
+            ):
                 return found
         return None
 

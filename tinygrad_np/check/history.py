@@ -227,6 +227,20 @@ class History:
         led = {index for one in found for index in self.slice_of([one])}
         return [index for index in found if index not in led or not self.is_part(index)]
 
+    def common_part(self, off: list[int]) -> list[int]:
+        """The one that all that is wrong was computed from, if that is a gradient but for what some use adds to it.
+
+        dy = p is what comes through the sum of a softmax; what comes through the label is missing.
+        """
+        led = set.intersection(*(set(self.slice_of([one])) for one in off)) if len(off) > 1 else set()
+        expected = self.rerun.expected
+        strange = [
+            index
+            for index in sorted(led & set(self.final) - self.exact)
+            if expected.nodes(self.all[index].name) and is_numeric(self.all[index].value)
+        ]
+        return strange[:1] if all(map(self.is_part, strange)) else []
+
     def is_part(self, index: int) -> bool:
         """Whether this is what some uses of the quantity of its name add to its gradient."""
         expected, one = self.rerun.expected, self.all[index]

@@ -176,12 +176,19 @@ class Rerun:
         slopes = [name for name, one in source.globals.items() if self._is_slope(name, one)]
         arrays = [name for name, one in found.items() if name.isidentifier() and isinstance(one, np.ndarray)]
         calls = [f"{slope}({name})" for slope in slopes for name in arrays]
-        for text in [*self._expressions[source], *calls]:
+        labels = [name for name, one in found.items() if name.isidentifier() and _are_labels(one)]
+        of_labels = [f"{name}[{index}]" for name in labels for index in self._indices(source)]
+        for text in [*self._expressions[source], *calls, *of_labels]:
             with contextlib.suppress(Exception):
                 value = eval(text, dict(source.globals), dict(before))
                 if isinstance(value, np.ndarray | np.number | int | float):
                     found.setdefault(text, value)
         return found
+
+    def _indices(self, source: Source) -> dict[str, None]:
+        """The variables that stand as an index: t in hs[t]."""
+        slices = [node.slice for node in ast.walk(source.tree) if isinstance(node, ast.Subscript)]
+        return {one.id: None for one in slices if isinstance(one, ast.Name)}
 
     def _is_slope(self, name: str, function: Any) -> bool:
         """Whether this is a function of the user's of one value, that ran or is called like a derivative."""
@@ -192,6 +199,15 @@ class Rerun:
             and (code in self.run.codes or re.search("prime|grad|deriv|slope", name) is not None)
             and is_users_file(code.co_filename)
         )
+
+
+def _are_labels(value: Any) -> bool:
+    """Whether these are whole numbers, one for each row or time step."""
+    return (
+        bool(np.ndim(value) == 1 and np.asarray(value).dtype.kind in "iu")
+        if isinstance(value, list | np.ndarray)
+        else False
+    )
 
 
 def _is_worth_a_look(node: ast.AST) -> bool:

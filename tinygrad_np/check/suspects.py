@@ -73,6 +73,7 @@ def suspects(history: History, wrong: frozenset[Tensor]) -> list[list[Spot]]:
     rerun, run = history.rerun, history.run
     groups: list[list[Spot]] = []
     off = history.off(wrong)
+    off = history.common_part(off) + off
     history.settled = (history.exact | history.excused(wrong)) - history.handed_on(off)
     if run.error is not None:
         at_fault = _at_line(rerun, run, run.error_line)
@@ -126,7 +127,11 @@ def _sliced(history: History, starts: Sequence[int], itself: bool = False) -> li
         # Of a statement that ran often, the first run is shown that was wrong, as far as that can be seen.
         unknown = [one for one in same if not expected.explains(history.all[one].name, history.all[one].value)]
         index = min(unknown or same)
-        rank = 2 if not unknown else 1 if expected.nodes(history.all[index].name) else 0
+        is_named = any(expected.nodes(history.all[one].name) for one in same)
+        numbers = [history.all[one].value for one in same if is_numeric(history.all[one].value)]
+        # What only computes the forward pass anew is right.
+        is_right = not unknown or (not is_named and numbers and all(map(expected.is_of_forward, numbers)))
+        rank = 2 if is_right else 1 if is_named else 0
         ranked[rank].append(_spot(history, index))
     return [spot for spot in [*found, *ranked[0], *ranked[1], *ranked[2]] if spot is not None]
 

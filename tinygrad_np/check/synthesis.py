@@ -36,13 +36,13 @@ class Pool:
         self.found: dict[Any, tuple[str, float]] = {}
         self.atoms: list[tuple[str, Any]] = []
         with np.errstate(all="ignore"):
-            for text, value in self._atoms():
+            for text, value in self._atoms(variables):
                 key, scale = _fingerprint(value)
                 if key is not None and key not in self.found:
                     self.found[key] = text, scale
                     self.atoms.append((text, value))
 
-    def _atoms(self) -> Iterator[tuple[str, Any]]:
+    def _atoms(self, variables: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         for name, value in self.arrays.items():
             yield name, value
         for name, value in self.arrays.items():
@@ -60,6 +60,7 @@ class Pool:
             for axis in range(value.ndim):
                 yield f"np.sum({name}, axis={axis}, keepdims=True)", value.sum(axis=axis, keepdims=True)
                 yield f"np.sum({name}, axis={axis})", value.sum(axis=axis)
+        yield from self._one_hots(variables)
         for name, value in self.arrays.items():
             for other, second in self.arrays.items():
                 if name < other and value.shape == second.shape:
@@ -69,6 +70,23 @@ class Pool:
                     yield f"{name} / {other}", value / second
                     yield f"(1 - {name}) / (1 - {other})", (1 - value) / (1 - second)
                 yield from _products(name, value, other, second)
+
+    def _one_hots(self, variables: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """A 1 at the label of each row, or of the one column that there is."""
+        for name, labels in variables.items():
+            if not isinstance(labels, np.ndarray | int | np.integer) or np.asarray(labels).dtype.kind not in "iu":
+                continue
+            for other, value in self.arrays.items():
+                rows = np.ndim(labels) == 1 and value.ndim == 2 and len(value) == len(labels)
+                column = not np.ndim(labels) and value.ndim == 2 and value.shape[1] == 1
+                vector = not np.ndim(labels) and value.ndim == 1
+                classes = value.shape[1] if rows else len(value) if column or vector else 0
+                if classes and np.min(labels) >= 0 and np.max(labels) < classes:
+                    hot = np.eye(classes)[labels]
+                    if column:
+                        yield f"np.eye(len({other}))[:, [{name}]]", hot[:, None]
+                    else:
+                        yield f"np.eye({f'{other}.shape[1]' if rows else f'len({other})'})[{name}]", hot
 
     @cached_property
     def _sums(self) -> dict[Any, tuple[str, float]]:
