@@ -134,9 +134,9 @@ def checked(
         rerun.expected = expected.settled({**rerun.seen, **results})
         wrong = rerun.wrong_of(results)
         if is_located and (run.error is not None or wrong):
-            found = find_culprits(rerun, wrong)
-            culprits = [culprit for culprit, _ in found]
-            interior = _interior(History(rerun, run), *(found[0] if found else (None, None)))
+            lines = find_culprits(rerun, wrong)
+            culprits = [culprit for culprit, _ in lines]
+            interior = _interior(History(rerun, run), *(lines[0] if lines else (None, None)))
     if not any(tensor.is_leaf for tensor in results) and run.error is None:
         notes.append(f"{called(backward)} returns no gradient of an input of {called(forward)}: nothing is proved.")
     compared: dict[str | Tensor, Any] = dict([*interior.items(), *results.items()])

@@ -113,7 +113,7 @@ def _blamed(group: Sequence[Spot], history: History, wrong: frozenset[Tensor]) -
         if not np.ndim(spot.shown.value) or not isinstance(spot.expression, _COMPUTES):
             continue
         is_common = any(history.all[one] is spot.shown for one in common)
-        is_right = expected.recognised(spot.shown.value) or expected.is_of_forward(spot.shown.value)
+        is_right = expected.recognised(spot.shown.value) or expected.is_of_forward(spot.name, spot.shown.value)
         if is_common and not is_right:
             return spot
     same = [spot for spot in group if spot.name and spot.name == first.name and spot.source is first.source]

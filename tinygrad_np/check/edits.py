@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,14 @@ def _calls(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
         return
     name = _name(node.func)
     text = source.segment(node)
+    if isinstance(node.func, ast.Name) and isinstance(own := source.globals.get(name), FunctionType):
+        for other, one in source.globals.items():
+            if (
+                isinstance(one, FunctionType)
+                and one.__code__.co_argcount == own.__code__.co_argcount
+                and one is not own
+            ):
+                yield other + text[len(name) :]
     comma = ", " * bool(node.args or node.keywords)
     if name in ("sum", "mean", "max", "min", "argmax"):
         start = source.span(node)[0]
@@ -222,8 +231,11 @@ def _indices(source: Source, node: ast.expr, variables: dict[str, Any]) -> Itera
     if not isinstance(node, ast.Subscript) or not isinstance(node.ctx, ast.Load):
         return
     base = source.segment(node.value)
-    if isinstance(node.slice, ast.Name):
-        yield from (f"{base}[{node.slice.id} - 1]", f"{base}[{node.slice.id} + 1]")
+    if isinstance(node.slice, ast.UnaryOp) and isinstance(node.slice.operand, ast.Constant):
+        number = ast.literal_eval(node.slice)
+        yield from (f"{base}[{number - 1}]", f"{base}[{number + 1}]")
+    elif isinstance(node.slice, ast.Name | ast.UnaryOp):
+        yield from (f"{base}[{source.segment(node.slice)} - 1]", f"{base}[{source.segment(node.slice)} + 1]")
     elif isinstance(node.slice, ast.BinOp) and isinstance(node.slice.op, ast.Add | ast.Sub):
         left, right = source.segment(node.slice.left), source.segment(node.slice.right)
         yield from (f"{base}[{left}]", f"{base}[{left} {_OPPOSITE[type(node.slice.op)]} {right}]")

@@ -172,13 +172,14 @@ class Expected:
         named = self.meant(name)
         return any(self.is_gradient(value, node) for node in named) if named else self.recognised(value)
 
-    def is_of_forward(self, value: Any) -> bool:
-        """Whether this is what some variable of the forward pass held, computed anew."""
+    def is_of_forward(self, name: str, value: Any) -> bool:
+        """Whether this is what the variable of this name held in the forward pass; or any, if it has none of it."""
         if not is_numeric(value) or not varies(np.asarray(value)):
             return False
+        named = self.tensors.get(plain_name(name))
         return any(
             np.shape(value) == one.shape and np.allclose(value, one.numpy(), rtol=CLOSE, atol=0, equal_nan=True)
-            for found in self.tensors.values()
+            for found in ([named] if named else self.tensors.values())
             for one in found
         )
 

@@ -106,9 +106,13 @@ class _Search:
             return None
         most = max(one.credit for one in full)
         named = {one.spot: bool(self.rerun.expected.nodes(one.spot.name)) for one in full}
-        return min(
-            full, key=lambda one: (one.size + 2 * (most - one.credit), *_unlikely(one.spot), not named[one.spot])
-        )
+
+        def key(one: Repair) -> tuple[float | bool, ...]:
+            source, statement = one.spot.source, one.spot.statement
+            words = _words(source.segment(statement), source.replaced(statement, one.edit))
+            return one.size + 2 * (most - one.credit), *_unlikely(one.spot), words, not named[one.spot]
+
+        return min(full, key=key)
 
     def _options(self, spot: Spot, synthesise: bool) -> list[tuple[float, Edit]]:
         key = spot.statement, synthesise

@@ -203,11 +203,9 @@ class Rerun:
 
 def _are_labels(value: Any) -> bool:
     """Whether these are whole numbers, one for each row or time step."""
-    return (
-        bool(np.ndim(value) == 1 and np.asarray(value).dtype.kind in "iu")
-        if isinstance(value, list | np.ndarray)
-        else False
-    )
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(one, int | np.integer) for one in value)
+    return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iu"
 
 
 def _is_worth_a_look(node: ast.AST) -> bool:
@@ -215,6 +213,7 @@ def _is_worth_a_look(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
         return (
             isinstance(node.func, ast.Attribute)
+            and not any(hasattr(kind, node.func.attr) for kind in (list, dict, set))  # zs.append(z) would change zs.
             and len(node.args) == 1
             and isinstance(node.args[0], ast.Name)
             and not node.keywords

@@ -77,7 +77,7 @@ def suspects(history: History, wrong: frozenset[Tensor]) -> list[list[Spot]]:
     history.settled = (history.exact | history.excused(wrong)) - history.handed_on(off)
     if run.error is not None:
         at_fault = _at_line(rerun, run, run.error_line)
-        groups.append([*at_fault, *_sliced(history, _last_reads(history, at_fault))])
+        groups.append([*at_fault, *_unseen(history), *_sliced(history, _last_reads(history, at_fault))])
     named = [index for index in off if any(t._node in rerun.expected.nodes(history.all[index].name) for t in wrong)]
     for index in dict.fromkeys([*off[:2], *named[:1], *off[2:4]]):
         writing = _writing(history, index)
@@ -99,7 +99,7 @@ def suspects(history: History, wrong: frozenset[Tensor]) -> list[list[Spot]]:
         # It may be divided later: by which number, is as likely to be wrong.
         groups[:2] = [groups[0] + groups[1]]
     every = [_spot(history, index) for index in range(len(history.all)) if history.all[index].name != RETURNED]
-    groups.append([spot for spot in every if spot is not None and spot.expression is not None])
+    groups.append([*_unseen(history), *(spot for spot in every if spot is not None and spot.expression is not None)])
     seen: set[ast.stmt] = set()
     for group in groups:
         new = []
@@ -123,14 +123,17 @@ def _sliced(history: History, starts: Sequence[int], itself: bool = False) -> li
         if at is not None:
             runs.setdefault(at[1], []).append(index)
     ranked: list[list[Spot | None]] = [[], [], []]
-    for same in runs.values():
+    for statement, same in runs.items():
         # Of a statement that ran often, the first run is shown that was wrong, as far as that can be seen.
         unknown = [one for one in same if not expected.explains(history.all[one].name, history.all[one].value)]
         index = min(unknown or same)
-        is_named = any(expected.nodes(history.all[one].name) for one in same)
-        numbers = [history.all[one].value for one in same if is_numeric(history.all[one].value)]
-        # What only computes the forward pass anew is right.
-        is_right = not unknown or (not is_named and numbers and all(map(expected.is_of_forward, numbers)))
+        made = [history.all[one] for one in same]
+        is_named = any(expected.nodes(one.name) for one in made)
+        numbers = [one for one in made if is_numeric(one.value)]
+        # What only computes the forward pass anew is right; zs[t - 1] may be the wrong one of several.
+        is_anew = numbers and all(expected.is_of_forward(one.name, one.value) for one in numbers)
+        is_taken = isinstance(getattr(statement, "value", None), ast.Name | ast.Subscript | ast.Attribute)
+        is_right = not unknown or (is_anew and not is_named and not is_taken)
         rank = 2 if is_right else 1 if is_named else 0
         ranked[rank].append(_spot(history, index))
     return [spot for spot in [*found, *ranked[0], *ranked[1], *ranked[2]] if spot is not None]
@@ -156,13 +159,24 @@ def _writing(history: History, index: int) -> list[Spot]:
         if (
             at is not None
             and statement is not at[1]
-            and goes_on(statement, one.name)
-            and one.name in reads_of(statement)
+            and (goes_on(statement, one.name) or goes_on(statement, base(one.name)))
+            and {one.name, base(one.name)} & reads_of(statement)
         ):
             before = _variables(history.rerun, history.run, at[0])
             found.append(Spot(at[0], statement, before, None))
             found += _sliced(history, _last_reads(history, found[-1:]))
     return found
+
+
+def _unseen(history: History) -> list[Spot]:
+    """The statements that ran, it may be, but gave their variable what it held already, as z = zs[-1] after a loop."""
+    seen = {at[1] for at in history.at if at is not None}
+    return [
+        Spot(source, statement, _variables(history.rerun, history.run, source), None)
+        for source in history.rerun.sources
+        for statement in source.statements
+        if isinstance(statement, ast.Assign) and statement not in seen and isinstance(statement.targets[0], ast.Name)
+    ]
 
 
 def _first_strange(history: History, index: int, spot: Spot) -> Assignment | None:

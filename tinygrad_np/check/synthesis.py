@@ -73,20 +73,26 @@ class Pool:
 
     def _one_hots(self, variables: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         """A 1 at the label of each row, or of the one column that there is."""
-        for name, labels in variables.items():
-            if not isinstance(labels, np.ndarray | int | np.integer) or np.asarray(labels).dtype.kind not in "iu":
+        for name, value in variables.items():
+            labels = np.asarray(value if isinstance(value, np.ndarray | int | np.integer) else 0.0)
+            if labels.dtype.kind not in "iu" or not labels.size or labels.ndim > 1:
                 continue
-            for other, value in self.arrays.items():
-                rows = np.ndim(labels) == 1 and value.ndim == 2 and len(value) == len(labels)
-                column = not np.ndim(labels) and value.ndim == 2 and value.shape[1] == 1
-                vector = not np.ndim(labels) and value.ndim == 1
-                classes = value.shape[1] if rows else len(value) if column or vector else 0
-                if classes and np.min(labels) >= 0 and np.max(labels) < classes:
+            for other, scores in self.arrays.items():
+                count = f"len({other})"
+                if labels.ndim and scores.ndim == 2 and len(scores) == labels.size:
+                    count, classes = f"{other}.shape[1]", scores.shape[1]
+                elif not labels.ndim and (scores.ndim == 1 or scores.shape[1:] == (1,)):
+                    classes = len(scores)
+                else:
+                    continue
+                if labels.min() >= 0 and labels.max() < classes:
                     hot = np.eye(classes)[labels]
-                    if column:
-                        yield f"np.eye(len({other}))[:, [{name}]]", hot[:, None]
-                    else:
-                        yield f"np.eye({f'{other}.shape[1]' if rows else f'len({other})'})[{name}]", hot
+                    is_column = not labels.ndim and scores.ndim == 2
+                    yield (
+                        (f"np.eye({count})[:, [{name}]]", hot[:, None])
+                        if is_column
+                        else (f"np.eye({count})[{name}]", hot)
+                    )
 
     @cached_property
     def _sums(self) -> dict[Any, tuple[str, float]]:
