@@ -33,6 +33,9 @@ MOST_SUSPECTS = 12
 MOST_WORDS = 25
 """An edit of more words is not looked for."""
 
+SHORT = 3
+"""Edits of no more words than this are tried first."""
+
 SMALL = 1.1
 """Once an edit has been found, only edits of so few words are tried that leave no gradient."""
 
@@ -58,56 +61,60 @@ class Repair(NamedTuple):
 def repaired(rerun: Rerun, groups: Sequence[Sequence[Spot]], wrong: frozenset[Tensor], made: Edits) -> Repair | None:
     """The edit of one of these statements with which everything is right, or more than before and nothing less.
 
-    First those edits are tried that leave a gradient as autograd has it; most fall at once, for the statement is run by
-    itself. Then those that leave something else: a helper variable, or a gradient times the batch's size.
+    Short edits of all statements are tried before long ones of any. Of each group first those that leave a gradient as
+    autograd has it; most fall at once, for the statement is run by itself. Then those that leave something else: a
+    helper variable, or a gradient times the batch's size.
     """
     rerun.rest()
     search = _Search(rerun, groups[0], wrong, made)
-    some: Repair | None = None
-    for group in groups:
-        found = search.best_of(group[:MOST_SUSPECTS])
-        if found is not None:
-            return found
-        # Of several wrong lines each makes only some gradients right: the first to be suspected comes first.
-        some = some or max(search.better, key=lambda one: (one.credit, -one.size), default=None)
-    return some or search.aside
+    for most in (SHORT, MOST_WORDS):
+        for number, group in enumerate(groups):
+            search.number = number
+            found = search.best_of(group[:MOST_SUSPECTS], most)
+            if found is not None:
+                return found
+    # Of several wrong lines each makes only some gradients right: the first to be suspected comes first.
+    first = min(search.better, default=0)
+    return max(search.better.get(first, []), key=lambda one: (one.credit, -one.size), default=search.aside)
 
 
 class _Search:
-    """The search for an edit; `better` make some gradients right, `aside` all, but the first suspect stays strange."""
+    """The search for an edit; `better` make some gradients right, by the number of the group of statements, and `aside`
+    makes all right, but the first suspect stays strange.
+    """
 
     def __init__(self, rerun: Rerun, group: Sequence[Spot], wrong: frozenset[Tensor], made: Edits) -> None:
         self.rerun = rerun
         self.first = group[0]
         self.wrong = wrong
         self.made = made
-        self.better: list[Repair] = []
+        self.number = 0
+        self.better: dict[int, list[Repair]] = {}
         self.aside: Repair | None = None
-        self.tried: set[tuple[ast.stmt, Edit]] = set()
+        self.tried: set[tuple[ast.stmt, Any]] = set()
         self.options: dict[tuple[ast.stmt, bool], list[tuple[float, Edit]]] = {}
         self.wanted: dict[str, list[Any]] = {}
         for spot in group[:4]:
             for name, values in _wanted(rerun, spot).items():
                 self.wanted.setdefault(name, []).extend(values)
 
-    def best_of(self, spots: Sequence[Spot]) -> Repair | None:
-        """The repair that changes the fewest words and leaves the most explained."""
+    def best_of(self, spots: Sequence[Spot], most: float) -> Repair | None:
+        """The repair that changes the fewest words, at most so many, and leaves the most explained."""
         full: list[Repair] = []
         for spot in spots:
-            most = min((one.size for one in full), default=MOST_WORDS)
-            repair = self._smallest([spot], True, most)
+            repair = self._smallest([spot], True, min((one.size for one in full), default=most))
             full += [] if repair is None else [repair]
-        most = min((one.size for one in full), default=MOST_WORDS)
+        shortest = min((one.size for one in full), default=most)
         # That of a helper variable may be another word alone.
-        limit = min(most - 0.05, SMALL if most <= 3 else LARGER) if full else MOST_WORDS
+        limit = min(shortest - 0.05, SMALL if shortest <= SHORT else LARGER) if full else most
         repair = self._smallest(spots, False, limit)
         full += [] if repair is None else [repair]
         if not full:
             return None
-        most = max(one.credit for one in full)
+        best = max(one.credit for one in full)
         named = {one.spot: bool(self.rerun.expected.nodes(one.spot.name)) for one in full}
         return min(
-            full, key=lambda one: (one.size + 2 * (most - one.credit), *_unlikely(one.spot), not named[one.spot])
+            full, key=lambda one: (one.size + 2 * (best - one.credit), *_unlikely(one.spot), not named[one.spot])
         )
 
     def _options(self, spot: Spot, synthesise: bool) -> list[tuple[float, Edit]]:
@@ -118,19 +125,22 @@ class _Search:
 
     def _smallest(self, spots: Sequence[Spot], strictly: bool, limit: float) -> Repair | None:
         """The smallest edit of these statements that makes everything right, and changes no more words than this."""
-        rerun = self.rerun
-        options = [(size, spot, edit) for spot in spots for size, edit in self._options(spot, limit > 3)]
+        rerun, better = self.rerun, self.better.get(self.number, [])
+        options = [(size, spot, edit) for spot in spots for size, edit in self._options(spot, limit > SHORT)]
         for size, spot, edit in sorted(options, key=lambda one: one[0]):
             if rerun.is_tired or size > limit:
                 break
             if (spot.statement, edit) in self.tried or not self._may_be_right(spot, edit, strictly):
                 continue
-            self.tried.add((spot.statement, edit))
+            keys = {(spot.statement, edit), (spot.statement, self._left(spot, edit))}
+            if keys & self.tried:
+                continue
+            self.tried |= keys
             made = merged(self.made, spot.source, edit)
             left = rerun.wrong_with(made)
             if left is None or (left and not left < self.wrong):
                 continue
-            if left and self.better and len(left) >= -self.better[-1].credit:
+            if left and better and len(left) >= -better[-1].credit:
                 continue
             history = History(rerun, rerun.recorded(made))
             if not _settles(history, self.first):
@@ -138,8 +148,21 @@ class _Search:
                 continue
             if not left:
                 return Repair(spot, edit, size, history.credit())
-            self.better.append(Repair(spot, edit, size, -len(left)))
+            better = self.better.setdefault(self.number, [])
+            better.append(Repair(spot, edit, size, -len(left)))
         return None
+
+    def _left(self, spot: Spot, edit: Edit) -> Any:
+        """What is the same for two edits after which the statement leaves the same; the edit if that can't be seen."""
+        if spot.shown is None:
+            return edit
+        values = [
+            self.rerun.alone(spot.source, spot.statement, edit, before, spot.name) for before in (spot.before, *spot.times)
+        ]
+        if not all(map(is_numeric, values)):
+            return edit
+        arrays = [np.asarray(value, float) for value in values]
+        return tuple((one.shape, f"{np.abs(one).max(initial=0):.6e}", _digits(one)) for one in arrays)
 
     def _may_be_right(self, spot: Spot, edit: Edit, strictly: bool) -> bool:
         """Whether the edited statement by itself leaves a gradient; or if not strictly, something that may be right."""
@@ -163,6 +186,12 @@ class _Search:
                 expected.is_part(value, node, exactly=True) for node in expected.nodes(shown.name)
             )
         return expected.is_near(shown.name, value)
+
+
+def _digits(array: Any) -> bytes:
+    """An array in seven digits of its largest number."""
+    scale = np.abs(array).max(initial=0.0) or 1.0
+    return bytes(((array / scale * 10**7).round() + 0.0).tobytes())
 
 
 def _unlikely(spot: Spot) -> tuple[bool, bool]:

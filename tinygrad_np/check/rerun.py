@@ -23,8 +23,8 @@ from ..frames import is_users_file
 from ..tensor import Tensor
 from .expected import Expected, is_numeric
 from .recording import RETURNED, Assignment, Recording, recorded
-from .source import Edit, Source, compiled, edited, sources_of
-from .values import kept
+from .source import Edit, Source, compiled, edited, names_in, sources_of
+from .values import base, kept
 from .variables import names_of_results
 
 Edits = dict[Source, list[Edit]]
@@ -156,12 +156,15 @@ class Rerun:
         """What a statement by itself leaves in a variable, given what it finds; None if it fails."""
         self.effort += 2
         try:
-            variables = kept({key: value for key, value in before.items() if key.isidentifier()})
             text = source.replaced(statement, edit)
             if name == RETURNED:
                 text, name = f"_result = ({text.removeprefix('return')}\n)", "_result"
-            exec(compiled(text), dict(source.globals), variables)
-            return eval(name, {}, variables)
+            code = compiled(text)
+            read = {*names_in(code), base(name)}
+            # What it does not name it can't change.
+            variables = {**source.globals, **kept({key: before[key] for key in read if key in before})}
+            exec(code, variables)
+            return eval(name, variables)
         except Exception:
             return None
 

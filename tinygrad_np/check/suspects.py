@@ -26,7 +26,10 @@ from .values import base
 
 @dataclass(eq=False)
 class Spot:
-    """A statement that may be wrong: with what it found in its variables, and the assignment that shows it."""
+    """A statement that may be wrong: with what it found in its variables, and the assignment that shows it.
+
+    `times` is what it found in the first and the last of its runs, if these were several.
+    """
 
     source: Source
     statement: ast.stmt
@@ -34,6 +37,7 @@ class Spot:
     shown: Assignment | None
     is_final: bool = True
     is_reused: bool = False
+    times: tuple[dict[str, Any], ...] = ()
 
     @cached_property
     def adds(self) -> bool:
@@ -136,7 +140,9 @@ def _spot(history: History, index: int) -> Spot | None:
     if spot.goes_on:
         shown = _first_strange(history, index, spot)
         if shown is not None:
-            return Spot(*at, shown.before, shown)
+            spot = Spot(*at, shown.before, shown)
+    runs = history.runs[at[1]]
+    spot.times = tuple(history.all[k].before for k in (runs[0], runs[-1]) if history.all[k].before is not spot.before)
     return spot
 
 
