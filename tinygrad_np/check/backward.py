@@ -170,7 +170,12 @@ def _interior(history: History, culprits: Sequence[Culprit]) -> dict[Tensor, Any
     for index in history.final:
         one = history.all[index]
         held = variable_of(one.name, expected.tensors) or []
-        if len(held) != 1 or held[0] is expected.loss or np.shape(one.value) != held[0].shape:
+        if (
+            len(held) != 1
+            or len(expected.nodes(one.name)) != 1
+            or held[0] is expected.loss
+            or np.shape(one.value) != held[0].shape
+        ):
             continue
         is_first = first is not None and (one.line, one.name) == (first.line, first.name)
         if is_first or index in history.exact:

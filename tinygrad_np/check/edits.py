@@ -203,8 +203,9 @@ def _indices(source: Source, node: ast.expr, variables: dict[str, Any]) -> Itera
     if not isinstance(node, ast.Subscript) or not isinstance(node.ctx, ast.Load):
         return
     base = source.segment(node.value)
-    if isinstance(node.slice, ast.Name):
-        yield from (f"{base}[{node.slice.id} - 1]", f"{base}[{node.slice.id} + 1]")
+    if isinstance(node.slice, ast.Name | ast.UnaryOp):
+        index = source.segment(node.slice)
+        yield from (f"{base}[{index} - 1]", f"{base}[{index} + 1]")
     elif isinstance(node.slice, ast.BinOp) and isinstance(node.slice.op, ast.Add | ast.Sub):
         left, right = source.segment(node.slice.left), source.segment(node.slice.right)
         yield from (f"{base}[{left}]", f"{base}[{left} {_OPPOSITE[type(node.slice.op)]} {right}]")

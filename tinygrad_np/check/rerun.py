@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import math
 import re
 import sys
 import time
@@ -28,9 +29,6 @@ from .values import base, kept
 from .variables import names_of_results
 
 Edits = dict[Source, list[Edit]]
-
-EFFORT = 60_000
-"""How many assignments may be run in search of one edit."""
 
 PATIENCE = 20.0
 """How many seconds of computing may be spent on it, whatever the function costs."""
@@ -65,13 +63,13 @@ class Rerun:
 
     def rest(self) -> None:
         """Begin to count the effort anew."""
-        self.effort, self.asked, self.end = 0, 0, time.process_time() + PATIENCE
+        self.effort, self.most, self.asked, self.end = 0, math.inf, 0, time.process_time() + PATIENCE
 
     @property
     def is_tired(self) -> bool:
         """Whether enough has been tried."""
         self.asked += 1
-        return self.effort > EFFORT or (self.asked % 32 == 0 and time.process_time() > self.end)
+        return self.effort > self.most or (self.asked % 32 == 0 and time.process_time() > self.end)
 
     def wrong_of(self, results: Mapping[Tensor, Any], expected: Expected | None = None) -> frozenset[Tensor]:
         """The Tensors whose gradients are not among these, or wrong."""

@@ -8,6 +8,7 @@ right.
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -95,9 +96,9 @@ def suspects(history: History, wrong: frozenset[Tensor]) -> list[list[Spot]]:
         groups.append([spot for index in history.ended(wrong) for spot in [_spot(history, index)] if spot is not None])
     if groups:
         groups[0] += [spot for index in history.shared(off) for spot in [_spot(history, index)] if spot is not None]
-    if off and off[0] in history.factors and len(groups) > 1:
-        # It may be divided later: by which number, is as likely to be wrong.
-        groups[:2] = [groups[0] + groups[1]]
+    # What may be divided later is, by which number, as likely to be wrong there.
+    count = sum(1 for _ in itertools.takewhile(lambda index: index in history.factors, off))
+    groups[: count + 1] = [[spot for group in groups[: count + 1] for spot in group]]
     every = [_spot(history, index) for index in range(len(history.all)) if history.all[index].name != RETURNED]
     groups.append([spot for spot in every if spot is not None and spot.expression is not None])
     seen: set[ast.stmt] = set()
