@@ -171,7 +171,8 @@ def _interior(history: History, first: Culprit | None, repaired: History | None)
     def gradients(of: History) -> Iterator[tuple[Assignment, Tensor, bool]]:
         for one in (of.all[index] for index in of.final):
             held = variable_of(one.name, expected.tensors) or []
-            if len(held) == 1 and held[0] is not expected.loss and np.shape(one.value) == held[0].shape:
+            is_one = len(held) == len(expected.nodes(one.name)) == 1
+            if is_one and held[0] is not expected.loss and np.shape(one.value) == held[0].shape:
                 yield one, held[0], expected.is_gradient(one.value, held[0]._node)  # type: ignore[arg-type]
 
     if first is not None and repaired is not None:

@@ -30,6 +30,8 @@ from .variables import plain_name, variable_of
 CLOSE = 1e-6
 """Values that agree to so much of the largest of them are taken to be the same quantity."""
 
+_ENDINGS = ("", "_hat", "_pred", "_out")
+
 _LOCAL = re.compile(r"d(\w+?)_?d_?(\w+)")
 
 
@@ -80,8 +82,11 @@ class Expected:
 
     def nodes(self, name: str) -> list[Node]:
         """The quantities of which a variable is the gradient, told by its name."""
-        found = variable_of(name, self.tensors, is_result=base(name) in self.containers)
-        if found is None:
+        # What is called dy is as often that of y_hat, beside which y is what was to come out.
+        is_result = base(name) in self.containers
+        held = [variable_of(name + ending, self.tensors, is_result=is_result) for ending in _ENDINGS]
+        found = [one for each in held for one in each or []]
+        if not found:
             return self._local(plain_name(name))
         return [one._node for one in found if one._node is not None and one._node in self.passage.gradients]
 
@@ -208,11 +213,8 @@ class Expected:
         return None
 
     def is_near(self, name: str, value: Any) -> bool:
-        """Whether a value is the gradient of the quantity of its name up to a factor, or a part of it."""
-        return any(
-            factor(value, self.passage.gradient(node)) is not None or self.is_part(value, node)
-            for node in self.nodes(name)
-        )
+        """Whether a value is the gradient of the quantity of its name, a part of it, or what is still to be divided."""
+        return self.divided(name, value) is not None or any(self.is_part(value, node) for node in self.nodes(name))
 
     def parts(self, node: Node) -> list[Any]:
         """What each use of a quantity adds to its gradient."""
@@ -239,7 +241,10 @@ class Expected:
                 found += constants
             elif node.operation == "multiply":
                 found += [1 / constant for constant in constants if constant]
-        return sorted({abs(one) for one in found if abs(one) != 1})
+            elif node.operation in ("power", "square"):
+                found += [1 / constant for constant in constants if constant] or [0.5]
+        single = {abs(one) for one in found}
+        return sorted({one * other for one in {1.0, *single} for other in single} - {1.0})
 
 
 def is_numeric(value: Any) -> bool:

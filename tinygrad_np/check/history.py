@@ -93,6 +93,14 @@ class History:
         return sorted(found, reverse=True)
 
     @cached_property
+    def runs(self) -> dict[ast.stmt, list[int]]:
+        """The assignments of each statement."""
+        found: dict[ast.stmt, list[int]] = {}
+        for index, at in enumerate(self.at):
+            found.setdefault(at[1], []).append(index) if at is not None else None
+        return found
+
+    @cached_property
     def final(self) -> list[int]:
         """The assignments after which a variable is not added to or written into any more, in their order."""
         following: dict[tuple[int, str], int] = {}

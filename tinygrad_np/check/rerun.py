@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import math
 import re
 import sys
 import time
@@ -23,14 +24,11 @@ from ..frames import is_users_file
 from ..tensor import Tensor
 from .expected import Expected, is_numeric
 from .recording import RETURNED, Assignment, Recording, recorded
-from .source import Edit, Source, compiled, edited, sources_of
-from .values import kept
+from .source import Edit, Source, compiled, edited, names_in, sources_of
+from .values import base, kept
 from .variables import names_of_results
 
 Edits = dict[Source, list[Edit]]
-
-EFFORT = 60_000
-"""How many assignments may be run in search of one edit."""
 
 PATIENCE = 20.0
 """How many seconds of computing may be spent on it, whatever the function costs."""
@@ -67,13 +65,13 @@ class Rerun:
 
     def rest(self) -> None:
         """Begin to count the effort anew."""
-        self.effort, self.asked, self.end = 0, 0, time.process_time() + PATIENCE
+        self.effort, self.most, self.asked, self.end = 0, math.inf, 0, time.process_time() + PATIENCE
 
     @property
     def is_tired(self) -> bool:
         """Whether enough has been tried."""
         self.asked += 1
-        return self.effort > EFFORT or (self.asked % 32 == 0 and time.process_time() > self.end)
+        return self.effort > self.most or (self.asked % 32 == 0 and time.process_time() > self.end)
 
     def wrong_of(self, results: Mapping[Tensor, Any], expected: Expected | None = None) -> frozenset[Tensor]:
         """The Tensors whose gradients are not among these, or wrong."""
@@ -158,12 +156,15 @@ class Rerun:
         """What a statement by itself leaves in a variable, given what it finds; None if it fails."""
         self.effort += 2
         try:
-            variables = kept({key: value for key, value in before.items() if key.isidentifier()})
             text = source.replaced(statement, edit)
             if name == RETURNED:
                 text, name = f"_result = ({text.removeprefix('return')}\n)", "_result"
-            exec(compiled(text), dict(source.globals), variables)
-            return eval(name, {}, variables)
+            code = compiled(text)
+            read = {*names_in(code), base(name)}
+            # What it does not name it can't change.
+            variables = {**source.globals, **kept({key: before[key] for key in read if key in before})}
+            exec(code, variables)
+            return eval(name, variables)
         except Exception:
             return None
 

@@ -8,6 +8,7 @@ right.
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +27,10 @@ from .values import base
 
 @dataclass(eq=False)
 class Spot:
-    """A statement that may be wrong: with what it found in its variables, and the assignment that shows it."""
+    """A statement that may be wrong: with what it found in its variables, and the assignment that shows it.
+
+    `times` is what it found in the first and the last of its runs, if these were several.
+    """
 
     source: Source
     statement: ast.stmt
@@ -34,6 +38,7 @@ class Spot:
     shown: Assignment | None
     is_final: bool = True
     is_reused: bool = False
+    times: tuple[dict[str, Any], ...] = ()
 
     @cached_property
     def adds(self) -> bool:
@@ -95,9 +100,9 @@ def suspects(history: History, wrong: frozenset[Tensor]) -> list[list[Spot]]:
         groups.append([spot for index in history.ended(wrong) for spot in [_spot(history, index)] if spot is not None])
     if groups:
         groups[0] += [spot for index in history.shared(off) for spot in [_spot(history, index)] if spot is not None]
-    if off and off[0] in history.factors and len(groups) > 1:
-        # It may be divided later: by which number, is as likely to be wrong.
-        groups[:2] = [groups[0] + groups[1]]
+    # What may be divided later is, by which number, as likely to be wrong there.
+    count = sum(1 for _ in itertools.takewhile(lambda index: index in history.factors, off))
+    groups[: count + 1] = [[spot for group in groups[: count + 1] for spot in group]]
     every = [_spot(history, index) for index in range(len(history.all)) if history.all[index].name != RETURNED]
     groups.append([*_unseen(history), *(spot for spot in every if spot is not None and spot.expression is not None)])
     seen: set[ast.stmt] = set()
@@ -147,7 +152,9 @@ def _spot(history: History, index: int) -> Spot | None:
     if spot.goes_on:
         shown = _first_strange(history, index, spot)
         if shown is not None:
-            return Spot(*at, shown.before, shown)
+            spot = Spot(*at, shown.before, shown)
+    runs = history.runs[at[1]]
+    spot.times = tuple(history.all[k].before for k in (runs[0], runs[-1]) if history.all[k].before is not spot.before)
     return spot
 
 

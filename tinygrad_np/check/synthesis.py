@@ -28,6 +28,7 @@ class Pool:
 
     def __init__(self, variables: dict[str, Any]) -> None:
         arrays = [(name, np.asarray(value)) for name, value in variables.items() if _is_array(value)]
+        arrays = [(name, one.astype(float) if one.dtype.kind == "b" else one) for name, one in arrays]
         arrays = [
             (name, value) for name, value in arrays if value.dtype.kind in "fiub" and (value.size == 1 or varies(value))
         ]
@@ -52,6 +53,7 @@ class Pool:
             yield f"(1 - np.tanh({name})**2)", 1 - np.tanh(value) ** 2
             yield f"{name}**2", value * value
             yield f"(1 - {name})", 1 - value
+            yield f"1 / (1 + np.exp(-{name}))", 1 / (1 + np.exp(-value))
             yield f"np.exp({name})", np.exp(value)
             if value.ndim == 1:
                 yield f"{name}[:, None]", value[:, None]
@@ -131,8 +133,11 @@ class Pool:
         for text, other in [("", np.ones(value.shape)), *arrays]:
             ratio = np.where(other == 0, np.nan, value / other)
             for axis in range(value.ndim):
+                first, last = ratio.take(0, axis=axis), ratio.take(-1, axis=axis)
+                if value.shape[axis] < 2 or (np.abs(first - last) > 1e-5 * np.abs(first)).any():
+                    continue  # Most fall here, where one look is enough.
                 same = np.nanmean(ratio, axis=axis, keepdims=True)
-                if value.shape[axis] > 1 and np.allclose(other * same, value, rtol=1e-6, atol=1e-12):
+                if np.allclose(other * same, value, rtol=1e-6, atol=1e-12):
                     factor = self._named(same, self.found) or self._named(same, self._sums)
                     if factor is not None:
                         return f"-{text}{factor[1:]}" if factor.startswith("-") else text + factor
