@@ -95,7 +95,8 @@ def _blamed(group: Sequence[Spot], history: History, wrong: frozenset[Tensor]) -
     Of a variable that is computed in several lines, the longest: there most remains that was not tried.
     """
     off = history.off(wrong)
-    common = set.intersection(*(set(history.slice_of([one])) for one in off)) if len(off) > 1 else set()
+    own = [one for one in off if not set(history.slice_of([one])) & set(off)]
+    common = set.intersection(*(set(history.slice_of([one])) for one in own)) if len(own) > 1 else set()
     expected, first = history.rerun.expected, group[0]
     for spot in group:
         if spot.shown is None or not is_numeric(spot.shown.value):

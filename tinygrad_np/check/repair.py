@@ -17,7 +17,7 @@ import numpy as np
 from ..tensor import Tensor
 from .edits import edits
 from .expected import is_numeric
-from .history import History
+from .history import History, reads_of
 from .rerun import Edits, Rerun
 from .source import Edit, Source
 from .suspects import Spot
@@ -66,20 +66,23 @@ def repaired(rerun: Rerun, groups: Sequence[Sequence[Spot]], wrong: frozenset[Te
 
     Short edits of all statements are tried before long ones of any. Of each group first those that leave a gradient as
     autograd has it; most fall at once, for the statement is run by itself. Then those that leave something else: a
-    helper variable, or a gradient times the batch's size.
+    helper variable, or a gradient times the batch's size. Then the smallest of any that leave what they may.
     """
     rerun.rest()
     search = _Search(rerun, groups[0], wrong, made)
-    for most, effort in ((SHORT, EFFORT / 2), (MOST_WORDS, EFFORT)):
-        rerun.most = effort
+    for most, effort, name_counts in ((SHORT, 0.4, True), (SMALL, 0.6, False), (MOST_WORDS, 1, True)):
+        rerun.most = effort * EFFORT
+        search.name_counts = name_counts
         for number, group in enumerate(groups):
             search.number = number
             found = search.best_of(group[:MOST_SUSPECTS], most)
             if found is not None:
                 return found
+        if search.aside is not None:
+            return search.aside
     # Of several wrong lines each makes only some gradients right: the first to be suspected comes first.
     first = min(search.better, default=0)
-    return max(search.better.get(first, []), key=lambda one: (one.credit, -one.size), default=search.aside)
+    return max(search.better.get(first, []), key=lambda one: (one.credit, -one.size), default=None)
 
 
 class _Search:
@@ -93,6 +96,7 @@ class _Search:
         self.wrong = wrong
         self.made = made
         self.number = 0
+        self.name_counts = True
         self.better: dict[int, list[Repair]] = {}
         self.aside: Repair | None = None
         self.tried: set[tuple[ast.stmt, Any]] = set()
@@ -105,7 +109,7 @@ class _Search:
     def best_of(self, spots: Sequence[Spot], most: float) -> Repair | None:
         """The repair that changes the fewest words, at most so many, and leaves the most explained."""
         full: list[Repair] = []
-        for spot in spots:
+        for spot in spots if self.name_counts else ():
             repair = self._smallest([spot], True, min((one.size for one in full), default=most))
             full += [] if repair is None else [repair]
         shortest = min((one.size for one in full), default=most)
@@ -148,7 +152,9 @@ class _Search:
             left = self._left(spot, edit)
             if left is None or not self._may_be_right(spot, left, strictly):
                 continue
-            keys = {(spot.statement, edit), (spot.statement, _alike(left) or edit)}
+            # What is written to may be the same in these runs alone.
+            is_value = spot.expression is not None and edit.start >= spot.source.span(spot.expression)[0]
+            keys = {(spot.statement, edit), (spot.statement, (is_value and _alike(left)) or edit)}
             if keys & self.tried:
                 continue
             self.tried |= keys
@@ -169,7 +175,7 @@ class _Search:
         return None
 
     def _left(self, spot: Spot, edit: Edit) -> list[Any] | None:
-        """What the edited statement leaves, in the run that showed it, the first and the last; None if it fails.
+        """What the edited statement leaves, in the run that showed it and in others; None if it fails.
 
         Empty if that can't be seen.
         """
@@ -189,6 +195,12 @@ class _Search:
         if shown is None:
             return True
         if not strictly and (spot.goes_on or not spot.is_final or not expected.nodes(shown.name)):
+            return True
+        # Its name may mean something else.
+        is_other = is_numeric(shown.value) and all(
+            node.shape != np.shape(shown.value) for node in expected.nodes(shown.name)
+        )
+        if not strictly and (is_other or not self.name_counts):
             return True
         if not left:
             return False
@@ -287,7 +299,7 @@ def _synthesised(every: Targets, spot: Spot, before: dict[str, Any]) -> Iterator
     statement, shown, targets = spot.statement, spot.shown, every.of(spot)
     if shown is None or not targets or not (isinstance(statement, ast.Assign | ast.Return) or spot.adds):
         return
-    pool = Pool({name: value for name, value in before.items() if name != shown.name})
+    pool = Pool({name: value for name, value in before.items() if name != shown.name}, reads_of(statement))
     every.rerun.effort += len(pool.atoms) // 2
     expression = spot.expression
     assert expression is not None

@@ -33,6 +33,9 @@ Edits = dict[Source, list[Edit]]
 PATIENCE = 20.0
 """How many seconds of computing may be spent on it, whatever the function costs."""
 
+MOST_STEPS = 40
+"""So many places where a function looks into a sequence are looked at."""
+
 _PLACE = re.compile(r"\[\d+\]")
 """What stands at a place in a list is of one run of a loop."""
 
@@ -175,12 +178,25 @@ class Rerun:
         slopes = [name for name, one in source.globals.items() if self._is_slope(name, one)]
         arrays = [name for name, one in found.items() if name.isidentifier() and isinstance(one, np.ndarray)]
         calls = [f"{slope}({name})" for slope in slopes for name in arrays]
-        for text in [*self._expressions[source], *calls]:
+        for text in [*self._expressions[source], *calls, *self._steps(source, before)]:
             with contextlib.suppress(Exception):
                 value = eval(text, dict(source.globals), dict(before))
                 if isinstance(value, np.ndarray | np.number | int | float):
                     found.setdefault(text, value)
         return found
+
+    def _steps(self, source: Source, before: dict[str, Any]) -> Iterator[str]:
+        """What stands in the sequences at hand where the function looks into one, as `ys[t]` where it reads `xs[t]`."""
+        nodes = [one for one in ast.walk(source.tree) if isinstance(one, ast.Subscript)]
+        pairs = dict.fromkeys((ast.unparse(one.value), ast.unparse(one.slice)) for one in nodes[:MOST_STEPS])
+        lengths = {
+            name: len(one) for name, one in before.items() if name.isidentifier() and isinstance(one, list | tuple)
+        }
+        lengths |= {name: len(one) for name, one in before.items() if isinstance(one, np.ndarray) and one.ndim}
+        for sequence, index in pairs:
+            for name, length in lengths.items() if index.isidentifier() else ():
+                if length == lengths.get(sequence):
+                    yield f"{name}[{index}]"
 
     def _is_slope(self, name: str, function: Any) -> bool:
         """Whether this is a function of the user's of one value, that ran or is called like a derivative."""
