@@ -143,7 +143,7 @@ def _numbers(source: Source, node: ast.expr, variables: dict[str, Any]) -> Itera
     elif isinstance(node, ast.Name | ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Load):
         value = _value(source, node, variables)
         if isinstance(value, np.ndarray | float | np.floating):
-            yield f"{source.segment(node)}**2"
+            yield from (f"{source.segment(node)}**2", f"{source.segment(node)}**3")
         elif isinstance(node, ast.Name) and node.id in _whole_numbers(variables):
             yield from (f"{node.id} + 1", f"2 * {node.id}", f"{node.id} + 2")
             yield from (f"{node.id} + {name}" for name in _whole_numbers(variables))

@@ -86,6 +86,10 @@ class Expected:
         found = found + [one for ending in _ENDINGS for one in variable_of(name + ending, self.tensors) or []]
         return [one._node for one in found if one._node is not None and one._node in self.passage.gradients]
 
+    def forward(self, name: str) -> list[Any]:
+        """The values that the forward pass had under this name, which is computed again as it seems."""
+        return [one.numpy() for one in self.tensors.get(name, [])]
+
     def meant(self, name: str) -> list[Node]:
         """These, and what their activations were given, as many call that after the activation, be it dh or delta_h."""
         found = list(self.nodes(name))
@@ -174,6 +178,11 @@ class Expected:
         return (
             any(self.is_gradient(_in_shape(value, node), node) for node in named) if named else self.recognised(value)
         )
+
+    def is_of_result(self, name: str, value: Any) -> bool:
+        """Whether a value is the gradient of what an activation made, where that of what it was given may be meant."""
+        nodes = self.nodes(name)
+        return len(self.meant(name)) > len(nodes) and any(self.is_gradient(value, node) for node in nodes)
 
     def lacks_derivative(self, name: str, value: Any) -> bool:
         """Whether a value is the gradient of what an activation made of the quantity of its name."""

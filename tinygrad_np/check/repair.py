@@ -18,11 +18,12 @@ from ..tensor import Tensor
 from .edits import edits
 from .expected import is_numeric
 from .history import History, reads_of
+from .recording import RETURNED
 from .rerun import Edits, Rerun
 from .source import Edit, Source
 from .suspects import Spot
 from .synthesis import Pool, completions, expressions
-from .targets import Targets, evaluated, holes
+from .targets import Targets, called_by, evaluated, holes
 
 MOST_SUSPECTS = 12
 """So many statements are tried."""
@@ -113,6 +114,11 @@ class _Search:
             repair = self._smallest([spot], True, min((one.size for one in full), default=most))
             full += [] if repair is None else [repair]
         shortest = min((one.size for one in full), default=most)
+        # The slip may as well be in what the line reads or calls.
+        read = set().union(*(called_by(one.spot.statement) | reads_of(one.spot.statement) for one in full))
+        near = [one for one in spots if (one.source.name if one.name == RETURNED else one.name) in read]
+        repair = self._smallest(near, False, shortest) if full else None
+        full += [] if repair is None else [repair]
         # That of a helper variable may be another word alone.
         limit = min(shortest - 0.05, SMALL if shortest <= SHORT else LARGER) if full else most
         repair = self._smallest(spots, False, limit) if full or most <= SHORT else None
@@ -122,7 +128,13 @@ class _Search:
         best = max(one.credit for one in full)
         named = {one.spot: bool(self.rerun.expected.nodes(one.spot.name)) for one in full}
         return min(
-            full, key=lambda one: (one.size + 2 * (best - one.credit), *_unlikely(one.spot), not named[one.spot])
+            full,
+            key=lambda one: (
+                one.size + 2 * (best - one.credit),
+                one.spot.name != RETURNED,
+                *_unlikely(one.spot),
+                not named[one.spot],
+            ),
         )
 
     def _options(self, spot: Spot, is_long: bool) -> list[tuple[float, Edit]]:
@@ -154,6 +166,7 @@ class _Search:
                 continue
             # What is written to may be the same in these runs alone.
             is_value = spot.expression is not None and edit.start >= spot.source.span(spot.expression)[0]
+            is_value = is_value and (len(left) > 1 or not spot.source.headers.get(spot.statement))
             keys = {(spot.statement, edit), (spot.statement, (is_value and _alike(left)) or edit)}
             if keys & self.tried:
                 continue
@@ -184,10 +197,10 @@ class _Search:
             values = self.rerun.alone(spot.source, spot.statement, None, spot.before, spot.name)
             self.seen[spot.statement] = values is not None
         values = [self.rerun.alone(spot.source, spot.statement, edit, before, spot.name) for before in befores]
-        is_failed = any(one is None for one in values)
-        if is_failed and spot.shown is not None and spot.shown.value is not None:
+        if values and values[0] is None and spot.shown is not None and spot.shown.value is not None:
             return None if self.seen[spot.statement] else []
-        return None if is_failed else values
+        # In later runs what it finds may be wrong already.
+        return None if values and values[0] is None else values
 
     def _may_be_right(self, spot: Spot, left: list[Any], strictly: bool) -> bool:
         """Whether a statement that leaves this gives a gradient; or if not strictly, something that may be right."""

@@ -159,6 +159,8 @@ class Rerun:
         try:
             text = source.replaced(statement, edit)
             if name == RETURNED:
+                bodies = (one.body for one in ast.walk(ast.parse(text)) if isinstance(one, ast.Lambda))
+                text = text if text.startswith("return") else ast.unparse(next(bodies))
                 text, name = f"_result = ({text.removeprefix('return')}\n)", "_result"
             code = compiled(text)
             read = {*names_in(code), base(name)}

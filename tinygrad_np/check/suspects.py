@@ -65,6 +65,8 @@ class Spot:
     def expression(self) -> ast.expr | None:
         """What computes the variable that shows it: the right-hand side, or its part of a tuple."""
         value, target = getattr(self.statement, "value", None), self.target
+        if isinstance(value, ast.Lambda) and self.name == RETURNED:
+            return value.body
         if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
             pairs = zip(target.elts, value.elts, strict=True)
             return next((part for one, part in pairs if ast.unparse(one) == self.name), value)
@@ -94,7 +96,15 @@ def suspects(history: History, wrong: frozenset[Tensor]) -> list[list[Spot]]:
         groups.append([*silent, *itself] if only_room else [*itself[:1], *silent, *itself[1:]])
     if run.error is None and (not off or not named):
         returned = _returned(rerun, run)
-        groups.append([*returned, *_sliced(history, _last_reads(history, returned))])
+        statements = {spot.statement for spot in returned}
+        called = [
+            index
+            for index, one in enumerate(history.all)
+            if one.name == RETURNED
+            and run.calls[one.call].parent == 0
+            and any(spot.source.statement(run.calls[one.call].line) in statements for spot in returned)
+        ]
+        groups.append([*returned, *_sliced(history, [*_last_reads(history, returned), *called])])
     if run.error is None:
         groups.append([spot for index in history.ended(wrong) for spot in [_spot(history, index)] if spot is not None])
     if groups:
