@@ -11,6 +11,7 @@ import linecache
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -100,8 +101,14 @@ def _blamed(group: Sequence[Spot], history: History, wrong: frozenset[Tensor]) -
     Of a variable that is computed in several lines, the longest: there most remains that was not tried.
     """
     off = history.off(wrong)
-    common = set.intersection(*(set(history.slice_of([one])) for one in off)) if len(off) > 1 else set()
+    own = [one for one in off if not set(history.slice_of([one])) & set(off)]
+    common = set.intersection(*(set(history.slice_of([one])) for one in own)) if len(own) > 1 else set()
     expected, first = history.rerun.expected, group[0]
+    again = [
+        spot for spot in group if spot.shown is not None and _differs(expected.forward(spot.name), spot.shown.value)
+    ]
+    if again:
+        return min(again, key=lambda spot: next(n for n, one in enumerate(history.all) if one is spot.shown))
     for spot in group:
         if spot.shown is None or not is_numeric(spot.shown.value):
             continue
@@ -117,11 +124,18 @@ def _blamed(group: Sequence[Spot], history: History, wrong: frozenset[Tensor]) -
         if is_common and not is_right:
             return spot
     same = [spot for spot in group if spot.name and spot.name == first.name and spot.source is first.source]
+    same = [spot for spot in same if spot.shown is None or not expected.recognised(spot.shown.value)]
     # A gradient that is some variable as it is, lacks the most.
     return max(
         same or [first],
         key=lambda spot: (isinstance(spot.expression, ast.Name), sum(1 for _ in ast.walk(spot.statement))),
     )
+
+
+def _differs(values: Sequence[Any], value: Any) -> bool:
+    """Whether what is computed again comes out otherwise than in the forward pass."""
+    alike = [one for one in values if is_numeric(value) and one.shape == np.shape(value)]
+    return bool(alike) and not any(np.allclose(one, value) for one in alike)
 
 
 def _culprit(spot: Spot, edit: Edit | None, history: History) -> Culprit:

@@ -105,7 +105,7 @@ def _transposes(source: Source, node: ast.expr, variables: dict[str, Any]) -> It
 
 def _names(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterator[str]:
     """Another variable of the same shape; a count less one, and its root."""
-    if not isinstance(node, ast.Name | ast.Subscript) or not isinstance(node.ctx, ast.Load):
+    if not isinstance(node, ast.Name | ast.Subscript | ast.Attribute) or not isinstance(node.ctx, ast.Load):
         return
     if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant):
         return
@@ -149,10 +149,10 @@ def _numbers(source: Source, node: ast.expr, variables: dict[str, Any]) -> Itera
         yield f"-{source.segment(node)}"
         if isinstance(node.value, int):
             yield from (f"{source.segment(node)} * {name}" for name in _whole_numbers(variables))
-    elif isinstance(node, ast.Name | ast.Subscript) and isinstance(node.ctx, ast.Load):
+    elif isinstance(node, ast.Name | ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Load):
         value = _value(source, node, variables)
         if isinstance(value, np.ndarray | float | np.floating):
-            yield f"{source.segment(node)}**2"
+            yield from (f"{source.segment(node)}**2", f"{source.segment(node)}**3")
         elif isinstance(node, ast.Name) and node.id in _whole_numbers(variables):
             yield from (f"{node.id} + 1", f"2 * {node.id}", f"{node.id} + 2")
             yield from (f"{node.id} + {name}" for name in _whole_numbers(variables))

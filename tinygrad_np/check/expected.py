@@ -30,7 +30,7 @@ from .variables import plain_name, variable_of
 CLOSE = 1e-6
 """Values that agree to so much of the largest of them are taken to be the same quantity."""
 
-_ENDINGS = ("", "_hat", "_pred", "_out")
+_ENDINGS = ("_hat", "_pred", "_out")
 
 _LOCAL = re.compile(r"d(\w+?)_?d_?(\w+)")
 
@@ -84,11 +84,15 @@ class Expected:
         """The quantities of which a variable is the gradient, told by its name."""
         # What is called dy is as often that of y_hat, beside which y is what was to come out.
         is_result = base(name) in self.containers
-        held = [variable_of(name + ending, self.tensors, is_result=is_result) for ending in _ENDINGS]
-        found = [one for each in held for one in each or []]
-        if not found:
+        found = variable_of(name, self.tensors, is_result=is_result)
+        if found is None:
             return self._local(plain_name(name))
+        found = found + [one for ending in _ENDINGS for one in variable_of(name + ending, self.tensors) or []]
         return [one._node for one in found if one._node is not None and one._node in self.passage.gradients]
+
+    def forward(self, name: str) -> list[Any]:
+        """The values that the forward pass had under this name, which is computed again as it seems."""
+        return [one.numpy() for one in self.tensors.get(name, [])]
 
     def meant(self, name: str) -> list[Node]:
         """These, and what their activations were given, as many call that after the activation, be it dh or delta_h."""
@@ -175,7 +179,14 @@ class Expected:
     def explains(self, name: str, value: Any) -> bool:
         """Whether a value is the gradient of the quantity of its name, or of any quantity if its name says nothing."""
         named = self.meant(name)
-        return any(self.is_gradient(value, node) for node in named) if named else self.recognised(value)
+        return (
+            any(self.is_gradient(_in_shape(value, node), node) for node in named) if named else self.recognised(value)
+        )
+
+    def is_of_result(self, name: str, value: Any) -> bool:
+        """Whether a value is the gradient of what an activation made, where that of what it was given may be meant."""
+        nodes = self.nodes(name)
+        return len(self.meant(name)) > len(nodes) and any(self.is_gradient(value, node) for node in nodes)
 
     def is_of_forward(self, name: str, value: Any) -> bool:
         """Whether this is what the variable of this name held in the forward pass; or any, if it has none of it."""
@@ -250,6 +261,11 @@ class Expected:
 def is_numeric(value: Any) -> bool:
     """Whether a value may be a gradient: a number or an array of numbers."""
     return isinstance(value, np.ndarray | np.number | float | int) and np.asarray(value).dtype.kind in "fiub"
+
+
+def _in_shape(value: Any, node: Node) -> Any:
+    """A value in the shape of a quantity, if it has as many numbers: it may be laid out anew for what follows."""
+    return np.reshape(value, node.shape) if is_numeric(value) and np.size(value) == np.prod(node.shape) else value
 
 
 def factor(value: Any, gradient: Any) -> float | None:

@@ -208,7 +208,11 @@ class History:
         """Those that are right, as it seems, but led to all that went wrong by itself, the latest first."""
         own = [one for one in off if not set(self.slice_of([one], lambda index: index in self.settled)) & set(off)]
         origins = [self.origins(one) for one in own]
-        return sorted(set.intersection(*origins), reverse=True) if len(own) > 1 else []
+        common = set.intersection(*origins) if len(own) > 1 else set()
+        # What dh is right for may be what the activation made, while it should be for what that was given.
+        expected, first = self.rerun.expected, self.origins(off[0]) if off else set()
+        either = {k for k in first if expected.is_of_result(self.all[k].name, self.all[k].value)}
+        return sorted(common | either, reverse=True)
 
     def ended(self, wrong: frozenset[Tensor]) -> list[int]:
         """Those that are right but are computed from what is excused, and led to something wrong."""

@@ -17,12 +17,13 @@ import numpy as np
 from ..tensor import Tensor
 from .edits import edits
 from .expected import is_numeric
-from .history import History
+from .history import History, reads_of
+from .recording import RETURNED
 from .rerun import Edits, Rerun
 from .source import Edit, Source
 from .suspects import Spot
 from .synthesis import Pool, completions, expressions
-from .targets import Targets, evaluated, holes
+from .targets import Targets, called_by, evaluated, holes
 
 MOST_SUSPECTS = 12
 """So many statements are tried."""
@@ -66,20 +67,23 @@ def repaired(rerun: Rerun, groups: Sequence[Sequence[Spot]], wrong: frozenset[Te
 
     Short edits of all statements are tried before long ones of any. Of each group first those that leave a gradient as
     autograd has it; most fall at once, for the statement is run by itself. Then those that leave something else: a
-    helper variable, or a gradient times the batch's size.
+    helper variable, or a gradient times the batch's size. Then the smallest of any that leave what they may.
     """
     rerun.rest()
     search = _Search(rerun, groups[0], wrong, made)
-    for most, effort in ((SHORT, EFFORT / 2), (MOST_WORDS, EFFORT)):
-        rerun.most = effort
+    for most, effort, name_counts in ((SHORT, 0.4, True), (SMALL, 0.6, False), (MOST_WORDS, 1, True)):
+        rerun.most = effort * EFFORT
+        search.name_counts = name_counts
         for number, group in enumerate(groups):
             search.number = number
             found = search.best_of(group[:MOST_SUSPECTS], most)
             if found is not None:
                 return found
+        if search.aside is not None:
+            return search.aside
     # Of several wrong lines each makes only some gradients right: the first to be suspected comes first.
     first = min(search.better, default=0)
-    return max(search.better.get(first, []), key=lambda one: (one.credit, -one.size), default=search.aside)
+    return max(search.better.get(first, []), key=lambda one: (one.credit, -one.size), default=None)
 
 
 class _Search:
@@ -93,6 +97,7 @@ class _Search:
         self.wrong = wrong
         self.made = made
         self.number = 0
+        self.name_counts = True
         self.better: dict[int, list[Repair]] = {}
         self.aside: Repair | None = None
         self.tried: set[tuple[ast.stmt, Any]] = set()
@@ -105,10 +110,15 @@ class _Search:
     def best_of(self, spots: Sequence[Spot], most: float) -> Repair | None:
         """The repair that changes the fewest words, at most so many, and leaves the most explained."""
         full: list[Repair] = []
-        for spot in spots:
+        for spot in spots if self.name_counts else ():
             repair = self._smallest([spot], True, min((one.size for one in full), default=most))
             full += [] if repair is None else [repair]
         shortest = min((one.size for one in full), default=most)
+        # The slip may as well be in what the line reads or calls.
+        read = set().union(*(called_by(one.spot.statement) | reads_of(one.spot.statement) for one in full))
+        near = [one for one in spots if (one.source.name if one.name == RETURNED else one.name) in read]
+        repair = self._smallest(near, False, shortest) if full else None
+        full += [] if repair is None else [repair]
         # That of a helper variable may be another word alone.
         limit = min(shortest - 0.05, SMALL if shortest <= SHORT else LARGER) if full else most
         repair = self._smallest(spots, False, limit) if full or most <= SHORT else None
@@ -121,10 +131,8 @@ class _Search:
         def key(one: Repair) -> tuple[float | bool, ...]:
             source, statement = one.spot.source, one.spot.statement
             words = _words(source.segment(statement), source.replaced(statement, one.edit))
-            shown = one.spot.shown
-            is_right = shown is not None and self.rerun.expected.is_of_forward(shown.name, shown.value)
-            size = one.size + 2 * (best - one.credit) + 3 * is_right
-            return size, *_unlikely(one.spot), words, not named[one.spot]
+            is_called = one.spot.name != RETURNED
+            return one.size + 2 * (best - one.credit), is_called, *_unlikely(one.spot), words, not named[one.spot]
 
         return min(full, key=key)
 
@@ -155,9 +163,10 @@ class _Search:
             left = self._left(spot, edit)
             if left is None or not self._may_be_right(spot, left, strictly):
                 continue
-            # What a line would leave in the runs after the one that failed can't be seen.
-            alike = None if rerun.run.error is not None else _alike(left)
-            keys = {(spot.statement, edit), (spot.statement, alike or edit)}
+            # What is written to may be the same in these runs alone.
+            is_value = spot.expression is not None and edit.start >= spot.source.span(spot.expression)[0]
+            is_value = is_value and (len(left) > 1 or not spot.source.headers.get(spot.statement))
+            keys = {(spot.statement, edit), (spot.statement, (is_value and _alike(left)) or edit)}
             if keys & self.tried:
                 continue
             self.tried |= keys
@@ -178,7 +187,7 @@ class _Search:
         return None
 
     def _left(self, spot: Spot, edit: Edit) -> list[Any] | None:
-        """What the edited statement leaves, in the run that showed it, the first and the last; None if it fails.
+        """What the edited statement leaves, in the run that showed it and in others; None if it fails.
 
         Empty if that can't be seen.
         """
@@ -187,10 +196,10 @@ class _Search:
             values = self.rerun.alone(spot.source, spot.statement, None, spot.before, spot.name)
             self.seen[spot.statement] = values is not None
         values = [self.rerun.alone(spot.source, spot.statement, edit, before, spot.name) for before in befores]
-        is_failed = any(one is None for one in values)
-        if is_failed and spot.shown is not None and spot.shown.value is not None:
+        if values and values[0] is None and spot.shown is not None and spot.shown.value is not None:
             return None if self.seen[spot.statement] else []
-        return None if is_failed else values
+        # In later runs what it finds may be wrong already.
+        return None if values and values[0] is None else values
 
     def _may_be_right(self, spot: Spot, left: list[Any], strictly: bool) -> bool:
         """Whether a statement that leaves this gives a gradient; or if not strictly, something that may be right."""
@@ -198,6 +207,12 @@ class _Search:
         if shown is None:
             return True
         if not strictly and (spot.goes_on or not spot.is_final or not expected.nodes(shown.name)):
+            return True
+        # Its name may mean something else.
+        is_other = is_numeric(shown.value) and all(
+            node.shape != np.shape(shown.value) for node in expected.nodes(shown.name)
+        )
+        if not strictly and (is_other or not self.name_counts):
             return True
         if not left:
             return False
@@ -296,7 +311,7 @@ def _synthesised(every: Targets, spot: Spot, before: dict[str, Any]) -> Iterator
     statement, shown, targets = spot.statement, spot.shown, every.of(spot)
     if shown is None or not targets or not (isinstance(statement, ast.Assign | ast.Return) or spot.adds):
         return
-    pool = Pool({name: value for name, value in before.items() if name != shown.name})
+    pool = Pool({name: value for name, value in before.items() if name != shown.name}, reads_of(statement))
     every.rerun.effort += len(pool.atoms) // 2
     expression = spot.expression
     assert expression is not None

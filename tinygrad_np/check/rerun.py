@@ -33,6 +33,9 @@ Edits = dict[Source, list[Edit]]
 PATIENCE = 20.0
 """How many seconds of computing may be spent on it, whatever the function costs."""
 
+MOST_STEPS = 40
+"""So many places where a function looks into a sequence are looked at."""
+
 _PLACE = re.compile(r"\[\d+\]")
 """What stands at a place in a list is of one run of a loop."""
 
@@ -158,6 +161,8 @@ class Rerun:
         try:
             text = source.replaced(statement, edit)
             if name == RETURNED:
+                bodies = (one.body for one in ast.walk(ast.parse(text)) if isinstance(one, ast.Lambda))
+                text = text if text.startswith("return") else ast.unparse(next(bodies))
                 text, name = f"_result = ({text.removeprefix('return')}\n)", "_result"
             code = compiled(text)
             read = {*names_in(code), base(name)}
@@ -177,19 +182,25 @@ class Rerun:
         slopes = [name for name, one in source.globals.items() if self._is_slope(name, one)]
         arrays = [name for name, one in found.items() if name.isidentifier() and isinstance(one, np.ndarray)]
         calls = [f"{slope}({name})" for slope in slopes for name in arrays]
-        labels = [name for name, one in found.items() if name.isidentifier() and _are_labels(one)]
-        of_labels = [f"{name}[{index}]" for name in labels for index in self._indices(source)]
-        for text in [*self._expressions[source], *calls, *of_labels]:
+        for text in [*self._expressions[source], *calls, *self._steps(source, before)]:
             with contextlib.suppress(Exception):
                 value = eval(text, dict(source.globals), dict(before))
                 if isinstance(value, np.ndarray | np.number | int | float):
                     found.setdefault(text, value)
         return found
 
-    def _indices(self, source: Source) -> dict[str, None]:
-        """The variables that stand as an index: t in hs[t]."""
-        slices = [node.slice for node in ast.walk(source.tree) if isinstance(node, ast.Subscript)]
-        return {one.id: None for one in slices if isinstance(one, ast.Name)}
+    def _steps(self, source: Source, before: dict[str, Any]) -> Iterator[str]:
+        """What stands in the sequences at hand where the function looks into one, as `ys[t]` where it reads `xs[t]`."""
+        nodes = [one for one in ast.walk(source.tree) if isinstance(one, ast.Subscript)]
+        pairs = dict.fromkeys((ast.unparse(one.value), ast.unparse(one.slice)) for one in nodes[:MOST_STEPS])
+        lengths = {
+            name: len(one) for name, one in before.items() if name.isidentifier() and isinstance(one, list | tuple)
+        }
+        lengths |= {name: len(one) for name, one in before.items() if isinstance(one, np.ndarray) and one.ndim}
+        for sequence, index in pairs:
+            for name, length in lengths.items() if index.isidentifier() else ():
+                if length == lengths.get(sequence):
+                    yield f"{name}[{index}]"
 
     def _is_slope(self, name: str, function: Any) -> bool:
         """Whether this is a function of the user's of one value, that ran or is called like a derivative."""
@@ -200,13 +211,6 @@ class Rerun:
             and (code in self.run.codes or re.search("prime|grad|deriv|slope", name) is not None)
             and is_users_file(code.co_filename)
         )
-
-
-def _are_labels(value: Any) -> bool:
-    """Whether these are whole numbers, one for each row or time step."""
-    if isinstance(value, list):
-        return bool(value) and all(isinstance(one, int | np.integer) for one in value)
-    return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iu"
 
 
 def _is_worth_a_look(node: ast.AST) -> bool:

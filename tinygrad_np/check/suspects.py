@@ -24,12 +24,15 @@ from .rerun import Rerun
 from .source import Source
 from .values import base
 
+MOST_READERS = 4
+"""Of so many statements it is asked what they read."""
+
 
 @dataclass(eq=False)
 class Spot:
     """A statement that may be wrong: with what it found in its variables, and the assignment that shows it.
 
-    `times` is what it found in the first and the last of its runs, if these were several.
+    `times` is what it found in some of its other runs, if these were several.
     """
 
     source: Source
@@ -62,6 +65,8 @@ class Spot:
     def expression(self) -> ast.expr | None:
         """What computes the variable that shows it: the right-hand side, or its part of a tuple."""
         value, target = getattr(self.statement, "value", None), self.target
+        if isinstance(value, ast.Lambda) and self.name == RETURNED:
+            return value.body
         if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
             pairs = zip(target.elts, value.elts, strict=True)
             return next((part for one, part in pairs if ast.unparse(one) == self.name), value)
@@ -85,14 +90,22 @@ def suspects(history: History, wrong: frozenset[Tensor]) -> list[list[Spot]]:
         groups.append([*at_fault, *_unseen(history), *_sliced(history, _last_reads(history, at_fault))])
     named = [index for index in off if any(t._node in rerun.expected.nodes(history.all[index].name) for t in wrong)]
     for index in dict.fromkeys([*off[:2], *named[:1], *off[2:4]]):
-        writing = _writing(history, index)
         itself = _sliced(history, [index], itself=True)
+        silent = [spot for one in itself[:MOST_READERS] for spot in _silent(history, one)]
         # What only makes room for what is written into it later is hardly at fault.
         only_room = itself and not np.any(history.all[index].value)
-        groups.append([*writing, *itself] if only_room else [*itself, *writing])
+        groups.append([*silent, *itself] if only_room else [*itself[:1], *silent, *itself[1:]])
     returned = _returned(rerun, run) if run.error is None else []
     if returned and (not off or not named):
-        groups.append([*returned, *_sliced(history, _last_reads(history, returned))])
+        statements = {spot.statement for spot in returned}
+        called = [
+            index
+            for index, one in enumerate(history.all)
+            if one.name == RETURNED
+            and run.calls[one.call].parent == 0
+            and any(spot.source.statement(run.calls[one.call].line) in statements for spot in returned)
+        ]
+        groups.append([*returned, *_sliced(history, [*_last_reads(history, returned), *called])])
     elif returned and off[0] in history.factors and _computes(rerun.returned):
         # return dW / m divides what is off by the batch's size until then.
         groups[0][:0] = returned
@@ -154,24 +167,28 @@ def _spot(history: History, index: int) -> Spot | None:
         if shown is not None:
             spot = Spot(*at, shown.before, shown)
     runs = history.runs[at[1]]
-    spot.times = tuple(history.all[k].before for k in (runs[0], runs[-1]) if history.all[k].before is not spot.before)
+    some = {runs[0], runs[len(runs) // 3], runs[len(runs) // 2], runs[-1]}
+    spot.times = tuple(history.all[k].before for k in sorted(some) if history.all[k].before is not spot.before)
     return spot
 
 
-def _writing(history: History, index: int) -> list[Spot]:
-    """The statements that write into a variable, be it that they left it as it was, and what they read."""
-    at, one = history.at[index], history.all[index]
-    found = []
-    for statement in [] if at is None else at[0].statements:
-        if (
-            at is not None
-            and statement is not at[1]
-            and (goes_on(statement, one.name) or goes_on(statement, base(one.name)))
-            and {one.name, base(one.name)} & reads_of(statement)
-        ):
-            before = _variables(history.rerun, history.run, at[0])
-            found.append(Spot(at[0], statement, before, None))
-            found += _sliced(history, _last_reads(history, found[-1:]))
+def _silent(history: History, reader: Spot) -> list[Spot]:
+    """The statements that left as it was what a statement reads or shows, and what these read."""
+    found: list[Spot] = []
+    reads = {reader.name, *reads_of(reader.statement)}
+    for statement in reader.source.statements:
+        target = Spot(reader.source, statement, {}, None).target
+        if target is None or statement in history.runs:
+            continue
+        name = ast.unparse(target.value if isinstance(target, ast.Subscript) and not is_entry(target) else target)
+        if name in reads:
+            writes = goes_on(statement, name)
+            before = _variables(history.rerun, history.run, reader.source) if writes else reader.before
+            line = reader.source.line(statement)
+            value = before.get(name)
+            shown = None if writes or value is None else Assignment(reader.source.code, line, name, value, 0, before)
+            found.append(Spot(reader.source, statement, before, shown))
+            found += _sliced(history, _last_reads(history, found[-1:])) if writes else []
     return found
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -26,14 +26,15 @@ MOST = 40
 class Pool:
     """Expressions of the variables at hand, found by their values."""
 
-    def __init__(self, variables: dict[str, Any]) -> None:
+    def __init__(self, variables: dict[str, Any], near: Collection[str] = ()) -> None:
         arrays = [(name, np.asarray(value)) for name, value in variables.items() if _is_array(value)]
         arrays = [(name, one.astype(float) if one.dtype.kind == "b" else one) for name, one in arrays]
         arrays = [
             (name, value) for name, value in arrays if value.dtype.kind in "fiub" and (value.size == 1 or varies(value))
         ]
         self.arrays = dict(arrays[-MOST:])
-        self.numbers = _numbers(variables)
+        # The size of what the line speaks of is likelier than the same number from elsewhere.
+        self.numbers = _numbers({name: variables[name] for name in sorted(variables, key=lambda one: one not in near)})
         self.found: dict[Any, tuple[str, float]] = {}
         self.atoms: list[tuple[str, Any]] = []
         with np.errstate(all="ignore"):

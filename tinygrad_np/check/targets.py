@@ -32,8 +32,8 @@ class Targets:
         self.asked: dict[tuple[Any, str], list[Any]] = {}
 
     def asked_of(self, spot: Spot) -> list[Any]:
-        """What the statements that read this variable ask of it."""
-        return self.asked.get(_key(spot), [])
+        """What the statements that read this variable ask of it, and what the forward pass has under its name."""
+        return [*self.rerun.expected.forward(spot.name), *self.asked.get(_key(spot), [])]
 
     def of(self, spot: Spot) -> list[Any]:
         """The values that a statement may have been meant to give: what is asked of it, and gradients."""
@@ -69,6 +69,11 @@ class Targets:
 
 def _key(spot: Spot) -> tuple[Any, str]:
     return (None, spot.source.name) if spot.name == RETURNED else (spot.source, spot.name)
+
+
+def called_by(statement: ast.stmt) -> set[str]:
+    """The functions that a statement calls."""
+    return {_called(node) for node in ast.walk(statement) if isinstance(node, ast.Call)}
 
 
 def _called(node: ast.expr) -> str:
