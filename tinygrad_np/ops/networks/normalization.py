@@ -9,23 +9,27 @@ import numpy as np
 from ...errors import ShapeError, described
 from ...frames import user_place
 from ...primitive import operation, primitive
-from ..arrays.shape import array_of
+from ..arrays.shape import array_of, narrow
+from ..reductions.reduction import by_columns
+from ..reductions.statistics import deviations
 
 
 @primitive
 def standardize(x, /, axis: tuple[int, ...], eps: float):
     """(x - mean) / sqrt(variance + eps), both over these axes; the variance is the mean of the squares."""
-    return (x - x.mean(axis=axis, keepdims=True)) / _deviation(x, axis, eps)
+    apart = deviations(by_columns(x), axis)
+    return narrow(apart / _deviation(apart, axis, eps), like=x)
 
 
 @standardize.vjp
 def _(g, y, x, axis: tuple[int, ...], eps: float):
+    x, g = by_columns(x), by_columns(g)
     along = (g * y).mean(axis=axis, keepdims=True)
-    return (g - g.mean(axis=axis, keepdims=True) - y * along) / _deviation(x, axis, eps)
+    return (g - g.mean(axis=axis, keepdims=True) - y * along) / _deviation(deviations(x, axis), axis, eps)
 
 
-def _deviation(x, axis: tuple[int, ...], eps: float):
-    return np.sqrt(x.var(axis=axis, keepdims=True) + eps)
+def _deviation(apart, axis: tuple[int, ...], eps: float):
+    return np.sqrt((apart * apart).mean(axis=axis, keepdims=True) + eps)
 
 
 @operation
