@@ -39,6 +39,9 @@ Arrays = dict[str, Any]
 TREE = "__tree__"
 """The name under which the file keeps the tree."""
 
+LONGEST_REASON = 300
+"""Characters of what a parser says, which may be as long as the file."""
+
 
 @in_a_sentence
 def save(tree: Any, path: str | os.PathLike[str]) -> None:
@@ -100,7 +103,7 @@ def load(path: str | os.PathLike[str]) -> Any:
             raise
         except Exception as error:
             # A file that lies can make any part of a parser fail.
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__
             raise StateError(f"{os.fspath(path)} can't be loaded, {user_place()}: {reason.rstrip('.')}.") from None
 
 

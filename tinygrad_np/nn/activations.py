@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ShapeError
+from ..frames import user_place
 from ..ops.elementwise import activation
 from ..ops.networks import activations
 from ..ops.reductions import softmax
@@ -125,6 +127,8 @@ class RReLU(Module):
         self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False, *, rng: Random = None
     ) -> None:
         refuse_inplace(self, inplace)
+        if lower > upper:
+            raise ShapeError(f"RReLU of slopes from lower={lower!r} to upper={upper!r}, {user_place()}.")
         super().__init__(lower=lower, upper=upper, rng=np.random.default_rng(rng))
 
     def forward(self, input: Any) -> Any:

@@ -105,7 +105,6 @@ def prelu(x, weight):
 @operation
 def rrelu(x, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, random=None):
     """x where it is positive, elsewhere times a slope: in training drawn between two bounds, else their mean."""
-    _refuse(lower > upper, f"rrelu with slopes from lower={lower!r} to upper={upper!r}")
     x = array_of(x)
     if not training:
         return leaky_relu(x, slope=(lower + upper) / 2)
