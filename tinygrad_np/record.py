@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .errors import FORWARD_FAILURES, CaptureError, DTypeError, NoGradientError, described, listed
-from .exposure import expose
+from .exposure import clock, expose
 from .frames import passed_over, user_frame, user_place
-from .graph import NOT_KEPT, Node, state
+from .graph import NOT_KEPT, Node, new_node, state
 from .operands import FIXED, fixed, keep
 from .primitive import Primitive
 
@@ -58,7 +58,8 @@ class Recorded:
 Tensors = TypeVar("Tensors", bound=Recorded)
 
 _Tensor: type[Any] = Recorded
-_new = object.__new__
+_new: Any = object.__new__
+_frame = sys._getframe
 
 
 def results_are(tensors: type[Tensors]) -> type[Tensors]:
@@ -119,35 +120,49 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
         if not hasattr(result, "dtype"):
             result = np.asarray(result)
             is_numpys = True
-    dtype = result.dtype
     tensor = _new(_Tensor)
     tensor._data = result
-    tensor._node = None
+    dtype = result.dtype
     if dtype is not _float64 and dtype.kind != "f":
         if dtype.kind not in "biu":
             raise _no_number(primitive, inputs, dtype)
-    elif mask and not primitive.data and state.recording:
-        # `bit` is 2 to the number of inputs: the key tells both that and which of them need a gradient.
-        plan = primitive.plans.get(bit + mask) or primitive.plan(mask, len(nodes))
-        if is_numpys:
-            # Until the backward pass, the user may change the arrays that it will read.
-            if are_plain and plan.values:
-                is_exposed |= keep(arrays, nodes, plan.values, inputs)
-            if parameters and not FIXED.issuperset(map(type, parameters.values())):
-                parameters = {name: fixed(option) for name, option in parameters.items()}
-        frame = sys._getframe(2)
-        if passed_over[frame.f_code.co_filename]:
-            frame = user_frame(2)
-        tensor._node = node = Node(plan, tuple(nodes), parameters, result.shape, dtype, frame, True, NOT_KEPT)
-        if not node.shape:
-            node.value = result
-        if is_numpys:
-            node.saved = plan.pick((None, result, *arrays, *nodes)) if plan.reads else plan.nothing
-        else:
-            # Arrays of other libraries are lazy: saving them costs nothing, and rules may ask how they are laid out.
-            node.saved = (result, *arrays)
-        if is_exposed:
-            expose()
+        mask = 0
+    if not mask or primitive.data or not state.recording:
+        tensor._node = None
+        return tensor
+    # `bit` is 2 to the number of inputs: the key tells both that and which of them need a gradient.
+    plan = primitive.plans.get(bit + mask) or primitive.plan(mask, len(nodes))
+    if is_numpys:
+        # Until the backward pass, the user may change the arrays that it will read.
+        if are_plain and plan.values:
+            is_exposed |= keep(arrays, nodes, plan.values, inputs)
+        if parameters and not FIXED.issuperset(map(type, parameters.values())):
+            parameters = {name: fixed(option) for name, option in parameters.items()}
+    frame = _frame(2)
+    if passed_over[frame.f_code.co_filename]:
+        frame = user_frame(2)
+    # As by graph.new_node, whose call would take a twentieth of a small operation.
+    tensor._node = node = _new(Node)
+    node.plan = plan
+    node.inputs = tuple(nodes)
+    if is_numpys:
+        node.saved = plan.pick((None, result, *arrays, *nodes)) if plan.reads else plan.nothing
+    else:
+        # Arrays of other libraries are lazy: saving them costs nothing, and rules may ask how they are laid out.
+        node.saved = (result, *arrays)
+    node.parameters = parameters
+    node.shape = shape = result.shape
+    node.dtype = dtype
+    node.number = next(clock)
+    node.requires_grad = True
+    node.grad = NOT_KEPT
+    node.spent = node.name = node.exposure = None
+    node.awaited = False
+    node.value = None if shape else result
+    node._code = frame.f_code
+    node._instruction = frame.f_lasti
+    if is_exposed:
+        expose()
     return tensor
 
 
@@ -180,7 +195,7 @@ MOVES = frozenset({"copy", "reshape", "squeeze", "expand_dims", "transpose", "sw
 
 def leaf_of(array: Any, requires_grad: bool) -> Any:
     """A leaf of this array, without copying."""
-    node = Node(None, (), NO_PARAMETERS, array.shape, array.dtype, user_frame(), requires_grad, None)
+    node = new_node(None, (), NO_PARAMETERS, array.shape, array.dtype, user_frame(), requires_grad, None)
     if not node.shape:
         node.value = array[()]
     return make_tensor(array, node)

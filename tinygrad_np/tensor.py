@@ -307,11 +307,11 @@ class Tensor(Recorded, Operators):
         node = self._recorded("backward()")
         seed = self._seed(gradient)
         arrived = []
-        for reached, upstream, contributions in backward_steps(node, seed, release=not retain_graph, in_place=True):
+        for reached, upstream, _ in backward_steps(node, seed, release=not retain_graph, targets=()):
             if reached.grad is not NOT_KEPT and reached.requires_grad:
                 arrived.append((reached, upstream))
             # Otherwise they would be held while the next step runs.
-            del upstream, contributions
+            del upstream, _
         if not retain_graph:
             let_older_go(node)
         shared = {id(seed)}
