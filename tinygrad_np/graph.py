@@ -28,8 +28,6 @@ from .primitive import Plan
 arrival = threading.Lock()
 """Held while gradients are added to `.grad`, so that those of several threads all arrive."""
 
-_new: Any = object.__new__
-
 NOT_KEPT: Any = object()
 """The `grad` of an interior node, which keeps none unless it is told to."""
 
@@ -80,22 +78,33 @@ class Node:
         "value",
     )
 
-    plan: Plan | None
-    inputs: tuple[Any, ...]
-    saved: tuple[Any, ...] | None
-    parameters: dict[str, Any]
-    shape: tuple[int, ...]
-    dtype: Any
-    number: int
-    requires_grad: bool
-    grad: Any
-    spent: Any
-    name: str | None
-    exposure: Exposure | None
-    awaited: bool
-    value: Any
-    _code: CodeType
-    _instruction: int
+    def __init__(
+        self,
+        plan: Plan | None,
+        inputs: tuple[Any, ...],
+        parameters: dict[str, Any],
+        shape: tuple[int, ...],
+        dtype: Any,
+        frame: FrameType,
+        requires_grad: bool,
+        grad: Any,
+    ) -> None:
+        self.plan = plan
+        self.inputs = inputs
+        self.saved: tuple[Any, ...] | None = None
+        self.parameters = parameters
+        self.shape = shape
+        self.dtype = dtype
+        self.number = next(clock)
+        self.requires_grad = requires_grad
+        self.grad = grad
+        self.spent: Any = None
+        self.name: str | None = None
+        self.exposure: Exposure | None = None
+        self.awaited = False
+        self.value: Any = None
+        self._code: CodeType = frame.f_code
+        self._instruction = frame.f_lasti
 
     @property
     def scope(self) -> Scope | None:
@@ -146,37 +155,6 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<node {self.number}: {self.operation} {self.shape}{f' {self.name}' if self.name else ''}>"
-
-
-def new_node(
-    plan: Plan | None,
-    inputs: tuple[Any, ...],
-    parameters: dict[str, Any],
-    shape: tuple[int, ...],
-    dtype: Any,
-    frame: FrameType,
-    requires_grad: bool,
-    grad: Any,
-) -> Node:
-    """A node, made by the line of the user's code that is running in this frame.
-
-    As a constructor, it would take twice the time.
-    """
-    node: Node = _new(Node)
-    node.plan = plan
-    node.inputs = inputs
-    node.saved = None
-    node.parameters = parameters
-    node.shape = shape
-    node.dtype = dtype
-    node.number = next(clock)
-    node.requires_grad = requires_grad
-    node.grad = grad
-    node.spent = node.name = node.exposure = node.value = None
-    node.awaited = False
-    node._code = frame.f_code
-    node._instruction = frame.f_lasti
-    return node
 
 
 class Observer(Protocol):

@@ -23,7 +23,7 @@ import numpy as np
 
 from .exposure import Exposure, same_values
 from .frames import user_frame
-from .graph import Node, new_node
+from .graph import Node
 from .instructions import is_operation
 
 SMALL = 1 << 15
@@ -113,7 +113,7 @@ def _own(array: Any) -> Any:
 
 def _lent(array: Any) -> Node:
     """A constant leaf that is this array itself; a backward pass notices when it was changed."""
-    node = new_node(None, (), {}, array.shape, array.dtype, user_frame(3), False, None)
+    node = Node(None, (), {}, array.shape, array.dtype, user_frame(3), False, None)
     node.exposure = Lent(array)
     return node
 

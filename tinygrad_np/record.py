@@ -15,7 +15,7 @@ import numpy as np
 from .errors import FORWARD_FAILURES, CaptureError, DTypeError, NoGradientError, described, listed
 from .exposure import clock, expose
 from .frames import passed_over, user_frame, user_place
-from .graph import NOT_KEPT, Node, new_node, state
+from .graph import NOT_KEPT, Node, state
 from .operands import FIXED, fixed, keep
 from .primitive import Primitive
 
@@ -141,7 +141,7 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
     frame = _frame(2)
     if passed_over[frame.f_code.co_filename]:
         frame = user_frame(2)
-    # As by graph.new_node, whose call would take a twentieth of a small operation.
+    # As by Node(), whose call would take a twentieth of a small operation.
     tensor._node = node = _new(Node)
     node.plan = plan
     node.inputs = tuple(nodes)
@@ -195,7 +195,7 @@ MOVES = frozenset({"copy", "reshape", "squeeze", "expand_dims", "transpose", "sw
 
 def leaf_of(array: Any, requires_grad: bool) -> Any:
     """A leaf of this array, without copying."""
-    node = new_node(None, (), NO_PARAMETERS, array.shape, array.dtype, user_frame(), requires_grad, None)
+    node = Node(None, (), NO_PARAMETERS, array.shape, array.dtype, user_frame(), requires_grad, None)
     if not node.shape:
         node.value = array[()]
     return make_tensor(array, node)

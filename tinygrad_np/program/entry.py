@@ -23,7 +23,7 @@ import numpy as np
 from ..errors import ChangedValueError, NoGradientError, describe
 from ..exposure import ALONE, Exposure
 from ..frames import user_frame
-from ..graph import NOT_KEPT, Node, new_node
+from ..graph import NOT_KEPT, Node
 from ..primitive import Plan, Primitive
 from ..record import make_tensor
 from ..tensor import Tensor
@@ -308,6 +308,6 @@ class _WithoutGraph:
 
     def __call__(self, *tensors: Any) -> Node:
         inputs = (*self.nodes, *[tensor._node for tensor in tensors])
-        node = new_node(self.plan, inputs, {}, self.shape, self.dtype, self.line, True, NOT_KEPT)
+        node = Node(self.plan, inputs, {}, self.shape, self.dtype, self.line, True, NOT_KEPT)
         node.saved = (None,)
         return node
