@@ -53,8 +53,8 @@ BUDGETS = {"ops": 7800, "nn": 2350, "optim": 1490, "program": 8190, "check": 948
 TRAINING = {"archive", "batches", "saving", "training", "estimators"}
 """The files right below the package that train and keep a network, and stand on all others."""
 
-TRAINING_BUDGET = 1150
-CORE_BUDGET = 5450
+TRAINING_BUDGET = 1170
+CORE_BUDGET = 5430
 """Lines of the other files right below the package."""
 
 LONGEST = 400

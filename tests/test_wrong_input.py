@@ -211,7 +211,7 @@ TOLD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "an endless batch": (lambda: tg.batches(X, batch_size=np.inf), ValueError, "batch_size=inf"),  # type: ignore
     "ragged rows": (lambda: tg.batches([[1], [1, 2]]), ValueError, r"batches of \[\[1\], \[1, 2\]\] failed"),
     "a rate that no step reads": (lambda: set_rate(0.1), ValueError, r"SGD.lr was set.*param_groups\[0\]\['lr'\]"),
-    "a rate in words": (lambda: step_with("x"), TypeError, "SGD.step of nothing failed"),
+    "a rate in words": (lambda: step_with("x"), TypeError, "SGD.step of its arguments failed"),
     "an array of rates": (lambda: sgd(lr=np.ones(2)), ValueError, "SGD can't work with lr"),
     "no parameters": (lambda: optim.SGD(None, lr=0.1), TypeError, "SGD"),  # type: ignore
     "a schedule in words": (lambda: lr_scheduler.StepLR(sgd(), "x"), ValueError, "step_size='x'"),

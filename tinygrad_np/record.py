@@ -176,7 +176,7 @@ def _tensor_as_option(primitive: Primitive, parameters: dict[str, Any]) -> NoGra
 
 def _no_number(primitive: Primitive, inputs: tuple[Any, ...], dtype: Any) -> DTypeError:
     return DTypeError(
-        f"{primitive.name} of {listed(_descriptions(inputs))} gave {dtype}, {user_place()}: "
+        f"{primitive.name} of {listed(list(map(described, inputs)))} gave {dtype}, {user_place()}: "
         "tensors are of floating, integer or boolean dtype."
     )
 
@@ -251,7 +251,3 @@ def _operand(value: Any) -> Any:
         )
     # A Series or a DataFrame of pandas gives its values.
     return own_array(value, None) if isinstance(value, list | tuple) or hasattr(value, "__array__") else value
-
-
-def _descriptions(inputs: tuple[Any, ...]) -> list[str]:
-    return [described(value) for value in inputs]
