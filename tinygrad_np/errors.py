@@ -44,6 +44,8 @@ class AxisError(IndexingError, ShapeError, np.exceptions.AxisError):
         self.axis: int | None = None
         self.ndim: int | None = None
 
+    __str__ = Exception.__str__
+
 
 class LinearAlgebraError(ShapeError, np.linalg.LinAlgError):
     """A matrix that has no inverse, no factor, no convergence, as NumPy's LinAlgError."""

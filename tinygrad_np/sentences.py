@@ -9,6 +9,7 @@ load(None)     DTypeError: load of None failed, train.py line 3: expected str, b
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
@@ -50,12 +51,13 @@ def in_a_sentence(function: Function) -> Function:
     return cast(Function, run)
 
 
-def whole_number(name: str, value: Any, least: int = 1) -> int:
+def whole_number(name: str, value: Any, least: int = 1, most: float = math.inf) -> int:
     """The value of an argument that counts something. Raises ParameterError for anything else."""
     try:
         number = int(value)
-        if number == value and number >= least:
+        if number == value and least <= number <= most:
             return number
     except (TypeError, ValueError, OverflowError):
         pass
-    raise ParameterError(f"{name}={value!r}, {user_place()}: it must be a whole number of at least {least}.")
+    bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
+    raise ParameterError(f"{name}={value!r}, {user_place()}: it must be a whole number {bounds}.")

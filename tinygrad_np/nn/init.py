@@ -15,13 +15,12 @@ import numpy as np
 
 from ..errors import ShapeError, described
 from ..frames import user_place
+from ..options import chosen
 from ..sentences import in_a_sentence
 from ..tensor import Tensor
 from .parameter import Random
 
 Given = TypeVar("Given", bound=Tensor)
-
-GAINS = {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -30,15 +29,10 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     >>> round(calculate_gain("leaky_relu", 0.2), 4)
     1.3868
     """
-    if nonlinearity == "leaky_relu":
-        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
-    if nonlinearity in GAINS:
-        return GAINS[nonlinearity]
-    if nonlinearity in ("linear", "sigmoid") or nonlinearity.startswith("conv"):
-        return 1.0
-    raise ShapeError(
-        f"nonlinearity={nonlinearity!r}, {user_place()}, is none of {', '.join(GAINS)}, leaky_relu, linear."
-    )
+    slope = 0.01 if param is None else param
+    gains = {"tanh": 5 / 3, "relu": math.sqrt(2), "leaky_relu": math.sqrt(2 / (1 + slope**2)), "selu": 3 / 4}
+    gains |= {"linear": 1.0, "sigmoid": 1.0, "conv": 1.0}
+    return gains[chosen("nonlinearity", "conv" if nonlinearity.startswith("conv") else nonlinearity, gains)]
 
 
 @in_a_sentence
@@ -153,6 +147,5 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
 
 
 def _kaiming_deviation(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
-    if mode not in ("fan_in", "fan_out"):
-        raise ShapeError(f"mode={mode!r}, {user_place()}, is neither 'fan_in' nor 'fan_out'.")
-    return calculate_gain(nonlinearity, a) / math.sqrt(max(_fans(tensor)[mode == "fan_out"], 1))
+    fan = _fans(tensor)[("fan_in", "fan_out").index(chosen("mode", mode, ("fan_in", "fan_out")))]
+    return calculate_gain(nonlinearity, a) / math.sqrt(max(fan, 1))

@@ -27,7 +27,8 @@ from ..errors import FORWARD_FAILURES, DTypeError, ModuleError, StateError, Tiny
 from ..exposure import clock
 from ..frames import is_our_module, user_place
 from ..graph import state
-from ..sentences import in_a_sentence
+from ..options import SIZES, bind
+from ..sentences import in_a_sentence, whole_number
 from ..tensor import Tensor
 from .parameter import is_parameter, not_learned
 from .running import note_scope, running, told
@@ -67,9 +68,19 @@ class Module:
     training: bool
     _buffers: dict[str, bool]
 
+    def __new__(cls: type[Self], *arguments: Any, **options: Any) -> Self:
+        """Check the arguments of a layer; copies and pickles are made without any."""
+        if arguments or options:
+            bind(cls, inspect.signature(cls), arguments, options)
+        return super().__new__(cls)
+
     def __init__(self, **options: Any) -> None:
         vars(self).update(training=True, _buffers={})
         for name, value in options.items():
+            if name in SIZES:
+                value = whole_number(f"{type(self).__name__}'s {name}", value, SIZES[name])
+            if isinstance(value, np.generic):
+                value = value.item()
             if isinstance(value, list) or hasattr(value, "dtype"):
                 self.register_buffer(name, value)
             else:

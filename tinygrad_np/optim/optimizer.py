@@ -23,6 +23,7 @@ import numpy as np
 from ..errors import ParameterError, StateError, TrainingWarning, describe, listed
 from ..frames import user_place
 from ..graph import enable_grad
+from ..options import bind
 from ..program.capture.watch import is_capturing
 from ..reading import where_it_was_lost
 from ..record import make_tensor
@@ -65,10 +66,7 @@ class Optimizer:
 
     @in_a_sentence
     def __init__(self, params: Params, *values: Any, **hyperparameters: Any) -> None:
-        try:
-            bound = self.__signature__.bind(params, *values, **hyperparameters)
-        except TypeError as error:
-            raise ParameterError(f"{type(self).__name__}{self.__signature__}, {user_place()}: {error}.") from None
+        bound = bind(type(self), self.__signature__, (params, *values), hyperparameters)
         bound.apply_defaults()
         self.defaults = {name: value for name, value in bound.arguments.items() if name != "params"}
         self.param_groups: list[dict[str, Any]] = []
@@ -329,6 +327,7 @@ class _State(dict[str, Any]):
     def begun(self, name: str) -> Any:
         """The array before the first step, which a program changes in each; the new value if the formula has none."""
         value, first = self[name], self.first.get(name)
+        first = getattr(first, "value", first)  # Of what is captured, as it is now.
         is_number = isinstance(first, int | float | np.ndarray | np.generic)
         return np.full(value.shape, first, value.dtype) if is_number else value
 

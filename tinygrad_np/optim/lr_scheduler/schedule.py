@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...errors import ParameterError, StateError, listed
 from ...frames import is_our_module, user_place
+from ...options import bind
 from ...sentences import in_a_sentence, whole_number
 from ..optimizer import Optimizer
 
@@ -63,10 +64,7 @@ class LRScheduler:
 
     @in_a_sentence
     def __init__(self, optimizer: Optimizer, *values: Any, **options: Any) -> None:
-        try:
-            bound = self.__signature__.bind(optimizer, *values, **options)
-        except TypeError as error:
-            raise ParameterError(f"{type(self).__name__}{self.__signature__}, {user_place()}: {error}.") from None
+        bound = bind(type(self), self.__signature__, (optimizer, *values), options)
         bound.apply_defaults()
         for name in self._options:
             value = bound.arguments[name]
