@@ -200,7 +200,7 @@ TOLD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a Tensor in a list": (lambda: tg.softmax([W]), TypeError, "^W .* would become a plain array"),
     "widths that are not whole": (lambda: nn.Linear(3.0, 3), TypeError, "Linear of 3.0 and 3 failed"),  # type: ignore
     "an unknown padding": (lambda: nn.Conv2d(1, 1, 3, padding_mode="x"), ValueError, "one of 'zeros', 'reflect'"),
-    "an unknown activation": (lambda: nn.TransformerEncoderLayer(4, 2, activation="x"), ValueError, "one of 'relu' and 'gelu'"),
+    "an unknown activation": (lambda: nn.TransformerEncoderLayer(4, 2, activation="x"), ValueError, "one of 'relu'"),
     "too many inputs": (lambda: nn.Linear(2, 1)(X, X), TypeError, "takes 2 positional arguments but 3 were given"),
     "half an epoch": (lambda: fitted(epochs=1.5), ValueError, "epochs=1.5, .* a whole number of at least 0"),
     "epochs in words": (lambda: fitted(epochs="3"), TypeError, "epochs='3', .* a whole number"),
