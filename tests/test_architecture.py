@@ -55,7 +55,7 @@ TRAINING = {"options", "archive", "batches", "saving", "training", "estimators"}
 """The files right below the package that train and keep a network, and stand on all others."""
 
 TRAINING_BUDGET = 1250
-CORE_BUDGET = 5426
+CORE_BUDGET = 5437
 """Lines of the other files right below the package."""
 
 LONGEST = 400

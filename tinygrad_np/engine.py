@@ -77,15 +77,12 @@ def backward_steps(
         if node.saved is None:
             raise _freed(node, root)
         if node.number < exposed.until:
-            for value in (node, *node.inputs):
-                exposure = value.exposure if type(value) is Node else None
-                if exposure is not None and exposure.is_stale(node.number):
-                    raise _changed(value, node)
+            _assert_unchanged(node)
         contributions: Sequence[tuple[int, Any]]
-        primitive = plan.primitive
+        primitive, inputs = plan.primitive, node.inputs
         selection = selection_at(node, masks) if masks or primitive.selections else None
-        if owned is not None and primitive.added is not None and selection is None and isinstance(upstream, _NUMPY):
-            contributions, parent = (), node.inputs[0]
+        if primitive.added is not None and owned is not None and selection is None and isinstance(upstream, _NUMPY):
+            contributions, parent = (), inputs[0]
             if wanted is None or parent in wanted:
                 if parent not in gradients:
                     heappush(newest, (-parent.number, parent))
@@ -99,7 +96,6 @@ def backward_steps(
             selection.hand_on(contributions, gradients)
         if revise is not None:
             contributions = revise(node, upstream, contributions)
-        inputs = node.inputs
         for index, contribution in contributions:
             parent = inputs[index]
             if parent not in gradients:
@@ -225,6 +221,14 @@ def _freed(node: Node, root: Node | None = None) -> FreedGraphError:
 def _is_later_run(other: Node, node: Node) -> bool:
     """Whether a node was made later than another, by the same place in the user's code."""
     return other.number > node.number and other._code is node._code and other._instruction == node._instruction
+
+
+def _assert_unchanged(reader: Node) -> None:
+    """Raise ChangedValueError if what a node read was changed since."""
+    for value in (reader, *reader.inputs):
+        exposure = value.exposure if type(value) is Node else None
+        if exposure is not None and exposure.is_stale(reader.number):
+            raise _changed(value, reader)
 
 
 def _changed(value: Node, reader: Node) -> ChangedValueError:

@@ -21,6 +21,7 @@ from .primitive import Primitive
 
 NO_PARAMETERS: dict[str, Any] = {}
 _float64 = np.dtype(np.float64)
+_ndarray = np.ndarray
 _NUMPY = (np.ndarray, np.generic)
 _NUMBERS = frozenset({float, int, bool, np.float64, np.float32, np.int64, np.bool})
 
@@ -96,9 +97,11 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
                     arrays.append(exposure.read(value))
                     is_exposed = True
         else:
-            if type(value) not in _NUMBERS:
-                if type(value) is not np.ndarray:
-                    value = _operand(value)
+            kind = type(value)
+            if kind is _ndarray:
+                are_plain = True
+            elif kind not in _NUMBERS:
+                value = _operand(value)
                 are_plain = True
             elif not primitive.elementwise:
                 # A number goes as itself where it sets no dtype, as an array where rules may ask it for a shape.
@@ -136,8 +139,10 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
         # Until the backward pass, the user may change the arrays that it will read.
         if are_plain and plan.values:
             is_exposed |= keep(arrays, nodes, plan.values, inputs)
-        if parameters and not FIXED.issuperset(map(type, parameters.values())):
-            parameters = {name: fixed(option) for name, option in parameters.items()}
+        for option in parameters.values() if parameters else ():
+            if type(option) not in FIXED:
+                parameters = {name: fixed(option) for name, option in parameters.items()}
+                break
     frame = _frame(2)
     if passed_over[frame.f_code.co_filename]:
         frame = user_frame(2)
