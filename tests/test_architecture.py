@@ -177,6 +177,25 @@ def test_the_core_keeps_its_budget() -> None:
     assert lines_of(PACKAGE / f"{name}.py" for name in TRAINING) <= TRAINING_BUDGET
 
 
+def statements(tree: ast.AST) -> int:
+    """How many statements there are, apart from imports and docstrings, whatever lines they are spread over."""
+    counted = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    texts = [node for node in counted if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+    return len(counted) - len(texts) - sum(isinstance(node, ast.Import | ast.ImportFrom) for node in counted)
+
+
+def test_networks_and_their_training_are_fewer_than_2000_statements() -> None:
+    parts = {"nn", "optim", *TRAINING} - {"estimators"}
+    assert sum(statements(ast.parse(file.read_text())) for file in modules() if part(file) in parts) < 2000
+
+
+def test_no_layer_has_more_than_30_statements() -> None:
+    trees = [ast.parse(file.read_text()) for file in modules() if part(file) == "nn" and file.stem != "containers"]
+    classes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef) and node.name != "Module"]
+    assert {node.name for node in classes} >= {"LSTM", "MultiheadAttention", "Conv2d", "BatchNorm1d"}
+    assert not [node.name for node in classes if statements(node) - 1 > 30]
+
+
 @pytest.mark.parametrize("module", modules(), ids=lambda module: str(module.relative_to(PACKAGE)))
 def test_a_file_opens_with_what_it_is_for(module: Path) -> None:
     assert ast.get_docstring(ast.parse(module.read_text()))

@@ -113,7 +113,7 @@ def read_safetensors(file: Any, tree: str) -> tuple[dict[str, Any], str | None]:
         if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
             raise ValueError(f"{name!r} does not have dtype, shape and data_offsets")
         if entry["dtype"] not in _WIDTH:
-            raise ValueError(f"{name!r} is {entry['dtype']!r}, which NumPy has no dtype for")
+            raise ValueError(f"{name!r} is {entry['dtype']!r}, which NumPy has no dtype for; save it as float32")
         _check_whole(name, entry["shape"])
         _check_whole(name, entry["data_offsets"])
     end = 0
