@@ -58,7 +58,7 @@ def softplus(x, beta: float = 1.0, threshold: float = 20.0):
 def hardshrink(x, lambd: float = 0.5):
     """x where it is further from 0 than lambd, 0 elsewhere."""
     x = array_of(x)
-    return where((x > lambd) | (x < -lambd), x, 0)
+    return where((x >= -lambd) & (x <= lambd), 0, x)  # NaN stays.
 
 
 @operation
@@ -77,7 +77,7 @@ def tanhshrink(x):
 def threshold(x, threshold: float, value: float):
     """x where it is above the threshold, the value elsewhere."""
     x = array_of(x)
-    return where(x > threshold, x, value)
+    return where(x <= threshold, value, x)
 
 
 @operation
