@@ -58,7 +58,7 @@ def softplus(x, beta: float = 1.0, threshold: float = 20.0):
 def hardshrink(x, lambd: float = 0.5):
     """x where it is further from 0 than lambd, 0 elsewhere."""
     x = array_of(x)
-    return where((x >= -lambd) & (x <= lambd), 0, x)  # NaN stays.
+    return where(np.logical_not((x >= -lambd) & (x <= lambd)), x, 0)  # NaN stays.
 
 
 @operation
