@@ -81,12 +81,7 @@ def batch_norm(
     array([[-1.],
            [ 1.]])
     """
-    input = array_of(input)
-    if input.ndim < 2 or any(one is not None and one.shape != input.shape[1:2] for one in (running_mean, weight, bias)):
-        raise ShapeError(
-            f"batch_norm of {described(input)}, {user_place()}, with statistics or weights for other channels than "
-            "those of axis 1."
-        )
+    input = _channels("batch_norm", input, running_mean, weight, bias)
     shape = (-1,) + (1,) * (input.ndim - 2)
     axes = (0, *range(2, input.ndim))
     if not training and running_mean is not None:
@@ -120,7 +115,7 @@ def instance_norm(
 
     Running statistics, if there are any, move towards the batch's means; without `use_input_stats` they are used.
     """
-    input = array_of(input)
+    input = _channels("instance_norm", input, running_mean, weight, bias)
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     axes, shape = tuple(range(2, input.ndim)), (-1,) + (1,) * (input.ndim - 2)
@@ -130,6 +125,17 @@ def instance_norm(
         _move(running_mean, input.mean(axis=axes).mean(axis=0), momentum)
         _move(running_var, input.var(axis=axes, ddof=1).mean(axis=0), momentum)
     return _scaled(standardize(input, axis=axes, eps=eps), weight, bias, shape)
+
+
+def _channels(function: str, input, *for_each):
+    """The input, if its axis 1 is that of the channels that weights and statistics are for."""
+    input = array_of(input)
+    if input.ndim < 2 or any(one is not None and one.shape != input.shape[1:2] for one in for_each):
+        raise ShapeError(
+            f"{function} of {described(input)}, {user_place()}, with statistics or weights for other channels than "
+            "those of axis 1."
+        )
+    return input
 
 
 @operation

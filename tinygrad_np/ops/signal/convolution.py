@@ -55,8 +55,9 @@ def transposed_convolution(z, w, /, lengths: Lengths, stride: Lengths, padding: 
     seen = np.moveaxis(columns.reshape(channels, *size, 1, *z.shape[2:], z.shape[0]), 0, len(size) + 1)
     padded = [before + length + after for length, (before, after) in zip(lengths, padding, strict=True)]
     x = overlapped(seen, shape=(channels, *padded, z.shape[0]), stride=(*stride, 1), dilation=(*dilation, 1))
-    inside = (slice(before, before + length) for length, (before, _) in zip(lengths, padding, strict=True))
-    return np.moveaxis(x[(slice(None), *inside)], -1, 0)
+    inside = [slice(before, before + length) for length, (before, _) in zip(lengths, padding, strict=True)]
+    within = (slice(None), *inside)
+    return np.moveaxis(x[within], -1, 0)
 
 
 @transposed_convolution.vjp(0)
