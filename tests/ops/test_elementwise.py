@@ -459,3 +459,11 @@ def test_every_ufunc_is_known() -> None:
     assert {ufunc.__name__ for ufunc in ufuncs - set(NUMPY)} == {"isnat"}
     with pytest.raises(TinygradError):
         np.isnat(recorded(X))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int64, np.float16])
+def test_the_angle_of_a_point_whose_other_coordinate_is_a_small_number(dtype: Any) -> None:
+    x, other = np.array([1.5, -2.0]), np.array([1, 100]).astype(dtype)
+    exact = other.astype(float)
+    np.testing.assert_allclose(slope(lambda x: np.arctan2(x, other))(x), exact / (x**2 + exact**2))
+    np.testing.assert_allclose(slope(lambda x: np.arctan2(other, x))(x), -exact / (x**2 + exact**2))

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ...primitive import implements, primitive
+from ..arrays.shape import precise
 from .arithmetic import curved, none, ratio
 from .selection import all_are_normal
 
@@ -86,6 +87,7 @@ def arctan2(a, b):
 
 @arctan2.vjp(0)
 def _(g, y, a, b):
+    a, b = precise(a, like=g), precise(b, like=g)
     squares = _squares(a, b)
     if all_are_normal(squares):
         return g * (b / squares)
@@ -96,9 +98,10 @@ def _(g, y, a, b):
 
 @arctan2.vjp(1)
 def _(g, y, a, b):
+    a, b = precise(a, like=g), precise(b, like=g)
     squares = _squares(a, b)
     if all_are_normal(squares):
-        return g * (-a / squares)
+        return -g * (a / squares)
     distance = np.hypot(a, b)
     return curved(ratio(-g * ratio(a, distance), distance), b, none(g, distance == 0))
 
