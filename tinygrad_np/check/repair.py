@@ -207,12 +207,13 @@ class _Search:
         shown, expected = spot.shown, self.rerun.expected
         if shown is None:
             return True
-        if not strictly and (spot.goes_on or not spot.is_final or not expected.nodes(shown.name)):
+        named = expected.nodes(shown.name)
+        if not strictly and (spot.goes_on or not spot.is_final or not named):
             return True
+        if not strictly and expected.explains(shown.name, shown.value):
+            return False
         # Its name may mean something else.
-        is_other = is_numeric(shown.value) and all(
-            node.shape != np.shape(shown.value) for node in expected.nodes(shown.name)
-        )
+        is_other = is_numeric(shown.value) and all(node.shape != np.shape(shown.value) for node in named)
         if not strictly and (is_other or not self.name_counts):
             return True
         if not left:
@@ -227,9 +228,7 @@ class _Search:
             return True
         if strictly:
             unfinished = spot.goes_on or not spot.is_final
-            return unfinished and any(
-                expected.is_part(value, node, exactly=True) for node in expected.nodes(shown.name)
-            )
+            return unfinished and any(expected.is_part(value, node, exactly=True) for node in named)
         return expected.is_near(shown.name, value)
 
 
