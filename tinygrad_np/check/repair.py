@@ -22,8 +22,8 @@ from .recording import RETURNED
 from .rerun import Edits, Rerun
 from .source import Edit, Source
 from .suspects import Spot
-from .synthesis import Pool, completions, expressions
-from .targets import Targets, called_by, evaluated, holes
+from .synthesised import is_wrapped, synthesised
+from .targets import Targets, called_by
 
 MOST_SUSPECTS = 12
 """So many statements are tried."""
@@ -142,7 +142,7 @@ class _Search:
         source, statement = spot.source, spot.statement
         if (statement, is_long) not in self.options:
             before = self.rerun.at_hand(source, spot.before)
-            made = _synthesised(self.targets, spot, before) if is_long else edits(source, statement, before)
+            made = synthesised(self.targets, spot, before) if is_long else edits(source, statement, before)
             found = [] if not is_long else self._options(spot, False)
             self.options[statement, is_long] = [*found, *_distinct(spot, made)]
         return self.options[statement, is_long]
@@ -303,56 +303,4 @@ def _without_parentheses(source: Source, statement: ast.stmt, edit: Edit) -> Edi
     value = getattr(statement, "value", None)
     if value is None or (edit.start, edit.end) != source.span(value) or not edit.text.startswith("("):
         return edit
-    return edit._replace(text=edit.text[1:-1].strip()) if _is_wrapped(edit.text) and "\n" not in edit.text else edit
-
-
-def _synthesised(every: Targets, spot: Spot, before: dict[str, Any]) -> Iterator[Edit]:
-    """Edits that give the statement the value of one of the targets, made of the variables at hand."""
-    statement, shown, targets = spot.statement, spot.shown, every.of(spot)
-    if shown is None or not targets or not (isinstance(statement, ast.Assign | ast.Return) or spot.adds):
-        return
-    pool = Pool({name: value for name, value in before.items() if name != shown.name}, reads_of(statement))
-    every.rerun.effort += len(pool.atoms) // 2
-    expression = spot.expression
-    assert expression is not None
-    where = spot.source.span(expression)
-    names = {**spot.source.globals, **before}
-    value = evaluated(spot.source, expression, names)
-    if is_numeric(value):
-        for target in targets:
-            for node, own, hole in holes(spot.source, expression, np.asarray(value), np.asarray(target), names):
-                it = spot.source.with_parentheses(node)
-                is_product = (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)) or not isinstance(
-                    node, ast.BinOp
-                )
-                for more in completions(pool, hole, own):
-                    bare = more.startswith("{} *") and not is_product and not it.startswith("(")
-                    text = more.format(f"({it})" if bare else it)
-                    yield Edit(*spot.source.span(node), text if node is expression else _held(text, False))
-                whole = pool.lookup(hole)
-                if whole is not None and node is not expression:
-                    yield Edit(*spot.source.span(node), _held(whole, False))
-    for target in targets if every.rerun.expected.nodes(shown.name) else targets[:4]:
-        for whole in expressions(pool, target):
-            yield Edit(*where, whole)
-
-
-def _held(text: str, is_whole: bool) -> str:
-    """A text in parentheses, if it does not hold together by itself within another expression."""
-    if is_whole:
-        return text
-    node = ast.parse(text, mode="eval").body
-    return (
-        text
-        if isinstance(node, ast.Name | ast.Call | ast.Subscript | ast.Attribute) or _is_wrapped(text)
-        else f"({text})"
-    )
-
-
-def _is_wrapped(text: str) -> bool:
-    if not (text.startswith("(") and text.endswith(")")):
-        return False
-    try:
-        return ast.dump(ast.parse(text[1:-1].strip(), mode="eval")) == ast.dump(ast.parse(text, mode="eval"))
-    except SyntaxError:
-        return False
+    return edit._replace(text=edit.text[1:-1].strip()) if is_wrapped(edit.text) and "\n" not in edit.text else edit
