@@ -57,11 +57,11 @@ def synthesised(every: Targets, spot: Spot, before: dict[str, Any]) -> Iterator[
 def _missing(every: Targets, spot: Spot, pool: Pool) -> Iterator[Edit]:
     """Lines to follow or to precede one that writes into a variable or adds to it."""
     start, end = spot.source.span(spot.statement)
-    name, shown, before = spot.name, spot.shown, spot.before.get(spot.name)
-    gradients = every.gradients_of(spot)
+    name, shown = spot.name, spot.shown
+    before: Any = spot.before.get(name)
     if shown is None or not is_numeric(shown.value) or not (spot.goes_on or isinstance(spot.statement, ast.Expr)):
         return
-    for gradient in gradients:
+    for gradient in every.gradients_of(spot):
         for more in completions(pool, gradient, shown.value):
             yield Edit(end, end, f"; {_assigned(name, more)}")
         if spot.adds and is_numeric(before) and np.shape(before) == np.shape(shown.value):

@@ -38,12 +38,9 @@ class Targets:
     def of(self, spot: Spot) -> list[Any]:
         """The values that a statement may have been meant to give: what is asked of it, and gradients."""
         found = [*self.asked_of(spot), *_targets(self.rerun, spot)]
-        before, operator = spot.before.get(spot.name), getattr(spot.statement, "op", None)
-        if (
-            isinstance(spot.statement, ast.AugAssign)
-            and isinstance(operator, ast.Mult | ast.Div)
-            and is_numeric(before)
-        ):
+        before: Any = spot.before.get(spot.name)
+        operator = getattr(spot.statement, "op", None)
+        if isinstance(operator, ast.Mult | ast.Div) and is_numeric(before):
             alike = [one for one in found if np.shape(one) == np.shape(before)]
             found = [one / before if isinstance(operator, ast.Mult) else before / one for one in alike]
         return found
@@ -51,8 +48,8 @@ class Targets:
     def gradients_of(self, spot: Spot) -> list[Any]:
         """The gradients that its variable should have in the end, as its name says."""
         expected = self.rerun.expected
-        nodes = [node for node in expected.nodes(spot.name) if spot.shown is not None]
-        return [expected.passage.gradient(one) for one in nodes if one.shape == np.shape(spot.shown.value)]  # type: ignore[union-attr]
+        shape = np.shape(None if spot.shown is None else spot.shown.value)
+        return [expected.passage.gradient(node) for node in expected.nodes(spot.name) if node.shape == shape]
 
     def hand_on(self, spot: Spot) -> None:
         """Ask of what a statement reads that it be such that the statement as it stands is right."""
