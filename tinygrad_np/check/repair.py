@@ -31,8 +31,8 @@ MOST_SUSPECTS = 12
 MOST_WORDS = 25
 """An edit of more words is not looked for."""
 
-EFFORT = 40_000
-"""How many assignments may be run in search of one edit, half of them for short ones."""
+EFFORT = 36_000
+"""How much may be run in search of one edit: an assignment by itself is two, a whole run a third of its assignments."""
 
 SHORT = 3
 """Edits of no more words than this are tried first."""
@@ -111,12 +111,15 @@ class _Search:
         """The repair that changes the fewest words, at most so many, and leaves the most explained."""
         full: list[Repair] = []
         for spot in spots if self.name_counts else ():
+            if full and most > SHORT and min(one.size for one in full) <= LARGER:
+                break  # Short edits of the others have been tried.
             repair = self._smallest([spot], True, min((one.size for one in full), default=most))
             full += [] if repair is None else [repair]
         shortest = min((one.size for one in full), default=most)
         # The slip may as well be in what the line reads or calls.
         read = set().union(*(called_by(one.spot.statement) | reads_of(one.spot.statement) for one in full))
         near = [one for one in spots if (one.source.name if one.name == RETURNED else one.name) in read]
+        near = [one for one in near if all(one.statement is not other.spot.statement for other in full)]
         repair = self._smallest(near, False, shortest) if full else None
         full += [] if repair is None else [repair]
         # That of a helper variable may be another word alone.
@@ -164,6 +167,7 @@ class _Search:
             left = self._left(spot, edit)
             if left is None or not self._may_be_right(spot, left, strictly):
                 continue
+            left += [rerun.alone(spot.source, spot.statement, edit, before, spot.name) for before in spot.times if left]
             # What is written to may be the same in these runs alone.
             is_value = spot.expression is not None and edit.start >= spot.source.span(spot.expression)[0]
             is_value = is_value and (len(left) > 1 or not spot.source.headers.get(spot.statement))
@@ -188,19 +192,16 @@ class _Search:
         return None
 
     def _left(self, spot: Spot, edit: Edit) -> list[Any] | None:
-        """What the edited statement leaves, in the run that showed it and in others; None if it fails.
-
-        Empty if that can't be seen.
-        """
-        befores = [] if spot.shown is None else [spot.before, *spot.times]
-        if befores and spot.statement not in self.seen:
-            values = self.rerun.alone(spot.source, spot.statement, None, spot.before, spot.name)
-            self.seen[spot.statement] = values is not None
-        values = [self.rerun.alone(spot.source, spot.statement, edit, before, spot.name) for before in befores]
-        if values and values[0] is None and spot.shown is not None and spot.shown.value is not None:
-            return None if self.seen[spot.statement] else []
-        # In later runs what it finds may be wrong already.
-        return None if values and values[0] is None else values
+        """What the edited statement leaves in the run that showed it; nothing if that is not seen, None if it fails."""
+        if spot.shown is None:
+            return []
+        if spot.statement not in self.seen:
+            value = self.rerun.alone(spot.source, spot.statement, None, spot.before, spot.name)
+            self.seen[spot.statement] = value is not None
+        value = self.rerun.alone(spot.source, spot.statement, edit, spot.before, spot.name)
+        if value is None and spot.shown.value is not None and not self.seen[spot.statement]:
+            return []
+        return None if value is None else [value]
 
     def _may_be_right(self, spot: Spot, left: list[Any], strictly: bool) -> bool:
         """Whether a statement that leaves this gives a gradient; or if not strictly, something that may be right."""
@@ -208,10 +209,10 @@ class _Search:
         if shown is None:
             return True
         named = expected.nodes(shown.name)
+        if named and expected.explains(shown.name, shown.value):
+            return bool(left) and expected.explains(shown.name, left[0])
         if not strictly and (spot.goes_on or not spot.is_final or not named):
             return True
-        if not strictly and expected.explains(shown.name, shown.value):
-            return False
         # Its name may mean something else.
         is_other = is_numeric(shown.value) and all(node.shape != np.shape(shown.value) for node in named)
         if not strictly and (is_other or not self.name_counts):

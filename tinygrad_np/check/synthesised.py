@@ -20,6 +20,9 @@ from .suspects import Spot
 from .synthesis import Pool, completions, expressions
 from .targets import Targets, evaluated, holes
 
+MOST_EFFORT = 4000
+"""So much of the effort goes into one statement."""
+
 
 def synthesised(every: Targets, spot: Spot, before: dict[str, Any]) -> Iterator[Edit]:
     """Edits that give the statement the value of one of the targets, made of the variables at hand."""
@@ -36,7 +39,11 @@ def synthesised(every: Targets, spot: Spot, before: dict[str, Any]) -> Iterator[
     names = {**spot.source.globals, **before}
     value = evaluated(spot.source, expression, names)
     if is_numeric(value):
+        enough = every.rerun.effort + MOST_EFFORT
         for target in targets:
+            every.rerun.effort += len(pool.atoms) // 8
+            if every.rerun.effort > enough:
+                break
             for node, own, hole in holes(spot.source, expression, np.asarray(value), np.asarray(target), names):
                 it = spot.source.with_parentheses(node)
                 is_product = (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)) or not isinstance(

@@ -48,8 +48,8 @@ class Targets:
     def gradients_of(self, spot: Spot) -> list[Any]:
         """The gradients that its variable should have in the end, as its name says."""
         expected = self.rerun.expected
-        shape = np.shape(None if spot.shown is None else spot.shown.value)
-        return [expected.passage.gradient(node) for node in expected.nodes(spot.name) if node.shape == shape]
+        value: Any = None if spot.shown is None else spot.shown.value
+        return [expected.passage.gradient(node) for node in expected.nodes(spot.name) if node.shape == np.shape(value)]
 
     def hand_on(self, spot: Spot) -> None:
         """Ask of what a statement reads that it be such that the statement as it stands is right."""
