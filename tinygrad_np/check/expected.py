@@ -24,6 +24,7 @@ from .kinks import kinks_of
 from .noise import rounding_noise
 from .passage import Compared, Passage
 from .tolerance import judge, precision
+from .values import base, varies
 from .variables import plain_name, variable_of
 
 CLOSE = 1e-6
@@ -57,6 +58,8 @@ class Expected:
         self._noise: dict[Node, Any] | None = None
         self._alike: dict[Any, Any] = {}
         self._locals: dict[str, list[Any]] = {}
+        self.containers: set[str] = set()
+        """The variables whose entries are returned: change["W1"] is the gradient of W1, whatever `change` is called."""
 
     @cached_property
     def has_kinks(self) -> bool:
@@ -82,7 +85,8 @@ class Expected:
     def nodes(self, name: str) -> list[Node]:
         """The quantities of which a variable is the gradient, told by its name."""
         # What is called dy is as often that of y_hat, beside which y is what was to come out.
-        found = variable_of(name, self.tensors)
+        is_result = base(name) in self.containers
+        found = variable_of(name, self.tensors, is_result=is_result)
         if found is None:
             return self._local(plain_name(name))
         found = found + [one for ending in _ENDINGS for one in variable_of(name + ending, self.tensors) or []]
@@ -187,6 +191,17 @@ class Expected:
         nodes = self.nodes(name)
         return len(self.meant(name)) > len(nodes) and any(self.is_gradient(value, node) for node in nodes)
 
+    def is_of_forward(self, name: str, value: Any) -> bool:
+        """Whether this is what the variable of this name held in the forward pass; or any, if it has none of it."""
+        if not is_numeric(value) or not varies(np.asarray(value)):
+            return False
+        named = self.tensors.get(plain_name(name))
+        return any(
+            np.shape(value) == one.shape and np.allclose(value, one.numpy(), rtol=CLOSE, atol=0, equal_nan=True)
+            for found in ([named] if named else self.tensors.values())
+            for one in found
+        )
+
     def lacks_derivative(self, name: str, value: Any) -> bool:
         """Whether a value is the gradient of what an activation made of the quantity of its name."""
         users = [user for node in self.nodes(name) for user, _ in self.passage.uses.get(node, [])]
@@ -202,7 +217,12 @@ class Expected:
         """
         for node in self.passage.gradients if is_any and self.nodes(name) else self.meant(name):
             found = factor(value, self.passage.gradient(node))
-            if found is not None and np.isclose(found, self.divisors, rtol=CLOSE).any():
+            # Who begins with y - p has the negative of every gradient until the end.
+            if (
+                found is not None
+                and not np.isclose(found, 1)
+                and np.isclose(abs(found), [1, *self.divisors], rtol=CLOSE).any()
+            ):
                 return found
         return None
 

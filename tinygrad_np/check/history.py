@@ -168,6 +168,7 @@ class History:
         last = {(self.all[index].call, self.all[index].name): index for index in self.final}
         returned = {index for (_, name), index in last.items() if nodes & set(expected.nodes(name))}
         found = (set(self.factors) & set(self.slice_of(right))) - returned
+        found |= {index for index in self.factors if results & set(expected.nodes(self.all[index].name))}
         for index in sorted(set(self.factors) - returned):
             if any(k in found and np.isclose(self.factors[k], self.factors[index]) for k in self.origins(index)):
                 found.add(index)
@@ -237,6 +238,20 @@ class History:
         # What comes through one use may be right, though it led to a sum that is not.
         led = {index for one in found for index in self.slice_of([one])}
         return [index for index in found if index not in led or not self.is_part(index)]
+
+    def common_part(self, off: list[int]) -> list[int]:
+        """The one that all that is wrong was computed from, if that is a gradient but for what some use adds to it.
+
+        dy = p is what comes through the sum of a softmax; what comes through the label is missing.
+        """
+        led = set.intersection(*(set(self.slice_of([one])) for one in off)) if len(off) > 1 else set()
+        expected = self.rerun.expected
+        strange = [
+            index
+            for index in sorted(led & set(self.final) - self.exact)
+            if expected.nodes(self.all[index].name) and is_numeric(self.all[index].value)
+        ]
+        return strange[:1] if all(map(self.is_part, strange)) else []
 
     def is_part(self, index: int) -> bool:
         """Whether this is what some uses of the quantity of its name add to its gradient."""

@@ -130,15 +130,14 @@ class _Search:
             return None
         best = max(one.credit for one in full)
         named = {one.spot: bool(self.rerun.expected.nodes(one.spot.name)) for one in full}
-        return min(
-            full,
-            key=lambda one: (
-                one.size + 2 * (best - one.credit),
-                one.spot.name != RETURNED,
-                *_unlikely(one.spot),
-                not named[one.spot],
-            ),
-        )
+
+        def key(one: Repair) -> tuple[float | bool, ...]:
+            source, statement = one.spot.source, one.spot.statement
+            words = _words(source.segment(statement), source.replaced(statement, one.edit))
+            is_called = one.spot.name != RETURNED
+            return one.size + 2 * (best - one.credit), is_called, *_unlikely(one.spot), words, not named[one.spot]
+
+        return min(full, key=key)
 
     def _options(self, spot: Spot, is_long: bool) -> list[tuple[float, Edit]]:
         """The edits of a statement, each text once, with its size; long ones are looked up by what it should give."""

@@ -57,6 +57,8 @@ class Rerun:
         self.expected = expected
         self.matched = matched
         self.sources = sources_of(run.codes)
+        returned = {source.returned.id for source in self.sources if isinstance(source.returned, ast.Name)}
+        expected.containers = returned - {name for _, name, _ in run.given}
         # What was to be added to zeros is not there yet.
         seen = {one.name: one.value for one in run.assignments if is_numeric(one.value) and np.any(one.value)}
         self.seen = matched(list(seen.items()), are_results=False)
@@ -216,6 +218,7 @@ def _is_worth_a_look(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
         return (
             isinstance(node.func, ast.Attribute)
+            and not any(hasattr(kind, node.func.attr) for kind in (list, dict, set))  # zs.append(z) would change zs.
             and len(node.args) == 1
             and isinstance(node.args[0], ast.Name)
             and not node.keywords

@@ -38,13 +38,13 @@ class Pool:
         self.found: dict[Any, tuple[str, float]] = {}
         self.atoms: list[tuple[str, Any]] = []
         with np.errstate(all="ignore"):
-            for text, value in self._atoms():
+            for text, value in self._atoms(variables):
                 key, scale = _fingerprint(value)
                 if key is not None and key not in self.found:
                     self.found[key] = text, scale
                     self.atoms.append((text, value))
 
-    def _atoms(self) -> Iterator[tuple[str, Any]]:
+    def _atoms(self, variables: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         for name, value in self.arrays.items():
             yield name, value
         for name, value in self.arrays.items():
@@ -63,6 +63,7 @@ class Pool:
             for axis in range(value.ndim):
                 yield f"np.sum({name}, axis={axis}, keepdims=True)", value.sum(axis=axis, keepdims=True)
                 yield f"np.sum({name}, axis={axis})", value.sum(axis=axis)
+        yield from self._one_hots(variables)
         for name, value in self.arrays.items():
             for other, second in self.arrays.items():
                 if name < other and value.shape == second.shape:
@@ -72,6 +73,29 @@ class Pool:
                     yield f"{name} / {other}", value / second
                     yield f"(1 - {name}) / (1 - {other})", (1 - value) / (1 - second)
                 yield from _products(name, value, other, second)
+
+    def _one_hots(self, variables: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """A 1 at the label of each row, or of the one column that there is."""
+        for name, value in variables.items():
+            labels = np.asarray(value if isinstance(value, np.ndarray | int | np.integer) else 0.0)
+            if labels.dtype.kind not in "iu" or not labels.size or labels.ndim > 1:
+                continue
+            for other, scores in self.arrays.items():
+                count = f"len({other})"
+                if labels.ndim and scores.ndim == 2 and len(scores) == labels.size:
+                    count, classes = f"{other}.shape[1]", scores.shape[1]
+                elif not labels.ndim and (scores.ndim == 1 or scores.shape[1:] == (1,)):
+                    classes = len(scores)
+                else:
+                    continue
+                if labels.min() >= 0 and labels.max() < classes:
+                    hot = np.eye(classes)[labels]
+                    is_column = not labels.ndim and scores.ndim == 2
+                    yield (
+                        (f"np.eye({count})[:, [{name}]]", hot[:, None])
+                        if is_column
+                        else (f"np.eye({count})[{name}]", hot)
+                    )
 
     @cached_property
     def _sums(self) -> dict[Any, tuple[str, float]]:

@@ -120,7 +120,7 @@ def _targets(rerun: Rerun, spot: Spot) -> list[Any]:
         gradients += [one for one in others if one.ndim and one.shape == np.shape(spot.shown.value)]
     if not spot.is_final:
         gradients += [part for node in nodes for part in expected.parts(node)]
-    return [one * divisor for divisor in (1, *expected.divisors) for one in gradients[:MOST_TARGETS]]
+    return [one * divisor for divisor in (1, *expected.divisors, -1) for one in gradients[:MOST_TARGETS]]
 
 
 def _entries(rerun: Rerun, spot: Spot, entry: ast.Subscript, gradients: Sequence[Any]) -> Iterator[Any]:

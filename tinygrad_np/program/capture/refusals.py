@@ -1,6 +1,6 @@
 """What a program can't hold, and how it is said: the sentences of a capture.
 
-    raise refusal(PRINTED, text="…", line="train.py line 12")
+    raise refusal(EFFECT, does="printed '…', train.py line 12")
 
 Each names the line and says what to do instead. What a traced value refuses is a pair, of what was done with it and of
 the advice, in the one sentence REFUSED.
@@ -9,7 +9,9 @@ the advice, in the one sentence REFUSED.
 from __future__ import annotations
 
 import dis
+import functools
 import threading
+from types import CodeType
 from typing import Any
 
 from ...errors import CaptureError
@@ -113,21 +115,9 @@ ERRSTATE = (
     "np.errstate lets NumPy raise errors, {line}, which a program does not do: compile the function without it, and "
     "call it within."
 )
-PRINTED = (
-    "a compiled function printed {text!r}, {line}, which its program would not do in every call: print outside, what "
-    "it returns too."
-)
-LOGGED = (
-    "a compiled function logged {text!r}, {line}, which its program would not do in every call: return what is to be "
-    "logged, and log it outside."
-)
-OPENED = (
-    "a compiled function opens {file} to write, {line}, which its program would not do in every call: return what is "
-    "to be written, and write it outside."
-)
-FILED = (
-    "the function writes to {path}, which its program would not do in every call: return what is to be written, and "
-    "write it outside."
+EFFECT = (
+    "a compiled function {does}, which its program would not do in every call: return what that takes, and do "
+    "it outside."
 )
 LAYOUT = (
     "was read in the order in which it lies in memory (order={!r}), which may be another in every call",
@@ -207,15 +197,19 @@ MORE_ATTRIBUTES = (
     "a compiled function was given a {kind} with attributes that are not given when it is made; give them as fields, "
     "or as arguments of their own."
 )
-NOT_A_TREE = "a compiled function was given a {kind}, which is not an array, a number or a tree of them."
 
 
 def of_the_running_line(otherwise: tuple[str, str]) -> tuple[str, str]:
     """What was done with a value that had to tell its numbers, and what to do: seen in the user's line that runs."""
     frame = user_frame()
-    running = next((step for step in dis.get_instructions(frame.f_code) if step.offset == frame.f_lasti), None)
-    if running is not None and running.opname == "STORE_SUBSCR":
-        return STORED
-    if running is not None and (running.opname == "BINARY_SUBSCR" or running.argrepr == "[]"):
-        return PICKED
-    return otherwise
+    return _DONE_BY.get(_done_by(frame.f_code, frame.f_lasti), otherwise)
+
+
+@functools.lru_cache(1000)
+def _done_by(code: CodeType, instruction: int) -> str:
+    """What an instruction does with an item of something, as the bytecode says it."""
+    running = next((step for step in dis.get_instructions(code) if step.offset == instruction), None)
+    return "" if running is None else "BINARY_SUBSCR" if running.argrepr == "[]" else running.opname
+
+
+_DONE_BY = {"STORE_SUBSCR": STORED, "BINARY_SUBSCR": PICKED}

@@ -210,7 +210,6 @@ def early_terms(program: Program) -> Program:
         return (frozenset(known), early, late[0]) if any(term in pieces for term in early) else None
 
     edit = Edit(program)
-    edit.made_by = dict(program.made_by)
     counts: dict[Any, int] = {}
     for equation in program.equations:
         found = parts(equation, edit)
