@@ -377,10 +377,8 @@ def _plain(value: Any) -> Any:
 def _notes(backward: Callable[..., Any], run: Recording) -> Iterator[str]:
     if run.error is not None:
         kind, words = type(run.error).__name__, " ".join(str(run.error).split())
-        yield (
-            f"{called(backward)} raised {kind} at line {run.error_line}: {words}. What it had computed before that was "
-            "checked."
-        )
+        what, why = ("called exit()", "") if isinstance(run.error, SystemExit) else (f"raised {kind}", f": {words}")
+        yield f"{called(backward)} {what} at line {run.error_line}{why}. What it had computed before that was checked."
     if run.printed:
         count = len(run.printed.splitlines())
         what = "a line, which is" if count == 1 else f"{count} lines, which are"

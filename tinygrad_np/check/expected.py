@@ -188,8 +188,10 @@ class Expected:
 
     def is_of_result(self, name: str, value: Any) -> bool:
         """Whether a value is the gradient of what an activation made, where that of what it was given may be meant."""
-        nodes = self.nodes(name)
-        return len(self.meant(name)) > len(nodes) and any(self.is_gradient(value, node) for node in nodes)
+        nodes, held = self.nodes(name), {one._node for found in self.tensors.values() for one in found}
+        # What has a variable of its own is not meant by another's name.
+        is_open = any(node not in held for node in self.meant(name)[len(nodes) :])
+        return is_open and any(self.is_gradient(value, node) for node in nodes)
 
     def is_of_forward(self, name: str, value: Any) -> bool:
         """Whether this is what the variable of this name held in the forward pass; or any, if it has none of it."""

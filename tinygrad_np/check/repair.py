@@ -122,9 +122,7 @@ class _Search:
         near = [one for one in near if all(one.statement is not other.spot.statement for other in full)]
         repair = self._smallest(near, False, shortest) if full else None
         full += [] if repair is None else [repair]
-        # That of a helper variable may be another word alone.
-        limit = min(shortest - 0.05, SMALL if shortest <= SHORT else LARGER) if full else most
-        repair = self._smallest(spots, False, limit) if full or most <= SHORT else None
+        repair = self._smallest(spots, False, most) if not full and most <= SHORT else None
         full += [] if repair is None else [repair]
         if not full:
             return None

@@ -170,7 +170,7 @@ class Rerun:
             variables = {**source.globals, **kept({key: before[key] for key in read if key in before})}
             exec(code, variables)
             return eval(name, variables)
-        except Exception:
+        except (Exception, SystemExit):
             return None
 
     def at_hand(self, source: Source, before: dict[str, Any]) -> dict[str, Any]:
