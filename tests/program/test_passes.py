@@ -13,14 +13,13 @@ import pytest
 import tinygrad_np as tg
 from tests.program.running import assert_same, captured, operations
 from tinygrad_np.program import compile
-from tinygrad_np.program.passes.algebra import stable_forms
+from tinygrad_np.program.passes.algebra import stable_forms, transposed_products
 from tinygrad_np.program.passes.cleaning import common_subexpressions, dead_code, folded_constants
 from tinygrad_np.program.passes.identities import identities
 from tinygrad_np.program.passes.logistic import shared_exponentials
 from tinygrad_np.program.passes.lowering import converted_once, early_truths, variances
 from tinygrad_np.program.passes.naming import named
 from tinygrad_np.program.passes.polynomials import cancelled
-from tinygrad_np.program.passes.products import transposed_products
 from tinygrad_np.program.passes.reductions import summed_products
 from tinygrad_np.program.passes.scales import hoisted_scales
 

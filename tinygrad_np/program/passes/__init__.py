@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..ir import Program
-from .algebra import stable_forms
+from .algebra import stable_forms, transposed_products
 from .cleaning import common_subexpressions, dead_code, folded_constants
 from .identities import identities
 from .logistic import shared_exponentials
@@ -13,7 +13,6 @@ from .loops.stacking import stacked_products
 from .lowering import converted_once, early_truths, updated_where_picked, variances
 from .naming import named
 from .polynomials import cancelled
-from .products import transposed_products
 from .reductions import summed_products
 from .scales import hoisted_scales
 

@@ -12,6 +12,7 @@ The last is the cross-entropy of s(z) and y. Where y is 0 or 1, it is max(z, 0) 
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def shared_exponentials(program: Program) -> Program:
         Rule("1 / (1 + exp(z))", f"maximum({small}, less_equal(z, 0)) / (1 + {small})", shared),
     )
     for rules in map(by_operation, (entropies, others) if roots else ()):
-        program = rewrite(program, lambda equation, edit, rules=rules: first_of(rules, equation, edit))
+        program = rewrite(program, functools.partial(first_of, rules))
     return program
 
 
