@@ -83,7 +83,9 @@ class Names:
 
     def running_line(self) -> str:
         """Name variables as the user's functions do, the outermost first; the line that runs, or is differentiated."""
-        users, callee, is_backward = [], None, False
+        users: list[tuple[FrameType, FrameType | None]] = []
+        callee: FrameType | None = None
+        is_backward = False
         for frame in self._frames():
             if is_others(frame.f_code):
                 users.append((frame, callee))
@@ -132,6 +134,12 @@ class Names:
                 binding.variable.name = self.unused(f"new_{name}")
         for name, variable in results:
             variable.name = variable.name or self.unused(f"new_{name}" if name in self._taken else name)
+
+    def forget(self) -> None:
+        """Let go of frames, nodes and their values."""
+        self.floor = self.node = None
+        for known in (self.nodes, self.gradients, self._seen):
+            known.clear()
 
     # What the engine and the transforms tell (graph.Observer).
 

@@ -135,6 +135,11 @@ class WatchedTensors:
                 updates.append(Binding(owner, slot, variable_of(value), self._in_place.get(id(owner), False)))
         return updates, cleared
 
+    def forget(self) -> None:
+        """Let go of all Tensors and values."""
+        for known in (self.stand_ins, self._reads, self._written, self._memories):
+            known.clear()
+
     def _is_changed(self, key: Key) -> bool:
         memory = self._memories.get(key)
         return memory is not None and memory.changes != memory.settled

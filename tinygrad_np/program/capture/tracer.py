@@ -117,8 +117,13 @@ class Tracer:
 
     def run(self, leaves: list[Any], rebuild: Rebuild, found: Found, settings: Iterable[Setting] = ()) -> Captured:
         """Run the function and make the program of what was recorded; `found` is what it can reach."""
-        with standing_in(self.anew, found, settings) as drawings:
-            return self._run(leaves, rebuild, drawings)
+        try:
+            with standing_in(self.anew, found, settings) as drawings:
+                return self._run(leaves, rebuild, drawings)
+        finally:  # What is known of values by now would else wait for the garbage collector.
+            self.made.clear()
+            self.names.forget()
+            self.tensors.forget()
 
     def _run(self, leaves: list[Any], rebuild: Rebuild, drawings: dict[int, Any]) -> Captured:
         given = [self._argument(replaced(leaf, drawings)) for leaf in leaves]
