@@ -362,8 +362,9 @@ def _values(value: Any, boxes: list[Traced]) -> Any:
     """The structure with values instead of traced arrays, which are added to the boxes."""
 
     def known(leaf: Any) -> Any:
+        leaf = leaf._data if issubclass(type(leaf), Tensor) else leaf
         if type(leaf) is not Traced:
-            return known(leaf._data) if isinstance(leaf, Tensor) else leaf
+            return leaf
         leaf.variable  # noqa: B018  (an array that was changed in place refuses)
         boxes.append(leaf)
         return leaf.value
