@@ -61,6 +61,8 @@ def trained(make: Callable[[Any], Any], dtype: Any, compiled: bool) -> tuple[lis
         optim.Adam,
         optim.RMSprop,
         functools.partial(optim.SGD, lr=0.1, momentum=0.9),
+        functools.partial(optim.SGD, lr=0.1, momentum=0.9, dampening=0.3, weight_decay=0.1),
+        functools.partial(optim.SGD, lr=0.1, momentum=0.5, dampening=1.0, maximize=True),
         functools.partial(optim.AdamW, amsgrad=True),
         functools.partial(optim.RAdam, weight_decay=0.1),
         functools.partial(optim.NAdam, lr=0.01),

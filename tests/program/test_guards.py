@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import timeit
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +13,10 @@ import pytest
 
 from tinygrad_np import Tensor, frames
 from tinygrad_np.program import compile
-from tinygrad_np.program.state.reachable import reachable
+from tinygrad_np.program.state.reachable import Reachable
 from tinygrad_np.program.state.remembered import Remembered
 
+from . import everyday_scripts as everyday_scripts  # (that registers its own)
 from .scripts import SCRIPTS, Network, Script, assigned, put
 
 x = np.array([0.5, -1.0, 2.0])
@@ -87,9 +90,9 @@ def test_what_the_code_does_not_name_costs_nothing() -> None:
     network.params["W1"] = Tensor([1.0])
     compiled(x)
     assert count(compiled) == 1
-    found = reachable(lambda x: x * network.rate)
+    found = Reachable(lambda x: x * network.rate)
     assert not found.containers
-    assert {slot.path for slot in found.attributes} >= {"network", "network.rate"}
+    assert {slot.path for slot in found.slots} >= {"network", "network.rate"}
 
 
 def test_a_list_of_many_entries_is_compared_fast() -> None:
@@ -106,6 +109,26 @@ def test_arguments_that_are_objects() -> None:
     np.testing.assert_allclose(compiled(network, 2, x), x**2 * 0.5)
     network.rate = 3.0
     np.testing.assert_allclose(compiled(network, 2, x), x**2 * 3)
+
+
+@pytest.mark.parametrize(
+    ("use", "states", "change"),
+    [
+        (lambda x, c: x * c.rate, [argparse.Namespace(rate=0.5), argparse.Namespace(rate=0.5)], assigned),
+        (lambda x, c: x * c.rate, [types.SimpleNamespace(rate=0.5), types.SimpleNamespace(rate=0.5)], assigned),
+        (lambda x, c: x * sum(c), [{1, 2}, {1, 2}], lambda c, rate: lambda: c.add(rate)),
+        (lambda x, c: x[c], [slice(0, 2), slice(0, 2)], None),
+        (lambda x, c: x * c[0], [memoryview(bytearray(b"a")), memoryview(bytearray(b"a"))], None),
+    ],
+)
+def test_arguments_that_have_no_hash(use: Any, states: Any, change: Any) -> None:
+    compiled = compile(use)
+    for state in (*states, states[0]):
+        np.testing.assert_array_equal(compiled(x, state), use(x, state))
+    if change is not None:
+        for rate in (0.7, 0.9):
+            change(states[0], rate=rate)()
+            np.testing.assert_array_equal(compiled(x, states[0]), use(x, states[0]))
 
 
 def test_a_compiled_function_inside_another() -> None:
@@ -152,6 +175,6 @@ def test_an_installed_package_is_the_users_if_the_function_is_of_it(tmp_path: An
     monkeypatch.setattr(frames, "_LIBRARIES", (f"{folder}/",))
     import mine.net  # type: ignore[import-not-found]
 
-    paths = {slot.path for slot in reachable(mine.net.f).items}
+    paths = {slot.path for slot in Reachable(mine.net.f).slots}
     assert paths >= {"settings", "settings.scaled", "settings.rate", "factor"}
     assert {path for path in paths if path.startswith("theirs.settings.")} == {"theirs.settings.rate"}

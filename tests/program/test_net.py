@@ -169,6 +169,13 @@ def test_what_algebra_may_change_is_not_a_difference() -> None:
             compiled(np.full(3, z, np.float32))
 
 
+def test_not_a_number_that_rounding_makes_is_not_a_difference() -> None:
+    with np.errstate(all="ignore"):
+        compiled = tg.compile(lambda x: np.sqrt(np.arctan2(np.log(1 - tg.sigmoid(x)), x)), verify="always")
+        for number in range(5):
+            compiled(np.linspace(-50, -40 + number, 4))  # 1 - 1e-18 is 1, and its logarithm of another sign.
+
+
 def test_a_sum_that_is_zero_but_for_rounding_is_not_a_difference() -> None:
     normalised = lambda x: tg.softmax(x).sum()  # noqa: E731
     compiled = tg.compile(tg.grad(normalised), verify="always")

@@ -36,8 +36,9 @@ class SGD(Optimizer):
         if weight_decay:
             g = g + weight_decay * p
         if momentum:
-            before = state.get("momentum_buffer", None if dampening else 0)
-            b = state["momentum_buffer"] = g.copy() if before is None else momentum * before + (1 - dampening) * g
+            # What comes before the first step is such that b = g, by the same formula.
+            before = state.get("momentum_buffer", g * (dampening / momentum) if dampening else 0)
+            b = state["momentum_buffer"] = momentum * before + (1 - dampening) * g
             g = g + momentum * b if nesterov else b
         return lr * g
 

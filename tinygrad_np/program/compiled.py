@@ -26,7 +26,7 @@ from ..frames import user_level, user_place
 from ..graph import state
 from ..tensor import Tensor
 from ..tree import flatten
-from .capture.refusals import MORE_ATTRIBUTES, NOT_A_TREE, NOT_CALLABLE, NOTHING_YET, refusal
+from .capture.refusals import MORE_ATTRIBUTES, NOT_CALLABLE, NOTHING_YET, refusal
 from .capture.tracer import line_of
 from .capture.watch import is_capturing
 from .emit.code import Code
@@ -34,7 +34,7 @@ from .emit.readable import ReadableProgram
 from .entry import MISSED
 from .ir import Program
 from .passes.cleaning import named
-from .state.slots import NUMBERS, Setting
+from .state.slots import NUMBERS, Slot
 from .variant import Variant
 from .verify import Schedule
 
@@ -97,7 +97,7 @@ class Compiled:
             self._keep(key, variant, given)
         return variant(leaves)
 
-    def _keep(self, key: Any, variant: Variant, moving: list[Setting]) -> None:
+    def _keep(self, key: Any, variant: Variant, moving: list[Slot]) -> None:
         """Keep a program, and which of the numbers that change it could not be given."""
         self.latest = variant
         self.fixed |= {setting.key for setting in moving} - {setting.key for setting, _ in variant.captured.settings}
@@ -106,7 +106,7 @@ class Compiled:
         if len(self.variants) > MOST:
             del self.variants[next(iter(self.variants))]
 
-    def _moving(self, known: list[Variant]) -> list[Setting]:
+    def _moving(self, known: list[Variant]) -> list[Slot]:
         """The numbers in reach that have changed before, or now, but for those that a program can't be given."""
         moving = [setting for variant in known for setting, _ in variant.captured.settings]
         moving += [setting for variant in known if variant.state for setting in variant.state.moving()]
@@ -203,14 +203,10 @@ def _kind(value: Any, leaves: list[Any]) -> Any:
         if vars(value).keys() - set(fields) if hasattr(value, "__dict__") else False:
             raise refusal(MORE_ATTRIBUTES, kind=type(value).__name__)
         return (type(value), *[_kind(getattr(value, name), leaves) for name in fields])
-    if type(value) in (float, complex):
+    if type(value) in (float, complex, slice):
         return (type(value), repr(value))
-    try:
-        hash(value)
-    except TypeError:
-        raise refusal(NOT_A_TREE, kind=type(value).__name__) from None
     # Equal things may differ in what is read of them; who is in a key is kept alive by the program.
-    return (type(value), value) if type(value) in _EXACT else (type(value), id(value))
+    return (type(value), value) if type(value) in _EXACT else ("another", type(value), id(value))
 
 
 def _changed(before: Any, now: Any) -> str | None:
@@ -220,6 +216,8 @@ def _changed(before: Any, now: Any) -> str | None:
     if before[0] is now[0] and before[0] in (*_EXACT, float, complex):
         was, value = before[1], now[1]
         return f"an argument of Python's {before[0].__name__} was {was}, and is {value}"
+    if before[0] == now[0] == "another" and before[1] is now[1]:
+        return f"an argument is another {before[1].__name__}"
     return next(filter(None, map(_changed, before, now)), None)
 
 

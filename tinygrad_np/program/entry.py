@@ -31,7 +31,7 @@ from .capture import Captured
 from .capture.names import Binding
 from .emit.ownership import owned
 from .ir import Program, Variable
-from .state.slots import Setting
+from .state.slots import Slot
 
 MISSED: Any = object()
 """What the call of a variant returns if it is not for these arguments, or for what the function refers to by now."""
@@ -138,12 +138,12 @@ class Entry:
         self.lines.append(f"if {differs}: return MISSED")
         return name
 
-    def _setting(self, number: int, setting: Setting, truth: bool | None) -> None:
+    def _setting(self, number: int, setting: Slot, truth: bool | None) -> None:
         """A number that stands in state."""
         name, holder = f"setting_{number}", self._name(f"holder_{number}", setting.holder)
         key, part = self._name(f"key_{number}", setting.name), "" if setting.part is None else f"[{setting.part}]"
         read = f"getattr({holder}, {key})" if setting.read is getattr else f"{holder}[{key}]"
-        self.lines.append(f"{name} = {read}{part}")
+        self.lines += ["try:", f"    {name} = {read}{part}", "except Exception:", "    return MISSED"]
         differs = "" if truth is None else f" or not {name}" if truth else f" or {name}"
         kind = self._name(f"kind_{number}", type(setting.value()))
         self.lines.append(f"if type({name}) is not {kind}{differs}: return MISSED")

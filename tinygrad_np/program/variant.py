@@ -34,7 +34,7 @@ from .entry import MISSED, Entry
 from .ir import Program, Variable
 from .passes import lowered, simplified
 from .state.remembered import Remembered
-from .state.slots import Setting
+from .state.slots import Slot
 from .verify import Beside, Schedule, failure
 
 _numbers = itertools.count(1)
@@ -54,7 +54,7 @@ class Variant:
         verify: str | bool = False,
         exact: bool = False,
         assumes: bool = True,
-        moving: Iterable[Setting] | None = (),
+        moving: Iterable[Slot] | None = (),
     ) -> None:
         self.f = f
         self.rebuild = rebuild
@@ -71,7 +71,7 @@ class Variant:
         settings = [setting for setting, _ in captured.settings]
         if settings and assumes:
             self.schedule.due = 0
-        self.state = Remembered(f, captured.static, but_for=settings) if assumes else None
+        self.state = Remembered(f, captured.static, given=settings) if assumes else None
         assumed = assumes and any(equation.operation == "assume" for equation in self.program.equations)
         self.general = Variant(f, leaves, rebuild, False, exact, False, settings) if assumed else None
         if self.general and _given(captured) != _given(self.general.captured):

@@ -20,7 +20,7 @@ import dataclasses
 import pickle
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -93,17 +93,12 @@ class _Overlay:
 
 @dataclasses.dataclass
 class _Output:
-    """One thing that a call returns or changes."""
+    """One thing that a call returns or changes; `key` is its number among the results, or a slot and its owner's id."""
 
     name: str
     kind: Any
     value: Any
-    owner: Any = None
-
-    @property
-    def slot(self) -> Any:
-        """Which slot of which Tensor it is, if it is none of the results."""
-        return None if self.owner is None else (self.kind, id(self.owner))
+    key: Any
 
 
 class Beside:
@@ -130,9 +125,12 @@ class Beside:
     def run(self) -> None:
         """Run the function, and keep what it returns and changes."""
         self.is_run = True
-        made = [known for known in (self.captured, self.general) if known is not None]
-        for owner, slot in [*_changed(made), *((read.tensor, read.slot) for known in made for read in known.reads)]:
-            self.before[slot, id(owner)] = owner, _copy(unwatched(owner, slot))
+        changed: list[tuple[Any, str]] = []
+        for captured in filter(None, (self.captured, self.general)):
+            changed += [(update.tensor, update.slot) for update in captured.updates]
+            changed += [(node, "grad") for node in captured.cleared]
+            self._remember((read.tensor, read.slot) for read in captured.reads)
+        self._remember(changed)
         self.generators = {id(draw.generator): draw.generator for draw in self.captured.draws}.values()
         self.random = [generator.bit_generator.state for generator in self.generators]
         self.given = [_copy(leaf._data if isinstance(leaf, Tensor) else leaf) for leaf in self.leaves]
@@ -142,20 +140,25 @@ class Beside:
         with _alone, warnings.catch_warnings(), watched(overlay):
             warnings.simplefilter("ignore")
             try:
-                result = self.f(*arguments, **keywords)
+                self.expected = list(_returned(self.f(*arguments, **keywords)))
             except Exception as error:
                 self.error = error
                 return
             finally:
                 self.random_after = [pickle.dumps(generator) for generator in self.generators]
                 self._draw_again(self.random)
-            self.expected = list(_returned(result))
-            for owner, slot in _changed(made):
+            for owner, slot in changed:
                 overlay.read(slot, owner, unwatched(owner, slot))
-        for (slot, _), (owner, value) in overlay.values.items():
-            if slot not in NOTES:
-                self.before.setdefault((slot, id(owner)), (owner, _copy(unwatched(owner, slot))))
-                self.expected.append(_Output(_slot_name(owner, slot), slot, _kept(value), owner))
+        values = {key: pair for key, pair in overlay.values.items() if key[0] not in NOTES}
+        self._remember((owner, slot) for (slot, _), (owner, _) in values.items())
+        for key, (owner, value) in values.items():
+            name = getattr(owner, "name", None) or "a Tensor"
+            name = f"the gradient of {name}" if key[0] == "grad" else f"the new value of {name}"
+            self.expected.append(_Output(name, key[0], _copy(value), key))
+
+    def _remember(self, slots: Iterable[tuple[Any, str]]) -> None:
+        for owner, slot in slots:
+            self.before.setdefault((slot, id(owner)), (owner, _copy(unwatched(owner, slot))))
 
     def _draw_again(self, states: list[Any]) -> None:
         """Let the generators go back to where they were."""
@@ -177,27 +180,27 @@ class Beside:
         if self.error is not None:
             kind = type(self.error).__name__
             return f"the function itself raises {kind}, which its program does not: {self.error}"
+        changed = [output for output in self.expected if type(output.key) is tuple]
         actual = list(_returned(result))
         actual += [
-            _Output(output.name, output.kind, _kept(unwatched(output.owner, output.kind)), output.owner)
-            for output in self.expected
-            if output.owner is not None
+            dataclasses.replace(output, value=_copy(unwatched(self.before[output.key][0], output.kind)))
+            for output in changed
         ]
         if [output.name for output in actual] != [output.name for output in self.expected]:
             return "its program returns a tree of another structure"
         if self.random_after != [pickle.dumps(generator) for generator in self.generators]:
             return "the function draws other random numbers than its program"
-        runs: list[list[Any]] | None = None
+        runs: list[dict[Any, Any]] | None = None
         for expected, output in zip(self.expected, actual, strict=True):
             if expected.kind != output.kind:
-                return f"{expected.name} is a {_spelled(expected.kind)} and its program gives a {_spelled(output.kind)}"
+                return f"{expected.name} is a {expected.kind.__name__} and its program gives a {output.kind.__name__}"
             if _layout(expected.value) != _layout(output.value):
-                now, was = _described(output.value), _described(expected.value)
-                return f"{expected.name} is {was}, and its program gives {now}"
+                return f"{expected.name} is {_said(expected.value)}, and its program gives {_said(output.value)}"
             if _is_close(expected.value, output.value):
                 continue
             runs = self._rounded_otherwise() if runs is None else runs
-            if not any(_is_explained(expected.value, output.value, again) for again in self._of(expected, runs)):
+            of_it = [run[expected.key] for run in runs if expected.key in run]
+            if not of_it or not _is_explained(expected.value, output.value, of_it):
                 return _how_far(expected, output.value)
         return None
 
@@ -208,8 +211,7 @@ class Beside:
             anew = capture(self.f, self.captured.arguments(self.leaves), self.rebuild, True, settings)
         except Exception as error:
             return f"It can't be captured any more: {error}"
-        old = self.captured
-        where = first_difference(old, anew, line_of(self.f))
+        where = first_difference(self.captured, anew, line_of(self.f))
         if where is None:
             return (
                 "The function does what it did when it was captured, so this is not a change of state: its program is "
@@ -220,36 +222,18 @@ class Beside:
             "changed and that tg.compile does not watch. Give that as an argument, or make it the data of a Tensor."
         )
 
-    def _of(self, expected: _Output, runs: list[list[Any]]) -> Iterator[list[Any]]:
-        """What the runs of the captured equations gave for one output."""
-        if not runs:
-            return
-        captured = self._captured_now
-        returned = [output.name for output in self.expected if output.owner is None]
-        results = zip(returned, captured.results, strict=True)
-        names = [name for name, (kind, _) in results if kind != "static"]
-        for number, name in enumerate(names):
-            if expected.name == name:
-                yield [run[number] for run in runs]
-        for number, update in enumerate(captured.updates):
-            if expected.slot == (update.slot, id(update.tensor)):
-                yield [run[len(names) + number] for run in runs]
-
-    def _rounded_otherwise(self) -> list[list[Any]]:
-        """The results of the captured equations: as they are, then rounded at random, some times."""
-        self._captured_now = self.captured
-        try:
+    def _rounded_otherwise(self) -> list[dict[Any, Any]]:
+        """What the captured equations give, by key: as they are, then rounded at random, some times."""
+        for captured in filter(None, (self.captured, self.general)):
             try:
-                return self._runs(self.captured)
+                return self._runs(captured)
             except AssumptionError:
-                if self.general is None:
-                    return []
-                self._captured_now = self.general
-                return self._runs(self.general)
-        except Exception:  # What was captured fails for these values, and so explains nothing.
-            return []
+                continue
+            except Exception:  # What was captured fails for these values, and so explains nothing.
+                break
+        return []
 
-    def _runs(self, captured: Captured) -> list[list[Any]]:
+    def _runs(self, captured: Captured) -> list[dict[Any, Any]]:
         since = [generator.bit_generator.state for generator in self.generators]
         self._draw_again(self.random)
         values = self.given + [np.float64(setting.value()) for setting, _ in captured.settings]
@@ -267,8 +251,11 @@ class Beside:
             lost = limits.tiny * last * (np.abs(value) < limits.tiny) if equation.function in _PRODUCTS else 0
             return (value * (1 + limits.eps * last).astype(value.dtype) + lost).astype(value.dtype)
 
+        keys: list[Any] = [number for number, (kind, _) in enumerate(captured.results) if kind != "static"]
+        keys += [(update.slot, id(update.tensor)) for update in captured.updates]
         with np.errstate(all="ignore"):
-            return [captured.program.run(values), *(captured.program.run(values, rounded) for _ in range(6))]
+            runs = [captured.program.run(values), *(captured.program.run(values, rounded) for _ in range(6))]
+        return [dict(zip(keys, run, strict=True)) for run in runs]
 
 
 def failure(f: Any, difference: str, reason: str, schedule: Schedule) -> DifferenceError:
@@ -286,47 +273,23 @@ def failure(f: Any, difference: str, reason: str, schedule: Schedule) -> Differe
     )
 
 
-def _changed(captured: Sequence[Captured]) -> Iterator[tuple[Any, str]]:
-    for program in captured:
-        for update in program.updates:
-            yield update.tensor, update.slot
-        for node in program.cleared:
-            yield node, "grad"
-
-
 def _copy(value: Any) -> Any:
-    return value.copy("K") if isinstance(value, np.ndarray) else value
-
-
-def _kept(value: Any) -> Any:
-    return None if value is NOT_KEPT else _copy(value)
-
-
-def _slot_name(owner: Any, slot: str) -> str:
-    name = getattr(owner, "name", None) or "a Tensor"
-    return f"the gradient of {name}" if slot == "grad" else f"the new value of {name}"
+    return value.copy("K") if isinstance(value, np.ndarray) else None if value is NOT_KEPT else value
 
 
 def _returned(result: Any) -> Iterator[_Output]:
     """The leaves of what a call returned."""
-    leaves, names = flatten(result)[0], leaf_paths(result, "the result")
-    for name, leaf in zip(names, leaves, strict=True):
-        if isinstance(leaf, Tensor):
-            yield _Output(name, Tensor, _copy(leaf._data))
-        else:
-            yield _Output(name, type(leaf), _copy(leaf))
+    for number, (name, leaf) in enumerate(zip(leaf_paths(result, "the result"), flatten(result)[0], strict=True)):
+        is_tensor = isinstance(leaf, Tensor)
+        yield _Output(name, Tensor if is_tensor else type(leaf), _copy(leaf._data if is_tensor else leaf), number)
 
 
 def _layout(value: Any) -> Any:
     return (value.shape, value.dtype) if isinstance(value, np.ndarray | np.generic) else value is None
 
 
-def _described(value: Any) -> str:
-    return "None" if value is None else f"{value.shape} {value.dtype}" if hasattr(value, "dtype") else repr(value)
-
-
-def _spelled(kind: Any) -> str:
-    return kind.__name__ if isinstance(kind, type) else str(kind)
+def _said(value: Any) -> str:
+    return f"{value.shape} {value.dtype}" if hasattr(value, "dtype") else repr(value)
 
 
 def _is_close(expected: Any, actual: Any) -> bool:
@@ -359,16 +322,15 @@ def _is_explained(expected: Any, actual: Any, runs: list[Any]) -> bool:
         varies = np.any([other != plain for other in others], axis=0)
         return bool(np.all((expected == actual) | varies))
     with np.errstate(all="ignore"):
-        # NaN and infinity may be gone where terms cancel that gave them, but never come from nowhere.
+        # NaN and infinity may be gone where terms cancel that gave them, but come where rounding makes them alone.
         known = np.isfinite(expected)
-        if not np.array_equal(plain[~known], expected[~known], equal_nan=True) or not np.isfinite(actual[known]).all():
+        if not np.array_equal(plain[~known], expected[~known], equal_nan=True):
             return False
         spread = np.max([np.abs(other[known] - plain[known]) for other in others], initial=0.0)
         allowed = 16 * np.nan_to_num(spread, nan=np.inf, posinf=np.inf) + _slack(expected, known)
-        return bool(
-            np.all(np.abs(plain[known] - expected[known]) <= allowed)
-            and np.all(np.abs(actual[known] - expected[known]) <= allowed)
-        )
+        known &= np.isfinite(others).all(axis=0)
+        apart = np.abs([plain[known] - expected[known], actual[known] - expected[known]])
+        return bool(np.all(apart <= allowed))  # A NaN is not.
 
 
 def _how_far(expected: _Output, actual: Any) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...tree import Rebuild
-from ..state.slots import Setting
+from ..state.slots import Slot
 from .arguments import is_plain
 from .refusals import DIFFERS, RETURNS_OBJECT, refusal
 from .tracer import Captured, Tracer, is_array, line_of
@@ -29,7 +29,7 @@ def capture(
     leaves: list[Any],
     rebuild: Rebuild,
     assumes: bool = True,
-    moving: Iterable[Setting] | None = (),
+    moving: Iterable[Slot] | None = (),
 ) -> Captured:
     """The program of f on these leaves of its arguments.
 
@@ -39,7 +39,7 @@ def capture(
     """
     kept = [leaf for leaf in leaves if not is_array(leaf)]
     with Runs(f, kept) as runs:
-        rates = {setting.key: setting for setting in runs.settled.found.settings}
+        rates = {setting.key: setting for setting in runs.settled.found.rates}
         moved = {setting.key: setting for setting in moving or ()}
         choices = [{}, {}] if moving is None else [{**moved, **rates}, rates, {}]
         for settings, others in itertools.pairwise(choices):
@@ -52,7 +52,7 @@ def capture(
 
 
 def _captured(
-    f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild, assumes: bool, runs: Runs, settings: list[Setting]
+    f: Callable[..., Any], leaves: list[Any], rebuild: Rebuild, assumes: bool, runs: Runs, settings: list[Slot]
 ) -> Captured:
     def run() -> Captured:
         return Tracer(f, assumes).run(leaves, rebuild, runs.settled.found, settings)

@@ -19,7 +19,9 @@ import numpy as np
 from ...frames import user_place
 from ...tree import flatten
 from ..ir import Variable, astype, mapped
-from ..state.slots import Found, Setting, put
+from ..state.reachable import Reachable
+from ..state.remembered import slots_of
+from ..state.slots import Slot
 from .refusals import CANNOT_STAND, DRAWN_BY_VALUES, DRAWN_IN_PLACE, WEAK, refusal
 from .shapes import is_traced
 from .traced import Traced
@@ -59,7 +61,7 @@ class Anew:
 
     def __init__(self, give: Callable[[Any, str | None], Traced]) -> None:
         self.give = give
-        self.settings: list[tuple[Setting, bool | None]] = []
+        self.settings: list[tuple[Slot, bool | None]] = []
         self.draws: list[Draw] = []
         self._numbers: list[Traced] = []
 
@@ -68,7 +70,7 @@ class Anew:
         """The inputs of the program, in its order."""
         return [*[number.variable for number in self._numbers], *[draw.variable for draw in self.draws]]
 
-    def setting(self, setting: Setting) -> Traced:
+    def setting(self, setting: Slot) -> Traced:
         """A number that stands in state."""
         name = setting.name if isinstance(setting.name, str) and setting.name != "cell_contents" else None
         self._numbers.append(self.give(setting.value(), name))
@@ -143,29 +145,27 @@ def strong(name: str, function: Any, arguments: Any, keywords: Any) -> tuple[Any
 
 
 @contextmanager
-def standing_in(anew: Anew, found: Found, settings: Iterable[Setting]) -> Iterator[dict[int, Any]]:
+def standing_in(anew: Anew, found: Reachable, settings: Iterable[Slot]) -> Iterator[dict[int, Any]]:
     """Let traced numbers stand for the settings and others for generators, in all slots that were found."""
     drawings = {
         id(generator): Drawing(anew, generator)
         for generator, _ in found.randoms
         if type(generator) is np.random.Generator
     }
-    stood: list[tuple[Setting, Any, Any]] = []
+    stood: list[tuple[Slot, Any, Any]] = []
     try:
         for setting in settings:
-            before, traced = setting.read(setting.holder, setting.name), anew.setting(setting)
+            before, traced = setting.value(), anew.setting(setting)
             if not setting.put(traced):
                 raise refusal(CANNOT_STAND, name=setting.name)
             stood.append((setting, before, traced))
-        for read, holder, name in found.slots() if drawings else ():
-            try:
-                value = read(holder, name)
-            except Exception:  # The function has taken it away since.
-                continue
+        entries = (slot for container, _ in found.containers for slot in slots_of(container))
+        for slot in [*found.slots, *entries] if drawings else ():
+            value = slot.value()
             other = replaced(value, drawings)
             if other is not value:
-                stood.append((Setting(read, holder, name), value, other))
-                put(read, holder, name, other)
+                stood.append((slot, value, other))
+                slot.put(other)
         yield drawings
         for setting, _, other in stood:
             if setting.value() is not other:
@@ -173,7 +173,7 @@ def standing_in(anew: Anew, found: Found, settings: Iterable[Setting]) -> Iterat
     finally:
         for setting, value, other in reversed(stood):
             if setting.value() is other:  # Else the function has put something there.
-                put(setting.read, setting.holder, setting.name, value)
+                setting.put(value)
 
 
 def replaced(value: Any, drawings: dict[int, Any]) -> Any:

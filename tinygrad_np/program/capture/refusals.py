@@ -1,6 +1,6 @@
 """What a program can't hold, and how it is said: the sentences of a capture.
 
-    raise refusal(PRINTED, text="…", line="train.py line 12")
+    raise refusal(EFFECT, does="printed '…', train.py line 12")
 
 Each names the line and says what to do instead. What a traced value refuses is a pair, of what was done with it and of
 the advice, in the one sentence REFUSED.
@@ -115,21 +115,9 @@ ERRSTATE = (
     "np.errstate lets NumPy raise errors, {line}, which a program does not do: compile the function without it, and "
     "call it within."
 )
-PRINTED = (
-    "a compiled function printed {text!r}, {line}, which its program would not do in every call: print outside, what "
-    "it returns too."
-)
-LOGGED = (
-    "a compiled function logged {text!r}, {line}, which its program would not do in every call: return what is to be "
-    "logged, and log it outside."
-)
-OPENED = (
-    "a compiled function opens {file} to write, {line}, which its program would not do in every call: return what is "
-    "to be written, and write it outside."
-)
-FILED = (
-    "the function writes to {path}, which its program would not do in every call: return what is to be written, and "
-    "write it outside."
+EFFECT = (
+    "a compiled function {does}, which its program would not do in every call: return what that takes, and do "
+    "it outside."
 )
 LAYOUT = (
     "was read in the order in which it lies in memory (order={!r}), which may be another in every call",
@@ -209,7 +197,6 @@ MORE_ATTRIBUTES = (
     "a compiled function was given a {kind} with attributes that are not given when it is made; give them as fields, "
     "or as arguments of their own."
 )
-NOT_A_TREE = "a compiled function was given a {kind}, which is not an array, a number or a tree of them."
 
 
 def of_the_running_line(otherwise: tuple[str, str]) -> tuple[str, str]:

@@ -22,24 +22,8 @@ from ...ops.elementwise.selection import where
 from ...primitive import NUMPY, Primitive, handed_over
 from ...tensor import Tensor
 from ..ir import Variable, astype
-from .refusals import (
-    ARRAY,
-    COPIED,
-    GENERAL,
-    INTO_ARRAY,
-    INTO_FILE,
-    LAYOUT,
-    LENGTH,
-    LOOKED_UP,
-    NUMBER,
-    OLD_NAME,
-    REFUSED,
-    ROUNDED,
-    SHOWN,
-    TRUTH,
-    of_the_running_line,
-    refusal,
-)  # fmt: skip
+from . import refusals
+from .refusals import of_the_running_line, refusal
 from .shapes import is_shaped_by_values, parameters_of
 
 
@@ -54,6 +38,15 @@ class Memory:
     def __init__(self) -> None:
         self.changes = self.settled = 0
         self.line = ""
+
+
+def _refusing(refused: tuple[str, str], looks: bool = False) -> Any:
+    """A method that does not tell the value, but what was done with it, as `looks` sees in the line that runs."""
+
+    def method(self: Traced, *_: Any, **__: Any) -> NoReturn:
+        self._refuse(*(of_the_running_line(refused) if looks else refused))
+
+    return method
 
 
 class Traced(NDArrayOperatorsMixin):
@@ -81,7 +74,7 @@ class Traced(NDArrayOperatorsMixin):
     def variable(self) -> Variable:
         """The program's variable; an array that was changed in place since can't be read."""
         if self.changes != self.memory.changes:
-            raise refusal(OLD_NAME, changed=self.memory.line, line=user_place())
+            raise refusal(refusals.OLD_NAME, changed=self.memory.line, line=user_place())
         return self._variable
 
     shape = property(lambda self: self.value.shape)
@@ -114,7 +107,7 @@ class Traced(NDArrayOperatorsMixin):
             return NotImplemented  # The Tensor records, and comes back here with arrays.
         out, *more = keywords.pop("out", (None,))
         if more or (out is not None and not isinstance(out, Traced)):
-            self._refuse(*INTO_ARRAY)
+            self._refuse(*refusals.INTO_ARRAY)
         inputs = tuple(np.asarray(value) if issubclass(type(value), list | tuple) else value for value in inputs)
         called: str = ufunc.__name__
         if getattr(np, called, None) is not ufunc or method == "at":
@@ -148,11 +141,11 @@ class Traced(NDArrayOperatorsMixin):
         if Tensor in kinds:
             return NotImplemented
         if {**dict(zip(parameters_of(function), arguments, strict=False)), **keywords}.get("out") is not None:
-            self._refuse(*INTO_ARRAY)
+            self._refuse(*refusals.INTO_ARRAY)
         if function in WRITING:
-            self._refuse(*INTO_ARRAY)
+            self._refuse(*refusals.INTO_ARRAY)
         if function in SAVING:
-            self._refuse(*INTO_FILE)
+            self._refuse(*refusals.INTO_FILE)
         if function in _JOINING and isinstance(arguments[0], Traced):
             arguments = [*arguments[0]], *arguments[1:]
         if function in _OF_FUNCTIONS:
@@ -162,7 +155,7 @@ class Traced(NDArrayOperatorsMixin):
         module = function.__module__.removeprefix("numpy").removeprefix(".")
         name = f"{module}.{function.__name__}" if module else function.__name__
         if is_shaped_by_values(function, arguments, keywords):
-            self._refuse(LENGTH[0].format(f"np.{name}"), LENGTH[1])
+            self._refuse(refusals.LENGTH[0].format(f"np.{name}"), refusals.LENGTH[1])
         if function in (np.shape, np.ndim, np.size):
             return function(self.value, *arguments[1:], **keywords)
         # A user's np.where is the primitive of that name; what other rules choose with it may be left out.
@@ -201,7 +194,7 @@ class Traced(NDArrayOperatorsMixin):
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """The same elements in another shape; the program says the lengths, never -1."""
         if order in ("A", "K") and self.ndim > 1:
-            self._refuse(LAYOUT[0].format(order), LAYOUT[1])
+            self._refuse(refusals.LAYOUT[0].format(order), refusals.LAYOUT[1])
         order = "C" if order in ("A", "K") else order
         if order != "C":
             return self.tracer.apply("reshape", np.reshape, (self, shape[0] if len(shape) == 1 else shape, order), {})
@@ -245,9 +238,6 @@ class Traced(NDArrayOperatorsMixin):
             return Traced(self.tracer, whole._variable, whole.value, self.handed_out or self.memory)
         return self.tracer.pick(self, index)
 
-    def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        self._refuse(*of_the_running_line(INTO_ARRAY))
-
     def __len__(self) -> int:
         return len(self.value)
 
@@ -275,42 +265,25 @@ class Traced(NDArrayOperatorsMixin):
         """The values, which only the program will know: what asks a Tensor for its values goes on with them."""
         return self
 
-    def _refuse(self, done: str, advice: str = GENERAL) -> NoReturn:
+    def _refuse(self, done: str, advice: str = refusals.GENERAL) -> NoReturn:
         self.tracer.running_line()
         name = self._variable.name
         what = describe(self.shape, self.dtype, name) if name else f"a value {self.shape} {self.dtype}"
-        error = refusal(REFUSED, what=what, done=done, line=user_place(), advice=advice)
+        error = refusal(refusals.REFUSED, what=what, done=done, line=user_place(), advice=advice)
         error.whole = self.tracer.apply_whole
         raise error
 
     def __bool__(self) -> bool:
         is_true = self.tracer.anew.is_true(self) if self.is_weak else None
-        return self._refuse(*TRUTH) if is_true is None else is_true
+        return self._refuse(*refusals.TRUTH) if is_true is None else is_true
 
-    def __float__(self) -> float:
-        self._refuse(*of_the_running_line(NUMBER))
-
-    def __round__(self, digits: int | None = None) -> Any:
-        self._refuse(*ROUNDED)
-
-    __int__ = __index__ = __complex__ = item = tolist = __float__
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        self._refuse(*of_the_running_line(ARRAY))
-
-    def __repr__(self) -> str:
-        self._refuse(*SHOWN)
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        self._refuse(*SHOWN)
-
-    def __reduce__(self) -> Any:
-        self._refuse(*COPIED)
-
-    def __hash__(self) -> int:
-        self._refuse(*LOOKED_UP)
+    __float__ = __int__ = __index__ = __complex__ = item = tolist = _refusing(refusals.NUMBER, looks=True)
+    __array__ = _refusing(refusals.ARRAY, looks=True)
+    __setitem__ = _refusing(refusals.INTO_ARRAY, looks=True)
+    __round__ = _refusing(refusals.ROUNDED)
+    __repr__ = __str__ = __format__ = _refusing(refusals.SHOWN)
+    __reduce__ = _refusing(refusals.COPIED)
+    __hash__ = _refusing(refusals.LOOKED_UP)
 
 
 def _is_asked_by_others(code: types.CodeType) -> bool:

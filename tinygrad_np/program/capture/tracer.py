@@ -24,26 +24,15 @@ from ...record import leaf_of, make_tensor
 from ...tensor import Tensor
 from ...tree import Rebuild, flatten
 from ..ir import Equation, Program, Variable, assume, is_written, mapped
-from ..state.slots import Found, Setting
+from ..state.reachable import Reachable
+from ..state.slots import Slot
 from . import conversions as conversions
+from . import refusals
 from .arguments import changed, contents
 from .constants import Constants, assert_plain_array
 from .given import Anew, Draw, replaced, standing_in, strong
 from .names import Binding, Names, keys_of
-from .refusals import (
-    BOUND,
-    CHANGED_ARGUMENT,
-    ERRSTATE,
-    FAILED,
-    MASK,
-    NOT_WRITTEN,
-    OTHER_THREAD,
-    RETURNS_NUMBER,
-    RETURNS_RUN,
-    refusal,
-    refused,
-    settle,
-)
+from .refusals import refusal, refused, settle
 from .shapes import is_shaped_by, parts_of
 from .tensors import WatchedTensors
 from .traced import Traced, memory_of
@@ -60,6 +49,8 @@ _BY_VALUES = (np.linalg.LinAlgError, FloatingPointError)
 _RULES = (os.path.dirname(ops.__file__ or ""), selected.__file__ or "")
 _TESTS = ("isfinite", "isinf", "isnan", "isneginf", "isposinf", "nan")
 """What the names of functions begin with that ask for NaN or infinity."""
+_LITERALS: dict[Any, Any] = {int: int.__int__, float: float.__float__, str: str.__str__}
+"""What makes plain values of members of an enum, which have no other literal."""
 _GIVEN = object()
 
 
@@ -74,7 +65,7 @@ class Captured:
     """
 
     program: Program
-    settings: list[tuple[Setting, bool | None]]
+    settings: list[tuple[Slot, bool | None]]
     draws: list[Draw]
     reads: list[Binding]
     updates: list[Binding]
@@ -115,7 +106,7 @@ class Tracer:
         self.tensors = WatchedTensors(self.names, self.given, self.made)
         self.running_line = self.names.running_line
 
-    def run(self, leaves: list[Any], rebuild: Rebuild, found: Found, settings: Iterable[Setting] = ()) -> Captured:
+    def run(self, leaves: list[Any], rebuild: Rebuild, found: Reachable, settings: Iterable[Slot] = ()) -> Captured:
         """Run the function and make the program of what was recorded; `found` is what it can reach."""
         try:
             with standing_in(self.anew, found, settings) as drawings:
@@ -151,7 +142,7 @@ class Tracer:
         self._assert_unchanged(before, given, arrays)
         self.tensors.assert_settled()
         if self.failure:
-            raise refusal(FAILED, failure=self.failure)
+            raise refusal(refusals.FAILED, failure=self.failure)
         static = [_GIVEN if is_array(leaf) else leaf for leaf in leaves]
         names = [(name, variable) for name, (kind, variable) in keyed if kind != "static"]
         return self._captured(results, make_result, static, names)
@@ -166,7 +157,7 @@ class Tracer:
             elif isinstance(array, Traced) and array.memory.changes:
                 kind = "array"
         if kind is not None:
-            raise refusal(CHANGED_ARGUMENT, line=self.line, kind=kind)
+            raise refusal(refusals.CHANGED_ARGUMENT, line=self.line, kind=kind)
 
     def _argument(self, leaf: Any) -> Any:
         if isinstance(leaf, Tensor):
@@ -194,11 +185,11 @@ class Tracer:
             return ("recorded" if leaf.requires_grad else "tensor", self._variable(leaf._data))
         if isinstance(leaf, Traced | np.ndarray):
             if isinstance(leaf, Traced) and leaf.is_weak:
-                raise refusal(RETURNS_NUMBER, line=self.line)
+                raise refusal(refusals.RETURNS_NUMBER, line=self.line)
             return ("array", self._variable(leaf))
         kept = [*getattr(leaf, "__dict__", {}).values(), *(leaf if isinstance(leaf, set | frozenset) else ())]
         if isinstance(leaf, Iterator) or any(isinstance(part, Traced) or id(part) in self.made for part in kept):
-            raise refusal(RETURNS_RUN, line=self.line, kind=type(leaf).__name__)
+            raise refusal(refusals.RETURNS_RUN, line=self.line, kind=type(leaf).__name__)
         return ("static", leaf)
 
     def _captured(
@@ -224,7 +215,7 @@ class Tracer:
     def apply(self, name: str, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Run one of NumPy's functions on the values, and write it down."""
         if threading.get_ident() != self.thread:
-            raise refusal(OTHER_THREAD, line=user_place())
+            raise refusal(refusals.OTHER_THREAD, line=user_place())
         boxes: list[Traced] = []
         values, options = _values((arguments, keywords), boxes)
         is_weak = any(box.is_weak for box in boxes)
@@ -235,7 +226,7 @@ class Tracer:
         errors = np.geterr()
         self.tests_values = self.tests_values or (name.startswith(_TESTS) and not is_rules(name))
         if errors != self.warnings and "raise" in errors.values():
-            raise refusal(ERRSTATE, line=user_place())
+            raise refusal(refusals.ERRSTATE, line=user_place())
         try:
             result = function(*values, **options)
         except (*_BY_VALUES, IndexError, ValueError) as error:
@@ -301,7 +292,7 @@ class Tracer:
         """x[index]: what the index picks may depend on values, how many elements may not."""
         for part, is_bound in parts_of(index):
             if is_bound or part.dtype == bool:
-                getattr(part, "_data", part)._refuse(*(BOUND if is_bound else MASK))
+                getattr(part, "_data", part)._refuse(*(refusals.BOUND if is_bound else refusals.MASK))
         index = mapped(index, lambda part: int(part) if issubclass(type(part), np.integer) else part)
         return self.apply("getitem", operator.getitem, (x, index), {})
 
@@ -331,8 +322,9 @@ class Tracer:
         if isinstance(value, np.ndarray | Tensor):
             return self._variable(value._data if isinstance(value, Tensor) else value)
         if not is_written(value):
-            raise refusal(NOT_WRITTEN, value=value, line=user_place())
-        return value
+            raise refusal(refusals.NOT_WRITTEN, value=value, line=user_place())
+        kind = next((kind for kind in _LITERALS if issubclass(type(value), kind)), None)
+        return _LITERALS[kind](value) if kind and not isinstance(value, bool | np.generic) else value
 
     def _variable(self, value: Any) -> Variable:
         """The variable of a traced array, or of a constant."""

@@ -17,7 +17,7 @@ from ..ir import Program, Variable
 from ..state.remembered import Remembered, drawn_from
 from .constants import is_same
 from .given import Drawing
-from .refusals import CHANGED_TWICE, DRAWN, FILED, ITERATOR, KEPT, refusal
+from .refusals import CHANGED_TWICE, DRAWN, EFFECT, ITERATOR, KEPT, refusal
 from .traced import Traced
 from .tracer import Captured
 
@@ -46,6 +46,7 @@ class Runs:
 
     def begin_again(self) -> None:
         """Put back what a run in vain has changed."""
+        self.before.empty_caches()
         self.before.restore()
         self.settled = self.before
 
@@ -77,8 +78,9 @@ class Runs:
             raise self._changes(path)
         for generator, path, state in self.settled.randoms:
             if drawn_from(generator) != state:
-                sentence = FILED if isinstance(generator, io.IOBase) else DRAWN
-                raise refusal(sentence, path=self.settled.described(path))
+                path = self.settled.described(path)
+                is_file = isinstance(generator, io.IOBase)
+                raise refusal(EFFECT, does=f"writes to {path}") if is_file else refusal(DRAWN, path=path)
         return result
 
     def _changes(self, path: str) -> CaptureError:

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from ...frames import user_place
 from ...graph import Node
 from ...record import Recorded
-from .refusals import LOGGED, OPENED, PRINTED, refusal
+from .refusals import EFFECT, refusal
 
 
 class Watcher(Protocol):
@@ -79,19 +79,19 @@ class _WatchedOutput:
     def write(self, text: str) -> Any:
         """Write what another thread prints."""
         if is_capturing() and not sys._getframe(1).f_code.co_filename.endswith("warnings.py"):
-            raise refusal(PRINTED, text=text[:40], line=user_place())
+            raise refusal(EFFECT, does=f"printed {text[:40]!r}, {user_place()}")
         return self.output.write(text)
 
 
 def _opening(file: Any, mode: str = "r", *arguments: Any, **keywords: Any) -> Any:
     if is_capturing() and set("wax+") & set(mode):
-        raise refusal(OPENED, file=str(file), line=user_place())
+        raise refusal(EFFECT, does=f"opens {file} to write, {user_place()}")
     return _open(file, mode, *arguments, **keywords)
 
 
 def _handling(logger: Any, record: Any) -> Any:
     if is_capturing():
-        raise refusal(LOGGED, text=record.getMessage()[:40], line=user_place())
+        raise refusal(EFFECT, does=f"logged {record.getMessage()[:40]!r}, {user_place()}")
     return _handle(logger, record)
 
 
@@ -100,15 +100,17 @@ stand_ins: list[tuple[Any, str, Any]] = [
     (builtins, "open", _opening),
     (io, "open", _opening),
     (logging.Logger, "handle", _handling),
+    *[
+        (kind, name, _WatchedSlot(name, kind.__dict__[name]))
+        for kind, name in ((Recorded, "_data"), (Node, "grad"), (Node, "exposure"), (Node, "spent"))
+    ],
 ]
-"""What else is something else while a capture runs, and asks `is_capturing`: where it stands, its name, and by what."""
+"""What is something else while a capture runs, and asks who captures: where it stands, its name, and what it is."""
 _stood: list[tuple[Any, str, Any]] = []
 
 NOTES = ("exposure", "spent")
 """Slots that hold no values but what Tensors take note of, which a capture begins without."""
 
-_SLOTS = ((Recorded, "_data"), (Node, "grad"), (Node, "exposure"), (Node, "spent"))
-_originals = {(kind, name): kind.__dict__[name] for kind, name in _SLOTS}
 _unwatched: dict[tuple[type, str], Any] = {}
 _lock = threading.Lock()
 _watching = 0
@@ -148,11 +150,9 @@ def _count(step: int) -> None:
     with _lock:
         before, _watching = _watching, _watching + step
         if (before == 0) != (_watching == 0):
-            for kind, name in _SLOTS:
-                original = _originals[kind, name]
-                setattr(kind, name, _WatchedSlot(name, original) if _watching else original)
+            put = _stood
             if _watching:
-                outputs = [(sys, name, _WatchedOutput(getattr(sys, name))) for name in ("stdout", "stderr")]
-                _stood[:] = [(owner, name, getattr(owner, name)) for owner, name, _ in stand_ins + outputs]
-            for owner, name, value in stand_ins + outputs if _watching else _stood:
+                put = stand_ins + [(sys, name, _WatchedOutput(getattr(sys, name))) for name in ("stdout", "stderr")]
+                _stood[:] = [(owner, name, getattr(owner, name)) for owner, name, _ in put]
+            for owner, name, value in put:
                 setattr(owner, name, value)

@@ -142,7 +142,7 @@ def rewrite(program: Program, rule: Rewriting) -> Program:
 def is_over_axes(equation: Equation) -> bool:
     """Whether a reduction takes one array and no more than axis and keepdims; other options may be None."""
     options = {name for name, value in equation.keywords.items() if value is not None}
-    return len(equation.arguments) == 1 and options <= {"axis", "keepdims"}
+    return len(equation.inputs) == len(equation.arguments) == 1 and options <= {"axis", "keepdims"}
 
 
 def can_stand_for(new: Any, equation: Equation) -> bool:

@@ -1,22 +1,20 @@
 """What a function can reach and its code can name: state that may change, and would be baked into its program.
 
-    found = reachable(f, arguments)
-    found.attributes, found.items, found.containers, found.arrays
+    found = Reachable(f, arguments)
+    found.slots, found.namespaces, found.containers, found.arrays
 
 The walk starts at the function, and at those of its arguments that are no arrays. Of a function it takes the closure,
 the globals that the code names, the defaults; of an object, a class or a module the attributes whose names occur in the
 code of any function that was met; of a container all entries; of the user's functions and methods that were found, the
-same again. A library's code is not looked into, but what it was given is: the function in a `tg.grad(f)`, what an
-object of a library keeps under the names that its methods use.
+same again. A library's code is not looked into, but what it was given is: the function in a `tg.grad(f)`, and all that
+an object of a library keeps itself.
 """
 
 from __future__ import annotations
 
-import array
 import dataclasses
 import functools
 import gc
-import inspect
 import io
 import os
 import random
@@ -26,7 +24,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
-from operator import attrgetter, getitem, methodcaller
+from operator import attrgetter, getitem, length_hint, methodcaller
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,19 +33,21 @@ from ...frames import installed_package, is_our_module, is_users_file, is_users_
 from ...primitive import Primitive
 from ...tensor import Tensor
 from .bytecode import names_in_code
-from .slots import ABSENT, NUMBERS, Current, Found, Setting, Slot, namespace_of
+from .slots import ABSENT, NUMBERS, Slot, attribute, current, namespace_of
 
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), range, slice, types.CodeType})
 _PLAIN_OF_NUMPY = (np.generic, np.dtype, np.ufunc)
-_CONTAINERS = frozenset({dict, list, tuple, deque, set, frozenset, np.ndarray, bytearray, types.MappingProxyType})
-_BOUND_BUILTIN = (types.BuiltinFunctionType, types.MethodWrapperType)
+_VIEWS: Any = tuple(map(type, ({}.keys(), {}.values(), {}.items())))
+_CONTAINERS = (dict, types.MappingProxyType, list, tuple, deque, set, frozenset)
 _RANDOM = (np.random.Generator, np.random.BitGenerator, np.random.RandomState, random.Random, io.IOBase)
 """What is read or written step by step: random numbers, files."""
-_ANY_NAME = {"vars", "__dict__", "getattr", "setattr", "dir"}
+_ANY_NAME = {"vars", "__dict__", "getattr", "setattr", "dir", "__getattribute__"}
 _ANY_GLOBAL = {"globals", "eval", "exec"}
 """Code that names one of these may read any attribute, any global."""
-_NAMESPACES = {"collections", "types", "argparse", "_thread"}
-"""Modules whose objects hold nothing but what the user put there."""
+_NAMESPACES = {"types", "argparse", "_thread"}
+"""Modules whose objects hold nothing but what the user put there, under names of the user's."""
+_BASES = {"abc", "enum", "typing", "builtins"}
+"""Modules whose classes keep nothing in the objects of those that inherit from them."""
 _CONSTRUCTION = {"__init__", "__new__", "__post_init__", "__init_subclass__", "__class_getitem__", "__del__"}
 _ASIDE = {"__repr__", "__str__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__deepcopy__"}
 
@@ -60,36 +60,54 @@ class _Met(NamedTuple):
     is_inside: bool = False
 
 
-def reachable(f: Callable[..., Any], arguments: Iterable[Any] = (), stray: type | tuple[type, ...] = ()) -> Found:
-    """All that a function can reach; `stray` are the kinds of values that it should not."""
-    walk = _Walk(f, arguments, stray)
-    walk.run()
-    return walk.found
+class Reachable:
+    """All that a function can reach, each slot once.
 
+    `stray` are the kinds of values that it should not reach, `given` slots that are left out: who reads them at each
+    call need not watch them.
 
-class _Walk:
-    """A walk through what a function can reach; `found` is what it has found so far."""
+    `namespaces` are the owners of attributes, of which a new one would hide what their class has by that name;
+    `rates` the slots in which optimisers have their learning rates.
+    """
 
-    def __init__(self, f: Callable[..., Any], arguments: Iterable[Any], stray: type | tuple[type, ...]) -> None:
-        self.found = Found()
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        arguments: Iterable[Any] = (),
+        stray: type | tuple[type, ...] = (),
+        given: Iterable[Slot] = (),
+    ) -> None:
+        self.slots: list[Slot] = []
+        self.rates: list[Slot] = []
+        self.namespaces: list[tuple[Any, str]] = []
+        self.containers: list[tuple[Any, str]] = []
+        self.arrays: list[tuple[Any, str]] = []
+        self.randoms: list[tuple[Any, str]] = []
+        self.iterators: list[tuple[Any, str]] = []
+        self.caches: list[Any] = []
+        self.strays: list[str] = []
+        self.codes: list[types.CodeType] = []
         self._stray = stray
+        self._given = {slot.key[:2] for slot in given}
+        self._holders = {holder for holder, _ in self._given}
+        self._known: dict[tuple[int, Any], Any] = {}
         self._home: tuple[str, ...] = ()
-        self._names = {"__call__"}
-        self._names_in_libraries: set[str] = set()
+        self._names = {"__call__", "__getattr__"}
         self._names_any = False
         self._objects: list[_Met] = []
-        self._classes: dict[type, list[str]] = {}
+        self._classes: list[type] = []
         path = f.__name__ if isinstance(f, types.FunctionType) else "self"
         self._waiting = deque([_Met(f, path), *[_Met(argument, "an argument") for argument in arguments]])
+        self._walk()
 
-    def run(self) -> None:
+    def _walk(self) -> None:
         """Look into what waits, then for the names met so far in all objects, until there is nothing new."""
         known, names, start = -1, 0, 0
-        while known != (known := len(self.found) + names):
+        while known != (known := len(self._known) + names):
             while self._waiting:
                 self._meet(self._waiting.popleft())
             # Where no name is new, the objects that were looked into need no second look.
-            before, names = names, len(self._names) + len(self._names_in_libraries) + self._names_any
+            before, names = names, len(self._names) + self._names_any
             start = start if names == before else 0
             for met in self._objects[start:]:
                 self._find_names(met)
@@ -98,8 +116,27 @@ class _Walk:
                 self._find_names_in_class(kind)
 
     def _later(self, value: Any, path: str, is_inside: bool = False) -> None:
-        if type(value) not in _PLAIN:
+        if type(value) not in _PLAIN and value is not ABSENT:
             self._waiting.append(_Met(value, path, is_inside))
+
+    def _slot(self, read: Callable[[Any, Any], Any], owner: Any, name: Any, path: str, is_inside: bool = False) -> None:
+        """Take a slot in, and what stands there."""
+        holder = vars(owner) if read is getitem and isinstance(owner, type | types.ModuleType) else owner
+        slot = Slot(read, holder, name, path)
+        value = slot.value()
+        if self._is_new(owner, name):
+            if value is ABSENT and read is getattr:
+                slot = slot._replace(read=attribute)
+            if not self._given or slot.key[:2] not in self._given:
+                self.slots.append(slot)
+        self._later(value, path, is_inside)
+
+    def _is_new(self, owner: Any, name: Any) -> bool:
+        """Whether this is asked for the first time."""
+        if (id(owner), name) in self._known:
+            return False
+        self._known[id(owner), name] = owner
+        return True
 
     def _is_users(self, module: str) -> bool:
         return is_users_module(module, self._home)
@@ -108,54 +145,56 @@ class _Walk:
         value, path, is_inside = met
         if isinstance(value, _PLAIN_OF_NUMPY) and not isinstance(value, np.void):
             return
-        if not self.found.is_new(value, is_inside):
+        if not self._is_new(value, is_inside):
             return
         if isinstance(value._data if isinstance(value, Tensor) else value, self._stray):
-            self.found.strays.append(path)
+            self.strays.append(path)
         elif isinstance(value, types.FunctionType):
-            self._function(met)
-        elif isinstance(value, functools._lru_cache_wrapper):
-            self.found.caches.append(value)
-            self._object(met)
-            self._cached(met)
+            self._function(value, path)
         elif isinstance(value, types.MethodType):
             self._later(value.__self__, path)
             self._later(value.__func__, path)
-        elif isinstance(value, _BOUND_BUILTIN):
+        elif isinstance(value, types.BuiltinFunctionType | types.MethodWrapperType):
             if not isinstance(value.__self__, types.ModuleType):
                 self._later(value.__self__, path)
         elif isinstance(value, type):
-            if self._is_users(value.__module__):
-                self._class(value, _ASIDE)
+            self._class(value, _ASIDE)
         elif isinstance(value, types.ModuleType):
             self._objects.append(met)
         elif isinstance(value, ContextVar):
-            self._later(self.found.attribute(Current(value), "value", path), path)
+            self._slot(current, value, "value", path)
+        elif isinstance(value, _VIEWS):
+            self._later(value.mapping, path)
         elif isinstance(value, _RANDOM):
-            self.found.randoms.append((value, path))
+            self.randoms.append((value, path))
         elif isinstance(value, Iterator) and not is_inside and _advances_unseen(value):
-            self.found.iterators.append((value, path))
+            self.iterators.append((value, path))
         else:
-            self._entries(met)
-            if type(value) not in _CONTAINERS:
+            if isinstance(value, _CONTAINERS):
+                self._entries(met)
+            elif _has_bytes(value):
+                self.arrays.append((value, path))
+                if isinstance(value, np.ndarray) and value.dtype.hasobject:
+                    for part in value.ravel().tolist():
+                        self._later(part, path, is_inside)
+            if type(value) not in (*_CONTAINERS, np.ndarray):
                 self._object(met)
 
     # Functions.
 
-    def _function(self, met: _Met) -> None:
-        f = met.value
+    def _function(self, f: types.FunctionType, path: str) -> None:
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
             if name != "__class__":  # `super` looks the class up; what it finds there is named.
-                self._later(self.found.attribute(cell, "cell_contents", name), name)
+                self._slot(getattr, cell, "cell_contents", name)
         for name in ("__defaults__", "__kwdefaults__"):
             if getattr(f, name) is not None:
-                self._later(self.found.attribute(f, name, f"{f.__name__}.{name}"), f"{f.__name__}.{name}")
-        self._later(f.__dict__.get("__wrapped__"), met.path)
+                self._slot(getattr, f, name, f"{f.__name__}.{name}")
+        self._later(f.__dict__.get("__wrapped__"), path)
         self._home = self._home or installed_package(f.__code__.co_filename)
         if is_users_file(f.__code__.co_filename, self._home):
-            self.found.attribute(f, "__code__", f.__name__)
-            self.found.codes.append(f.__code__)
-            self._objects.append(met)
+            self._slot(getattr, f, "__code__", f.__name__)
+            self.codes.append(f.__code__)
+            self._objects.append(_Met(f, path))
             self._read(f.__code__, f.__globals__)
 
     def _read(self, code: types.CodeType, scope: dict[str, Any]) -> None:
@@ -167,10 +206,7 @@ class _Walk:
         if "getenv" in names.globals + names.attributes:
             self._later(os.environ, "os.environ")
         for name in [name for name in scope if name[:2] != "__"] if takes_all else names.globals:
-            if name in scope:
-                self._later(self.found.item(scope, scope, name, name), name)
-            elif self.found.is_new(scope, name):
-                self.found.absent.append(Slot(scope, name, ABSENT, name))
+            self._slot(getitem if name in scope else dict.get, scope, name, name)
         package = (scope.get("__package__") or "").split(".")
         for name in names.modules:
             for length in range(len(package) + 1):  # From no package at all, and from each that this one is in.
@@ -180,23 +216,21 @@ class _Walk:
 
     def _entries(self, met: _Met) -> None:
         value, path, is_inside = met
-        if isinstance(value, dict | types.MappingProxyType):
-            self.found.containers.append((value, path))
-            for key, entry in list(value.items()):
-                if type(entry) not in _PLAIN or type(key) not in _PLAIN:
-                    self._later(key, path, is_inside)
-                    self._later(entry, _path_of_entry(path, key), is_inside)
-        elif isinstance(value, list | tuple | deque | set | frozenset):
-            if not isinstance(value, tuple | frozenset):
-                self.found.containers.append((value, path))
-            for number, entry in enumerate(list(value)):
-                if type(entry) not in _PLAIN:
-                    self._later(entry, _path_of_entry(path, number), is_inside)
-        elif isinstance(value, np.ndarray | np.void | bytearray | memoryview | array.array):
-            self.found.arrays.append((value, path))
-            if isinstance(value, np.ndarray) and value.dtype.hasobject:
-                for entry in value.ravel().tolist():
-                    self._later(entry, path, is_inside)
+        is_mapping = isinstance(value, dict | types.MappingProxyType)
+        entries = list(value.items() if is_mapping else enumerate(value))
+        if id(value) in self._holders:
+            kept = [name for name, _ in entries if (id(value), name) not in self._given]
+            self.slots += [Slot(getitem, value, name, f"{path}[{name!r}]") for name in kept]
+            self.slots += [] if is_mapping else [Slot(length_hint, value, 0, path)]
+            self.containers += [(value.keys(), path)] if is_mapping else []
+        elif not isinstance(value, tuple | frozenset):
+            self.containers.append((value, path))
+        for name, part in entries:
+            if is_mapping:
+                self._later(name, path, is_inside)
+            if type(part) not in _PLAIN:
+                part_path = f"{path}[{name!r}]" if type(name) in _PLAIN and len(path) < 100 else path
+                self._later(part, part_path, is_inside)
 
     def _object(self, met: _Met) -> None:
         value, path, is_inside = met
@@ -204,102 +238,89 @@ class _Walk:
             self._later(part, path)
         self._names_any = self._names_any or isinstance(value, attrgetter | methodcaller)
         module = type(value).__module__
-        if _is_of_a_network(type(value)):
-            self._settings(met)
+        if isinstance(value, functools._lru_cache_wrapper):
+            self._cached(value, path)
+            return
         if module.partition(".")[0] == "pandas" and hasattr(value, "_mgr"):
-            self._frame(met)
-        if self._is_users(module) or not (is_inside or is_our_module(module)):
+            self._frame(value, path)
+            return
+        for group in getattr(value, "param_groups", ()) if _is_of_a_network(type(value)) else ():
+            if type(group.get("lr")) in NUMBERS:
+                self.rates.append(Slot(getitem, group, "lr", f"{path}.lr"))
+        if self._is_users(module) or _is_of_a_network(type(value)) or not (is_inside or is_our_module(module)):
             self._class(type(value), _ASIDE | _CONSTRUCTION)
             self._objects.append(met)
         elif isinstance(value, Tensor):
             self._objects.append(met)
 
-    def _cached(self, met: _Met) -> None:
-        """What a cache of functools holds, as the one instance of a class that `settings()` makes."""
-        for part in gc.get_referents(met.value):
-            is_filled = type(part) is dict and part is not met.value.__dict__
-            for kept in part.values() if is_filled else [part]:
-                if not isinstance(kept, type):
-                    self._later(kept, f"{met.path}()")
+    def _cached(self, cache: Any, path: str) -> None:
+        """What a cache of functools has kept, as the one instance of a class that `settings()` makes."""
+        self.caches.append(cache)
+        for part in gc.get_referents(cache):
+            if type(part) is dict and part is not cache.__dict__:
+                for key in list(part):
+                    self._slot(dict.__getitem__, part, key, f"{path}()")  # With no way to put another there.
+            elif not isinstance(part, type | dict):
+                self._later(part, path if part is cache.__wrapped__ else f"{path}()")
 
-    def _frame(self, met: _Met) -> None:
+    def _frame(self, frame: Any, path: str) -> None:
         """The arrays of an object of pandas, and its labels."""
-        manager = self.found.attribute(met.value, "_mgr", met.path)
-        self._later(self.found.attribute(manager, "axes", met.path), met.path, True)
-        for block in self.found.attribute(manager, "blocks", met.path) or ():
-            self._later(self.found.attribute(block, "values", met.path), met.path, True)
-
-    def _settings(self, met: _Met) -> None:
-        """What a module or an optimiser of ours is set to, such as `training` or the `lr` of its groups."""
-        for name, kept in list(vars(met.value).items()):
-            if not (name.startswith("_") or isinstance(kept, Tensor | np.ndarray)):
-                self._later(self.found.attribute(met.value, name, f"{met.path}.{name}"), f"{met.path}.{name}")
-        for group in getattr(met.value, "param_groups", ()):
-            if type(group.get("lr")) in NUMBERS:
-                self.found.settings.append(Setting(getitem, group, "lr"))
+        self._slot(getattr, frame, "_mgr", path, True)
+        self._slot(getattr, frame._mgr, "axes", path, True)
+        self._slot(getattr, frame._mgr, "blocks", path)
+        for block in getattr(frame._mgr, "blocks", ()):
+            self._slot(getattr, block, "values", path, True)
 
     def _class(self, kind: type, skipped: set[str]) -> None:
         """The methods of a class that Python's syntax calls; those that are called by name are found with the names."""
         for base in kind.__mro__[:-1]:
-            if is_our_module(base.__module__):
+            if not self._is_users(base.__module__):
                 continue
-            members = list(vars(base).items())
             if base not in self._classes:
-                self._classes[base] = [name for name, value in members if isinstance(value, types.MemberDescriptorType)]
-                self.found.growing += [(base, base.__name__)] if self._is_users(base.__module__) else []
-                if self._is_users(type(base).__module__):
-                    self._class(type(base), skipped)
-            for name, value in members:
-                if name.startswith("__") and name not in skipped and isinstance(value, types.FunctionType):
-                    self._method(value, base)
-
-    def _method(self, method: Any, kind: type) -> None:
-        """Look into a user's method; of a library's, only the names of what it reads of its object matter."""
-        if self._is_users(kind.__module__):
-            self._later(method, kind.__name__)
-            return
-        for f in (method, getattr(method, "__func__", None), getattr(method, "fget", None)):
-            if isinstance(f, types.FunctionType):
-                self._names_in_libraries.update(names_in_code(inspect.unwrap(f).__code__).attributes)
+                self._classes.append(base)
+                self.namespaces.append((base, base.__name__))
+                self._class(type(base), skipped)
+            for name, member in list(vars(base).items()):
+                method = getattr(member, "__func__", member)
+                if name.startswith("__") and name not in skipped and isinstance(method, types.FunctionType):
+                    self._later(method, base.__name__)
 
     # The attributes that are named anywhere.
 
     def _find_names(self, met: _Met) -> None:
         value, path, _ = met
+        kind, module = type(value), type(value).__module__
         if isinstance(value, types.ModuleType):
             self._find_names_in_module(value, path)
             return
-        for name in ("name", "requires_grad") if isinstance(value, Tensor) else ():
-            if name in self._names:
-                self.found.attribute(value, name, f"{path}.{name}")
-        is_function = isinstance(value, types.FunctionType)
-        is_users = is_function or self._is_users(type(value).__module__)
-        is_open = is_users or type(value).__module__ in _NAMESPACES or is_our_module(type(value).__module__)
-        takes_all = is_open and (self._names_any or dataclasses.is_dataclass(value))
-        if is_users and not is_function:
-            self.found.attribute(value, "__class__", path)
+        if isinstance(value, Tensor):
+            for name in {"name", "requires_grad"} & self._names:
+                self._slot(getattr, value, name, f"{path}.{name}")
+            return
         namespace = namespace_of(value)
-        slots = [name for kind in type(value).__mro__ for name in self._classes.get(kind, ())]
-        for name in [*(namespace or ()), *slots]:
-            if takes_all or name in self._names or name in self._names_in_libraries:
-                is_inside = not (is_open or name in self._names)
-                self._later(self.found.attribute(value, name, f"{path}.{name}"), f"{path}.{name}", is_inside)
-        if is_users and namespace is not None and self.found.is_new(value, "__dict__"):
-            self.found.growing.append((value, path))
+        is_of_a_network, is_function = _is_of_a_network(kind), isinstance(value, types.FunctionType)
+        is_users = is_function or self._is_users(module)
+        is_open = is_users or is_of_a_network or module in _NAMESPACES
+        takes_all = self._names_any or dataclasses.is_dataclass(value) or not (is_open and self._keeps_by_name(kind))
+        for name in [*(namespace or ()), *_slots_of(kind)]:
+            if takes_all or name in self._names or (is_of_a_network and name[0] != "_"):
+                is_inside = not (is_open or module == "collections" or name in self._names)
+                self._slot(getattr, value, name, f"{path}.{name}", is_inside)
+        if self._is_new(value, "__dict__"):
+            self.slots += [Slot(getattr, value, "__class__", path)] if is_users and not is_function else []
+            self.namespaces += [] if namespace is None else [(value, path)]
+
+    def _keeps_by_name(self, kind: type) -> bool:
+        """Whether no class of a library keeps something in the objects of a class, under names of its own."""
+        others = [base.__module__ for base in kind.__mro__ if not self._is_users(base.__module__)]
+        return all(module in _BASES | _NAMESPACES or is_our_module(module) for module in others)
 
     def _find_names_in_class(self, kind: type) -> None:
+        names = self._names | ({"forward", "change"} if _is_of_a_network(kind) else set())  # Which we call.
         for name, value in list(vars(kind).items()):
-            path = f"{kind.__name__}.{name}"
-            if name not in self._names and name not in self._names_in_libraries:
-                continue
-            if isinstance(value, types.MemberDescriptorType):
-                continue
-            if not self._is_users(kind.__module__):
-                self._method(value, kind)
-            elif isinstance(value, types.FunctionType | property) or not hasattr(type(value), "__get__"):
-                self._later(self.found.attribute(kind, name, path), path)
-            else:
-                self._later(self.found.item(kind, vars(kind), name, path), path)
+            if name in names and not isinstance(value, types.MemberDescriptorType):
+                is_plain = isinstance(value, types.FunctionType | property) or not hasattr(type(value), "__get__")
+                self._slot(getattr if is_plain else getitem, kind, name, f"{kind.__name__}.{name}")
 
     def _find_names_in_module(self, module: types.ModuleType, path: str) -> None:
         """Of a library's module, what holds something that may change."""
@@ -309,16 +330,22 @@ class _Walk:
         takes_all = is_users and self._names_any
         for name in [name for name in list(scope) if name in self._names or (takes_all and name[:2] != "__")]:
             if is_users:
-                self._later(self.found.item(scope, scope, name, f"{path}.{name}"), f"{path}.{name}")
+                self._slot(getitem, scope, name, f"{path}.{name}")
             elif isinstance(scope[name], types.ModuleType | types.MethodType | types.BuiltinFunctionType):
                 self._later(scope[name], f"{path}.{name}")
             elif not callable(scope[name]) and module not in (np, sys.modules.get("math")):
-                self._later(self.found.item(scope, scope, name, f"{path}.{name}"), f"{path}.{name}")
+                self._slot(getitem, scope, name, f"{path}.{name}")
 
 
 def _is_of_a_network(kind: type) -> bool:
-    """Whether objects of this class are modules or optimisers, which may be set to something else between calls."""
+    """Whether this is a class of modules or optimisers, which may be set to something else between calls."""
     return any(is_our_module(base.__module__) and base.__name__ in ("Module", "Optimizer") for base in kind.__mro__)
+
+
+def _slots_of(kind: type) -> list[str]:
+    """The names in the __slots__ of a class."""
+    members = [pair for base in kind.__mro__ if "__slots__" in vars(base) for pair in vars(base).items()]
+    return [name for name, member in members if isinstance(member, types.MemberDescriptorType)]
 
 
 def _given_to(value: Any) -> tuple[Any, ...]:
@@ -336,8 +363,12 @@ def _given_to(value: Any) -> tuple[Any, ...]:
     return ((namespace_of(value) or {}).get("__wrapped__"),)
 
 
-def _path_of_entry(path: str, key: Any) -> str:
-    return f"{path}[{key!r}]" if type(key) in _PLAIN and len(path) < 100 else path
+def _has_bytes(value: Any) -> bool:
+    """Whether this is an array of NumPy's, or something else that shows its memory."""
+    try:
+        return isinstance(value, np.ndarray | np.void) or memoryview(value) is not None
+    except Exception:
+        return False
 
 
 def _advances_unseen(iterator: Any) -> bool:
