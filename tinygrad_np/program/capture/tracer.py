@@ -188,7 +188,7 @@ class Tracer:
                 raise refusal(refusals.RETURNS_NUMBER, line=self.line)
             return ("array", self._variable(leaf))
         kept = [*getattr(leaf, "__dict__", {}).values(), *(leaf if isinstance(leaf, set | frozenset) else ())]
-        if isinstance(leaf, Iterator) or any(isinstance(part, Traced) or id(part) in self.made for part in kept):
+        if isinstance(leaf, Iterator) or any(isinstance(part, Traced) or self.tensors.is_made(part) for part in kept):
             raise refusal(refusals.RETURNS_RUN, line=self.line, kind=type(leaf).__name__)
         return ("static", leaf)
 
