@@ -277,3 +277,10 @@ def test_what_is_added_to_a_view_is_added_to_a_copy() -> None:
         return np.sum(tg.index_update(np.tanh(x).T, 0, x[0] * 2) * x[1]) + np.sum(np.sin(x).T[2])
 
     run_twice(tg.value_and_grad(f), x)
+
+
+def test_a_product_of_stacked_matrices_is_written_into_a_buffer_that_it_does_not_read() -> None:
+    x, w = random.normal(size=(4, 3, 3)), random.normal(size=(4, 3, 3))
+    compiled = compile(lambda x, w: np.exp(x) @ np.exp(w) @ np.exp(x - w))
+    np.testing.assert_array_equal(compiled(x, w), np.exp(x) @ np.exp(w) @ np.exp(x - w))
+    assert "= matmul_(t1, t2, buffer3)" in compiled.fast_source

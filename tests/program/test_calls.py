@@ -240,9 +240,10 @@ def test_values_that_stay_rare_cost_one_program_a_call() -> None:
     relu(x)
     variant = relu._captured()
     assert variant.general is not None
+    assert variant.emitted is not None
     runs = []
-    variant.entry.names["general"] = lambda leaves, general=variant.general: runs.append(1) or general(leaves)
-    enter = variant._entered()
+    variant.emitted.names["general"] = lambda leaves, general=variant.general: runs.append(1) or general(leaves)
+    enter = variant._entered([x])
     for _ in range(80):
         np.testing.assert_array_equal(enter(tied), [0.5, 1.0])
     assert len(runs) == 80

@@ -13,14 +13,13 @@ import pytest
 import tinygrad_np as tg
 from tests.program.running import assert_same, captured, operations
 from tinygrad_np.program import compile
-from tinygrad_np.program.passes.algebra import stable_forms
+from tinygrad_np.program.passes.algebra import stable_forms, transposed_products
 from tinygrad_np.program.passes.cleaning import common_subexpressions, dead_code, folded_constants
 from tinygrad_np.program.passes.identities import identities
 from tinygrad_np.program.passes.logistic import shared_exponentials
-from tinygrad_np.program.passes.lowering import converted_once, early_truths
+from tinygrad_np.program.passes.lowering import converted_once, early_truths, variances
 from tinygrad_np.program.passes.naming import named
 from tinygrad_np.program.passes.polynomials import cancelled
-from tinygrad_np.program.passes.products import transposed_products
 from tinygrad_np.program.passes.reductions import summed_products
 from tinygrad_np.program.passes.scales import hoisted_scales
 
@@ -72,6 +71,13 @@ known = unsigned.astype(float)
             lambda z, y: (z * y, z - y),
             (tall, labels),
             ["astype", "multiply", "astype", "subtract"],
+        ),
+        (variances, lambda x: np.var(x), (x,), ["sum", "divide", "subtract", "square", "sum", "divide"]),
+        (
+            variances,
+            lambda x: np.var(x, axis=(1,), keepdims=True, ddof=1),
+            (single,),
+            ["sum", "divide", "subtract", "square", "sum", "divide"],
         ),
     ],
 )
@@ -168,6 +174,8 @@ def test_a_pass_that_does_algebra(one_pass: Any, f: Any, inputs: Any, left: list
         (stable_forms, lambda z: np.log(np.ones((1, 3)) / (1 + np.exp(-z))), (single,)),
         (converted_once, lambda i, j: (i * j, i > 0.5, np.sin(i)), (integers, integers)),
         (converted_once, lambda z, y: z * y[0], (tall, labels[0])),
+        (variances, lambda x, i, h: (np.var(i), np.var(h, axis=0), np.var(x, where=x > 0)), (x, integers, half)),
+        (variances, lambda x: (np.var(x, axis=0, mean=x[:1]), np.std(x)), (x,)),
         # Another operation, that only looks alike.
         (identities, lambda x: np.sum(x, axis=0, keepdims=True, initial=1.0), (x[:1],)),
         (identities, lambda x: x.transpose(0, 2, 1), (x.reshape(6, 3, 1),)),

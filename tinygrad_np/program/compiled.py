@@ -176,7 +176,7 @@ class Compiled:
     @property
     def constants(self) -> list[Any]:
         """The arrays that the source is given after the inputs: constants too long to be written out in it."""
-        return self._captured().constants
+        return self._captured().shown.constants
 
     def save(self, path: str | Path) -> None:
         """Write the readable source to a file."""

@@ -7,6 +7,7 @@ program.run([X, W])          the results, one application after the other: the m
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,7 +39,7 @@ class Variable:
     @property
     def size(self) -> int:
         """The number of elements."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     def __repr__(self) -> str:
         return self.name or "_"
@@ -75,11 +76,22 @@ class Equation:
     @cached_property
     def inputs(self) -> tuple[Variable, ...]:
         """The variables that it reads, as often as it reads them."""
-        return tuple(variables_in((self.arguments, self.keywords)))
+        found: list[Variable] = []
+        for value in (*self.arguments, *self.keywords.values()):
+            if isinstance(value, Variable):
+                found.append(value)
+            elif isinstance(value, _CONTAINERS):
+                found += variables_in(value)
+        return tuple(found)
+
+    @cached_property
+    def application(self) -> Any:
+        """What is applied to what, as something that hashes, in which 1, 1.0 and True differ."""
+        return (self.operation, self.function, _hashable(self.arguments), _hashable(self.keywords))
 
     def with_inputs(self, replacement: Mapping[Variable, Any]) -> Equation:
         """The same application with others instead of some of its variables."""
-        if not replacement or not any(variable in replacement for variable in self.inputs):
+        if not replacement or replacement.keys().isdisjoint(self.inputs):
             return self
         arguments, keywords = substituted(
             (self.arguments, dict(self.keywords)), lambda variable: replacement.get(variable, variable)
@@ -169,11 +181,23 @@ def joined_axis(equation: Equation) -> int | None:
     return chosen % equation.output.ndim
 
 
+def _hashable(value: Any) -> Any:
+    if isinstance(value, Variable):
+        return value
+    if isinstance(value, list | tuple):
+        return (type(value), *map(_hashable, value))
+    if isinstance(value, Mapping):
+        return tuple((key, _hashable(part)) for key, part in sorted(value.items()))
+    if isinstance(value, slice):
+        return ("slice", value.start, value.stop, value.step)
+    return (type(value), repr(value) if isinstance(value, float) else value)
+
+
 def variables_in(value: Any) -> Iterator[Variable]:
     """The variables anywhere in a structure of lists, tuples, dicts and slices."""
     if isinstance(value, Variable):
         yield value
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, _SEQUENCES):
         for part in value:
             yield from variables_in(part)
     elif isinstance(value, Mapping):
@@ -181,16 +205,18 @@ def variables_in(value: Any) -> Iterator[Variable]:
             yield from variables_in(part)
 
 
+_SEQUENCES, _CONTAINERS = (list, tuple), (list, tuple, dict)
+
+
 def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
     """The structure of lists, tuples and dicts with `function` of whatever else stands in it."""
     kind = type(value)  # What a traced array says of its class depends on who asks, which takes its time.
-    if issubclass(kind, list):
-        return [mapped(part, function) for part in value]
-    if issubclass(kind, tuple):
-        return tuple(mapped(part, function) for part in value)
     if issubclass(kind, dict):
         return {key: mapped(part, function) for key, part in value.items()}
-    return function(value)
+    if not issubclass(kind, _SEQUENCES):
+        return function(value)
+    parts = [mapped(part, function) if issubclass(type(part), _CONTAINERS) else function(part) for part in value]
+    return parts if issubclass(kind, list) else tuple(parts)
 
 
 def substituted(value: Any, replacement: Callable[[Variable], Any]) -> Any:

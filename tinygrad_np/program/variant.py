@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import dataclasses
+import functools
 import itertools
 import linecache
 import threading
@@ -16,21 +17,21 @@ import traceback
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import FORWARD_FAILURES, TinygradError, describe, forward_failure
 from ..graph import state
-from ..tensor import Tensor
 from ..tree import Rebuild
 from .capture import Captured, capture
 from .capture.refusals import DIFFERS, refusal
-from .emit.expression import General, constants_of, long_constants, signature
+from .emit.expression import General, constants_of, is_written_out, signature
 from .emit.fast import fast_source
 from .emit.ownership import updates_last
 from .emit.readable import ReadableProgram, readable_source
 from .entry import MISSED, Entry
+from .ir import Program, Variable
 from .passes import lowered, simplified
 from .state.remembered import Remembered
 from .state.slots import Slot
@@ -59,41 +60,67 @@ class Variant:
         self.rebuild = rebuild
         self.schedule = Schedule(verify)
         self.captured = captured = capture(f, leaves, rebuild, assumes, moving)
-        exact = exact or captured.tests_values
+        self.exact = exact = exact or captured.tests_values
+        self.assumes = assumes
+        self.is_wrong = False
+        self.number = next(_numbers)
+        self.local = threading.local()
+        self.lock = threading.Lock()
+        self.emitted: _Emitted | None = None
+        self.calls_rules = False
         settings = [setting for setting, _ in captured.settings]
-        if settings and assumes:
-            self.schedule.due = 0
-        self.state = Remembered(f, captured.static, given=settings) if assumes else None
-        program, _ = updates_last(simplified(captured.program, exact), captured.reads, captured.updates)
-        self.program = ReadableProgram.of(program)
-        self.lowered, targets = updates_last(lowered(self.program, exact), captured.reads, captured.updates)
-        assumed = any(equation.operation == "assume" for equation in self.program.equations)
-        self.general = Variant(f, leaves, rebuild, False, exact, False, settings) if assumed else None
-        self.parameters, self.constants = signature(self.program), constants_of(self.program)
-        self.instead = self._call_of(self.general) if self.general else None
-        self.functions = {
-            equation.function: f"rule_{number}"
-            for number, equation in enumerate(self.lowered.equations)
-            if equation.operation.startswith("whole.")
-        }
+        self.general: Variant | None = None
+        self.state: Remembered | None = None
+        if assumes:
+            self.state = Remembered(f, captured.static, given=settings)
+            self.schedule.due = 0 if settings else self.schedule.due
+        if assumes and any(equation.operation == "assume" for equation in self.program.equations):
+            self.general = Variant(f, leaves, rebuild, False, exact, False, settings)
+            if _given(captured) != _given(self.general.captured):
+                raise refusal(DIFFERS, line=self.program.line)
         arguments, keywords = rebuild(leaves)
         self.is_plain = not keywords and all(
             isinstance(leaf, np.generic) or type(leaf) is np.ndarray for leaf in arguments
         )
         self.count = len(arguments)
         self.records = state.recording
-        arrays = [leaf for leaf in leaves if isinstance(leaf, Tensor | np.ndarray | np.generic)]
-        self.is_wrong = False
+
+    # The program for all values waits with what follows until it runs or is read, which may be never.
+
+    @functools.cached_property
+    def program(self) -> ReadableProgram:
+        """The program as it is read."""
+        captured = self.captured
+        program = simplified(captured.program, self.exact)
+        return ReadableProgram.of(updates_last(program, captured.reads, captured.updates)[0])
+
+    @functools.cached_property
+    def _lowered(self) -> tuple[Program, list[Variable]]:
+        """The program that runs, and the results that are written over the old values of Tensors."""
+        return updates_last(lowered(self.program, self.exact), self.captured.reads, self.captured.updates)
+
+    @property
+    def lowered(self) -> Program:
+        """The program that runs."""
+        return self._lowered[0]
+
+    def _emit(self, leaves: Sequence[Any]) -> _Emitted:
+        """The code of the program and of its call, for these arrays and what was drawn."""
+        program, targets = self._lowered
+        functions = {
+            equation.function: f"rule_{number}"
+            for number, equation in enumerate(program.equations)
+            if equation.operation.startswith("whole.")
+        }
+        arrays = leaves if self.assumes else leaves[: len(leaves) - len(self.captured.draws)]
         holds = self.state.holds if self.state else None
-        self.entry = Entry(captured, self.lowered, targets, arrays, self.constants, holds, self.general, assumes)
-        self.text = fast_source(
-            self.lowered, self.parameters, {variable: f"out_{variable}" for variable in targets}, self.functions
-        )
-        self.number = number = next(_numbers)
-        self.file = f"<compiled {self.program.name} {number}>"
-        self.code = self._compiled(self.text, self.file)
-        self.entry_code = self._compiled(self.entry.text, f"<call of {self.program.name} {number}>")
-        self.local = threading.local()
+        constants = constants_of(self.program)
+        entry = Entry(self.captured, program, targets, arrays, constants, holds, self.general, self.assumes)
+        names = {variable: f"out_{variable}" for variable in targets}
+        text = fast_source(program, signature(self.program), names, functions)
+        file = f"<compiled {program.name} {self.number}>"
+        codes = self._compiled(text, file), self._compiled(entry.text, f"<call of {program.name} {self.number}>")
+        return _Emitted({name: function for function, name in functions.items()}, entry.names, text, file, codes)
 
     def _compiled(self, text: str, file: str) -> CodeType:
         """The code of a text, whose lines tracebacks and warnings show for as long as this variant lives."""
@@ -109,8 +136,8 @@ class Variant:
         try:
             enter = self.local.enter
         except AttributeError:
-            enter = self.local.enter = self._entered()
-        if self.functions:
+            enter = self.local.enter = self._entered(leaves)
+        if self.calls_rules:
             # A rule of the user's may call this function again, which then needs buffers of its own.
             del self.local.enter
         try:
@@ -138,7 +165,7 @@ class Variant:
             return True
 
         try:
-            result = self._entered(holds)(*leaves)
+            result = self._entered(leaves, holds)(*leaves)
         except TinygradError:
             raise
         except FORWARD_FAILURES as error:
@@ -156,23 +183,28 @@ class Variant:
         self.schedule.passed()
         return result
 
-    def _entered(self, holds: Callable[[], bool] | None = None) -> Callable[..., Any]:
-        names: dict[str, Any] = {name: function for function, name in self.functions.items()}
-        exec(self.code, names)
-        entry = {**self.entry.names, "run": names[self.program.name]}
+    def _entered(self, leaves: Sequence[Any], holds: Callable[[], bool] | None = None) -> Callable[..., Any]:
+        """The call, with buffers of its own."""
+        with self.lock:
+            self.emitted = emitted = self.emitted or self._emit(leaves)
+            self.calls_rules = bool(emitted.functions)
+        names: dict[str, Any] = dict(emitted.functions)
+        exec(emitted.codes[0], names)
+        entry = {**emitted.names, "run": names[self.program.name]}
         if holds is not None:
             entry["holds"] = holds
-        exec(self.entry_code, entry)
-        return entry["enter"]
+        exec(emitted.codes[1], entry)
+        enter: Callable[..., Any] = entry["enter"]
+        return enter
 
     def _failure(self, error: Exception) -> Exception:
         """The error that the user reads where NumPy refused an operation: with its operands and the user's line."""
-        lines = [
-            line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == self.file
-        ]
-        if not lines:
+        emitted = self.emitted
+        frames = traceback.walk_tb(error.__traceback__)
+        lines = [line for frame, line in frames if emitted and frame.f_code.co_filename == emitted.file]
+        if not lines or emitted is None:
             return error
-        made = self.text.splitlines()[lines[-1] - 1].partition(" = ")[0].strip()
+        made = emitted.text.splitlines()[lines[-1] - 1].partition(" = ")[0].strip()
         for equation in self.lowered.equations:
             if made == equation.targets:
                 operation = equation.operation.removeprefix("whole.")
@@ -181,35 +213,57 @@ class Variant:
                 return forward_failure(error, operation, operands, equation.line)
         return error
 
-    def _call_of(self, general: Variant) -> General:
-        """The call of the program for all values, with what it needs among the parameters of this one."""
-        if _given(self.captured) != _given(general.captured):
-            raise refusal(DIFFERS, line=self.program.line)
+    @functools.cached_property
+    def shown(self) -> _Shown:
+        """What the sources are of, with what the program for all values needs among the parameters of this one."""
+        parameters, constants, general = signature(self.program), constants_of(self.program), self.general
+        if general is None:
+            return _Shown(parameters, constants, None)
         ours = {(id(binding.tensor), binding.slot): str(binding.variable) for binding in self.captured.reads}
         given = [str(variable) for variable in self.program.inputs]
         arguments = given[: len(given) - len(ours)]
         arguments += [ours[id(binding.tensor), binding.slot] for binding in general.captured.reads]
-        for variable, value in zip(long_constants(general.program), general.constants, strict=True):
-            same = (number for number, known in enumerate(self.constants) if known is value)
-            name = next((self.parameters[len(given) + number] for number in same), None)
+        for variable, value in general.program.constants.items():
+            if is_written_out(value):
+                continue
+            same = (number for number, known in enumerate(constants) if known is value)
+            name = next((parameters[len(given) + number] for number in same), None)
             if name is None:
                 name = f"rare_{variable}"
-                self.parameters.append(name)
-                self.constants.append(value)
+                parameters.append(name)
+                constants.append(value)
             arguments.append(name)
         name = f"{self.program.name}_for_rare_values"
         program, low = (dataclasses.replace(p, name=name) for p in (general.program, general.lowered))
-        return General(program, low, f"{name}({', '.join(arguments)})")
+        return _Shown(parameters, constants, General(program, low, f"{name}({', '.join(arguments)})"))
 
     @property
     def source(self) -> str:
         """The program as a NumPy function to be read."""
-        return readable_source(self.program, self.parameters, self.instead)
+        return readable_source(self.program, self.shown.parameters, self.shown.general)
 
     @property
     def fast_source(self) -> str:
         """The program as the NumPy function that runs."""
-        return fast_source(self.lowered, self.parameters, general=self.instead)
+        return fast_source(self.lowered, self.shown.parameters, general=self.shown.general)
+
+
+class _Emitted(NamedTuple):
+    """What runs: the rules that the program calls, the names of its call, its text and file, the codes of both."""
+
+    functions: dict[str, Any]
+    names: dict[str, Any]
+    text: str
+    file: str
+    codes: tuple[CodeType, CodeType]
+
+
+class _Shown(NamedTuple):
+    """What the sources are given, of which the last are constants, and what they call where rare values occur."""
+
+    parameters: list[str]
+    constants: list[Any]
+    general: General | None
 
 
 def _given(captured: Captured) -> list[Any]:

@@ -24,7 +24,7 @@ from .refusals import RECORDED_BEFORE, refusal
 from .traced import Traced
 from .watch import unwatched
 
-_BACKWARD = {backward_steps.__code__, pull.__code__}
+_BACKWARD = (backward_steps.__code__, pull.__code__)
 
 
 class Binding(NamedTuple):
@@ -57,6 +57,7 @@ class Names:
         self._taken: dict[str, int] = {}
         self._found: dict[int, str] = {}
         self._places: dict[tuple[CodeType, int], str] = {}
+        self._seen: dict[FrameType, tuple[FrameType | None, int]] = {}
         self.floor: FrameType | None = None
 
     def unused(self, name: str | None) -> str | None:
@@ -82,20 +83,31 @@ class Names:
 
     def running_line(self) -> str:
         """Name variables as the user's functions do, the outermost first; the line that runs, or is differentiated."""
-        frames = list(self._frames())
-        users = [frame for frame in frames if is_others(frame.f_code)]
-        for frame in reversed(users):
+        users: list[tuple[FrameType, FrameType | None]] = []
+        callee: FrameType | None = None
+        is_backward = False
+        for frame in self._frames():
+            if is_others(frame.f_code):
+                users.append((frame, callee))
+            is_backward = is_backward or frame.f_code in _BACKWARD
+            callee = frame
+        known = len(self.constants.known)
+        for frame, callee in reversed(users):
+            # What waits for the same call as before has no other variables by now.
+            if self._seen.get(frame) == (callee, known):
+                continue
+            self._seen[frame] = callee, known
             for name, value in frame.f_locals.items():
                 self.give(name, value)
-            for name in frame.f_code.co_names if self.constants.known else ():
+            for name in frame.f_code.co_names if known else ():
                 if type(frame.f_globals.get(name)) is np.ndarray:
                     self.give(name, frame.f_globals[name])
-        if self.node is not None and any(frame.f_code in _BACKWARD for frame in frames):
+        if self.node is not None and is_backward:
             place = self.node.instruction
             if place not in self._places:
                 self._places[place] = f"gradient of {self.node.place}"
             return self._places[place]
-        return place_of(users[0].f_code.co_filename, users[0].f_lineno) if users else self.line
+        return place_of(users[0][0].f_code.co_filename, users[0][0].f_lineno) if users else self.line
 
     def called(self, owner: Any) -> str | None:
         """What the user calls a Tensor: the name that they gave it, or that of a variable, an attribute or a key."""

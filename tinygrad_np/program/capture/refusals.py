@@ -9,7 +9,9 @@ the advice, in the one sentence REFUSED.
 from __future__ import annotations
 
 import dis
+import functools
 import threading
+from types import CodeType
 from typing import Any
 
 from ...errors import CaptureError
@@ -200,9 +202,14 @@ MORE_ATTRIBUTES = (
 def of_the_running_line(otherwise: tuple[str, str]) -> tuple[str, str]:
     """What was done with a value that had to tell its numbers, and what to do: seen in the user's line that runs."""
     frame = user_frame()
-    running = next((step for step in dis.get_instructions(frame.f_code) if step.offset == frame.f_lasti), None)
-    if running is not None and running.opname == "STORE_SUBSCR":
-        return STORED
-    if running is not None and (running.opname == "BINARY_SUBSCR" or running.argrepr == "[]"):
-        return PICKED
-    return otherwise
+    return _DONE_BY.get(_done_by(frame.f_code, frame.f_lasti), otherwise)
+
+
+@functools.lru_cache(1000)
+def _done_by(code: CodeType, instruction: int) -> str:
+    """What an instruction does with an item of something, as the bytecode says it."""
+    running = next((step for step in dis.get_instructions(code) if step.offset == instruction), None)
+    return "" if running is None else "BINARY_SUBSCR" if running.argrepr == "[]" else running.opname
+
+
+_DONE_BY = {"STORE_SUBSCR": STORED, "BINARY_SUBSCR": PICKED}

@@ -103,12 +103,12 @@ class Traced(NDArrayOperatorsMixin):
     # NumPy's protocols.
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
-        if any(isinstance(value, Tensor) for value in inputs):
+        if any(issubclass(type(value), Tensor) for value in inputs):
             return NotImplemented  # The Tensor records, and comes back here with arrays.
         out, *more = keywords.pop("out", (None,))
         if more or (out is not None and not isinstance(out, Traced)):
             self._refuse(*refusals.INTO_ARRAY)
-        inputs = tuple(np.asarray(value) if isinstance(value, list | tuple) else value for value in inputs)
+        inputs = tuple(np.asarray(value) if issubclass(type(value), list | tuple) else value for value in inputs)
         called: str = ufunc.__name__
         if getattr(np, called, None) is not ufunc or method == "at":
             self._refuse(f"was given to {called}, which is not NumPy's or writes into an array")

@@ -211,9 +211,13 @@ class Tracer:
         """Run one of NumPy's functions on the values, and write it down."""
         if threading.get_ident() != self.thread:
             raise refusal(refusals.OTHER_THREAD, line=user_place())
-        arguments, is_weak = strong(name, function, arguments, keywords)
         boxes: list[Traced] = []
         values, options = _values((arguments, keywords), boxes)
+        is_weak = any(box.is_weak for box in boxes)
+        if is_weak:
+            arguments, is_weak = strong(name, function, arguments, keywords)
+            boxes.clear()
+            values, options = _values((arguments, keywords), boxes)
         errors = np.geterr()
         self.tests_values = self.tests_values or (name.startswith(_TESTS) and not is_rules(name))
         if errors != self.warnings and "raise" in errors.values():
@@ -233,20 +237,13 @@ class Tracer:
         line = self.running_line()
         unpacks = isinstance(result, tuple | list)
         parts = result if unpacks else (result,)
-        outputs = tuple(
-            Variable(np.shape(part), np.asarray(part).dtype, None, isinstance(part, np.ndarray)) for part in parts
-        )
+        parts = [part if hasattr(part, "dtype") else np.asarray(part)[()] for part in parts]
+        outputs = tuple([Variable(part.shape, part.dtype, None, isinstance(part, np.ndarray)) for part in parts])
         arguments, keywords = mapped((arguments, keywords), self._operand)
         ignores = errors != self.warnings
         self.equations.append(Equation(name, function, arguments, keywords, outputs, line, ignores, unpacks))
         traced = [
-            Traced(
-                self,
-                variable,
-                part if hasattr(part, "dtype") else np.asarray(part)[()],
-                memory_of(part, boxes),
-                is_weak,
-            )
+            Traced(self, variable, part, memory_of(part, boxes), is_weak)
             for variable, part in zip(outputs, parts, strict=True)
         ]
         if not unpacks:

@@ -54,7 +54,7 @@ def takes_out(equation: Equation) -> bool:
     if len(equation.outputs) != 1 or not equation.output.ndim or not equation.output.size:
         return False
     if isinstance(equation.function, np.ufunc):
-        return not equation.keywords and equation.operation != "matmul"
+        return not equation.keywords and (equation.function.signature is None or equation.output.ndim > 2)
     if equation.operation in ("all", "any", "max", "min", "sum"):
         known = equation.keywords.keys() <= {"axis", "keepdims"} and len(equation.arguments) == 1
         return known and equation.inputs[0].dtype == equation.output.dtype
@@ -135,7 +135,7 @@ class _Plan:
             read = dict.fromkeys(self.roots.get(variable, variable) for variable in equation.inputs)
             dying = [self.buffer_of[root] for root in read if self._dies(root, number)]
             # Written over are the operands of what works element by element, and the first of what adds to some.
-            first = dying if isinstance(equation.function, np.ufunc) else []
+            first = dying if isinstance(equation.function, np.ufunc) and equation.function.signature is None else []
             if equation.function is added_at:
                 sources = [self.roots.get(variable, variable) for variable in equation.inputs]
                 if sources.count(equation.inputs[0]) == 1 and self._dies(equation.inputs[0], number):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import TinygradError
 from ...formula import text
 from ...frames import is_our_module
 from ...primitive import Primitive
@@ -67,24 +68,20 @@ class _Collector:
         tree.name = name
         tree.decorator_list = []
         tree.returns = None
-        for argument in ast.walk(tree):
-            if isinstance(argument, ast.arg):
-                argument.annotation = None
         text = ast.get_docstring(tree)
         if text is not None:
             tree.body[0] = ast.Expr(ast.Constant(text.partition("\n")[0]))
         scope = function.__globals__
-        defaults = [default for default in [*tree.args.defaults, *tree.args.kw_defaults] if default is not None]
-        keys = [node.id for default in defaults for node in ast.walk(default) if isinstance(node, ast.Name)]
+        tree = _WithoutModules(function, self).visit(_OfArraysAlone().visit(tree))
+        nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        local = {node.id for node in nodes if isinstance(node.ctx, ast.Store)} | {*function.__code__.co_varnames}
+        read = {node.id for node in nodes} - local
         names = [name for code in codes_within(function.__code__) for name in code.co_names]
-        known = {key: scope[key] for key in [*names, *keys] if key in scope}
+        known = {key: scope[key] for key in [*names, *sorted(read)] if key in scope}
         known |= inspect.getclosurevars(function).nonlocals
-        local = set(function.__code__.co_varnames)
-        renamed = {key: self._reference(key, value, scope) for key, value in known.items() if key not in local}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Name) and node.id in renamed:
-                node.id = renamed[node.id]
-        tree = _OfArraysAlone().visit(_WithoutModules(function, self).visit(tree))
+        renamed = {key: self._reference(key, value, scope) for key, value in known.items() if key in read}
+        for node in nodes:
+            node.id = renamed.get(node.id, node.id)
         self.texts.append("\n" + ast.unparse(ast.fix_missing_locations(tree)))
 
     def _reference(self, key: str, value: Any, scope: dict[str, Any]) -> str:
@@ -99,6 +96,8 @@ class _Collector:
             return self._constant(key, value, scope)
         if isinstance(value, Primitive) or (isinstance(value, types.FunctionType) and not _is_standard(value)):
             return self.name_of(value, key)
+        if isinstance(value, type) and issubclass(value, TinygradError):
+            return next(base.__name__ for base in value.__mro__ if base.__module__ == "builtins")
         if callable(value):
             module = getattr(value, "__module__", None)
             if module is None:
@@ -148,12 +147,21 @@ class _WithoutModules(ast.NodeTransformer):
 
 
 class _OfArraysAlone(ast.NodeTransformer):
-    """Leaves out what rules do with arrays of other libraries: a program has NumPy's alone."""
+    """Leaves out what rules do with arrays of other libraries, annotations, and places of the user's code in errors."""
 
     def visit_If(self, node: ast.If) -> Any:
         self.generic_visit(node)
         test = ast.unparse(node.test)
         return node.body if test.startswith("isinstance(") and test.endswith(", np.ndarray | np.generic)") else node
+
+    def visit_arg(self, node: ast.arg) -> Any:
+        return ast.arg(node.arg)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        return ast.Assign([node.target], node.value) if node.value else ast.Pass()
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> Any:
+        return ast.Constant("in this program") if ast.unparse(node.value) == "user_place()" else node
 
 
 def _is_standard(function: Any) -> bool:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from ..ir import Program
-from .algebra import stable_forms
+from .algebra import stable_forms, transposed_products
 from .cleaning import common_subexpressions, dead_code, folded_constants
 from .identities import identities
 from .logistic import shared_exponentials
 from .loops.batching import batched
 from .loops.pieces import early_terms, rejoined, summed_pieces
 from .loops.stacking import stacked_products
-from .lowering import converted_once, early_truths, updated_where_picked
+from .lowering import converted_once, early_truths, updated_where_picked, variances
 from .naming import named
 from .polynomials import cancelled
-from .products import transposed_products
 from .reductions import summed_products
 from .scales import hoisted_scales
 
@@ -22,11 +21,12 @@ __all__ = ["lowered", "simplified"]
 
 def simplified(program: Program, exact: bool = False) -> Program:
     """All passes, or those that change no bit, again and again until nothing changes any more."""
-    for _ in range(12):
-        before = program
-        for one in EXACT if exact else PASSES:
-            program = one(program)
-        if program is before:
+    passes = EXACT if exact else PASSES
+    unchanged = 0
+    for one in passes * 12:
+        before, program = program, one(program)
+        unchanged = unchanged + 1 if program is before else 0
+        if unchanged == len(passes):
             break
     return named(program)
 
@@ -52,6 +52,8 @@ EXACT = (folded_constants, common_subexpressions, dead_code)
 
 LOWERING = (
     updated_where_picked,
+    variances,
+    common_subexpressions,
     hoisted_scales,
     cancelled,
     dead_code,

@@ -43,29 +43,14 @@ def common_subexpressions(program: Program) -> Program:
     edit.replaced.update(same)
     for before in program.equations:
         equation = before.with_inputs(edit.replaced)
-        key = (equation.operation, equation.function, _key((equation.arguments, dict(equation.keywords))))
-        twin = known.get(key)
-        if twin is None:
-            known[key] = equation
+        twin = known.setdefault(equation.application, equation)
+        if twin is equation:
             edit.add(equation)
             continue
         for output, first in zip(equation.outputs, twin.outputs, strict=True):
             edit.replaced[output] = first
             first.name = first.name or output.name
     return edit.result() if edit.replaced else program
-
-
-def _key(value: Any) -> Any:
-    """A static structure as something that hashes, in which 1, 1.0 and True differ."""
-    if isinstance(value, list | tuple):
-        return (type(value), *map(_key, value))
-    if isinstance(value, dict):
-        return tuple((key, _key(part)) for key, part in sorted(value.items()))
-    if isinstance(value, slice):
-        return ("slice", value.start, value.stop, value.step)
-    if isinstance(value, Variable):
-        return value
-    return (type(value), repr(value) if isinstance(value, float) else value)
 
 
 def folded_constants(program: Program) -> Program:

@@ -12,93 +12,70 @@ The last is the cross-entropy of s(z) and y. Where y is 0 or 1, it is max(z, 0) 
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
-from ..ir import Equation, Program, Variable
-from .patterns import Pattern
+from ..ir import Program, Variable
+from .patterns import Match, Pattern, Rule, by_operation, first_of
 from .rewrite import Edit, rewrite
 
-SIGMOID, SOFTPLUS = Pattern("1 / (1 + exp(z))"), Pattern("logaddexp(0, z)")
-CROSS_ENTROPY = Pattern("y * logaddexp(0, minus) + rest * logaddexp(0, z)")
+_SOFTPLUS, _MINUS = Pattern("logaddexp(0, z)"), Pattern("-z")
 
 
 def shared_exponentials(program: Program) -> Program:
     """The logarithms of a sigmoid, of one minus it, their cross-entropy and the sigmoid, by one exp and one log1p."""
     before = Edit(program)
-    before.made_by = dict(program.made_by)
-
-    def exponent_in(pattern: Pattern, equation: Equation) -> Any:
-        """The z of a pattern, or None."""
-        exponent = (pattern.match(equation, before) or {}).get("z")
-        return exponent if isinstance(exponent, Variable) else None
-
-    found: dict[Variable, set[Variable]] = {}
+    found: dict[Any, set[Any]] = {}
     for equation in program.equations:
-        exponent = exponent_in(SOFTPLUS, equation)
-        if exponent is not None and exponent.dtype == equation.output.dtype:
-            found.setdefault(_unsigned(exponent, before), set()).add(exponent)
-    shared = {root for root, exponents in found.items() if len(exponents) > 1}
+        z = (_SOFTPLUS.match(equation, before) or {}).get("z")
+        if isinstance(z, Variable) and z.dtype == equation.output.dtype:
+            minus = _MINUS.match(before.made_by.get(z), before)
+            found.setdefault(minus["z"] if minus else z, set()).add(z)
+    roots = {root for root, both in found.items() if len(both) > 1}
 
-    def rule(equation: Equation, edit: Edit) -> Any:
-        equation = before.made_by[equation.output]
-        exponent = exponent_in(SOFTPLUS, equation)
-        if exponent is not None and _unsigned(exponent, before) in shared:
-            logarithm = _logarithm(_unsigned(exponent, before), edit)
-            return edit.apply(np.add, edit.apply(np.maximum, exponent, 0), logarithm)
-        if equation.operation == "add":
-            return _cross_entropy(equation, before, shared, edit)
-        opposite = exponent_in(SIGMOID, equation)
-        if opposite is None or _unsigned(opposite, before) not in shared:
-            return None
-        root = _unsigned(opposite, before)
-        small = _exponential(root, edit)
-        sign = np.less_equal if opposite is root else np.greater_equal
-        return edit.apply(
-            np.divide, edit.apply(np.maximum, small, edit.apply(sign, root, 0)), edit.apply(np.add, 1, small)
-        )
+    def shared(match: Match) -> bool:
+        """Both logarithms of z are taken."""
+        return match.names["z"] in roots
 
-    return rewrite(program, rule)
+    def alike(match: Match) -> bool:
+        """The sum is of the shape and dtype of z."""
+        z, output = match.names["z"], match.equation.output
+        return (z.shape, z.dtype) == (output.shape, output.dtype)
 
-
-def _unsigned(z: Variable, before: Edit) -> Variable:
-    """z, or what it is the negative of."""
-    minus = before.maker(z, "negative")
-    return minus.inputs[0] if minus is not None else z
-
-
-def _exponential(z: Variable, edit: Edit) -> Variable:
-    return edit.apply(np.exp, edit.apply(np.negative, edit.apply(np.absolute, z)))
-
-
-def _logarithm(z: Variable, edit: Edit) -> Variable:
-    return edit.apply(np.log1p, _exponential(z, edit))
+    small, both = "exp(-absolute(z))", (shared, alike, rest)
+    entropies = (
+        Rule("y * logaddexp(0, -z) + r * logaddexp(0, z)", f"maximum(z, 0) - y * z + log1p({small})", *both, whole),
+        Rule("y * logaddexp(0, z) + r * logaddexp(0, -z)", f"maximum(-z, 0) - y * -z + log1p({small})", *both, whole),
+        Rule(
+            "y * logaddexp(0, -z) + r * logaddexp(0, z)",
+            f"y * maximum(-z, 0) + r * maximum(z, 0) + log1p({small})",
+            *both,
+        ),
+    )
+    others = (
+        Rule("logaddexp(0, -z)", f"maximum(-z, 0) + log1p({small})", shared),
+        Rule("logaddexp(0, z)", f"maximum(z, 0) + log1p({small})", shared),
+        Rule("1 / (1 + exp(-z))", f"maximum({small}, greater_equal(z, 0)) / (1 + {small})", shared),
+        Rule("1 / (1 + exp(z))", f"maximum({small}, less_equal(z, 0)) / (1 + {small})", shared),
+    )
+    for rules in map(by_operation, (entropies, others) if roots else ()):
+        program = rewrite(program, functools.partial(first_of, rules))
+    return program
 
 
-def _cross_entropy(equation: Equation, before: Edit, shared: set[Variable], edit: Edit) -> Any:
-    """y logaddexp(0, -z) + (1 - y) logaddexp(0, z), or None if the sum is another."""
-    for match in CROSS_ENTROPY.matches(equation, before):
-        y, rest, z, minus = (match.names[name] for name in ("y", "rest", "z", "minus"))
-        if not all(isinstance(value, Variable) for value in (y, rest, z, minus)) or not _is_rest_of(rest, y, before):
-            continue
-        root = _unsigned(z, before)
-        if z is minus or root not in shared or _unsigned(minus, before) is not root:
-            continue
-        if (z.shape, z.dtype) != (equation.output.shape, equation.output.dtype):
-            continue
-        if y.dtype.kind in "ib":
-            linear = edit.apply(np.subtract, edit.apply(np.maximum, z, 0), edit.apply(np.multiply, y, z))
-        else:
-            above = edit.apply(np.multiply, rest, edit.apply(np.maximum, z, 0))
-            linear = edit.apply(np.add, edit.apply(np.multiply, y, edit.apply(np.maximum, minus, 0)), above)
-        return edit.apply(np.add, linear, _logarithm(root, edit))
-    return None
+def whole(match: Match) -> bool:
+    """The value y is of whole numbers."""
+    return np.dtype(match.names["y"].dtype).kind in "ib"
 
 
-def _is_rest_of(rest: Variable, y: Variable, edit: Edit) -> bool:
-    """Whether this is 1 - y."""
-    if rest in edit.constants and y in edit.constants:
-        return np.array_equal(edit.constants[rest], 1 - np.asarray(edit.constants[y]))
-    maker = edit.maker(rest, "subtract")
+def rest(match: Match) -> bool:
+    """The value r is 1 - y."""
+    r, y, edit = match.names["r"], match.names["y"], match.edit
+    if not isinstance(y, Variable):
+        return False
+    if r in edit.constants and y in edit.constants:
+        return np.array_equal(edit.constants[r], 1 - np.asarray(edit.constants[y]))
+    maker = edit.maker(r, "subtract")
     return maker is not None and maker.arguments[1] is y and edit.number(maker.arguments[0]) == 1

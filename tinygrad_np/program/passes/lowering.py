@@ -55,6 +55,26 @@ def _scattered(value: Any, edit: Edit) -> tuple[Any, Any] | None:
     return None
 
 
+def variances(program: Program) -> Program:
+    """Variances by the differences from the mean, as NumPy computes them: most often these are needed anyway."""
+
+    def rule(equation: Equation, edit: Edit) -> Any:
+        options = dict(equation.keywords)
+        axis, keepdims, ddof = options.pop("axis", None), bool(options.pop("keepdims", None)), options.pop("ddof", 0)
+        if equation.operation != "var" or len(equation.arguments) > 1 or any(options.values()) or type(ddof) is not int:
+            return None
+        x, axis = equation.arguments[0], axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+        count = x.size // max(equation.output.size, 1)
+        if x.dtype != equation.output.dtype or x.dtype.char not in "fd" or not x.ndim or count <= ddof:
+            return None
+        along = {} if axis is None else {"axis": axis}
+        mean = edit.apply(np.divide, edit.apply(np.sum, x, **along, keepdims=True), count)
+        squares = edit.apply(np.square, edit.apply(np.subtract, x, mean))
+        return edit.apply(np.divide, edit.apply(np.sum, squares, **along, keepdims=keepdims), count - ddof)
+
+    return rewrite(program, rule)
+
+
 def early_truths(program: Program) -> Program:
     """What is true of a value is found out as soon as the value is known: it takes an eighth of the memory to keep."""
     known: dict[Variable, float] = {}

@@ -24,6 +24,8 @@ Polynomial = dict[Monomial, float]
 ONE: Monomial = frozenset()
 MOST = 8
 """Terms of a polynomial; longer ones are left as they are."""
+DEEPEST = 40
+"""Equations that are looked at for one polynomial: what comes before those is a variable."""
 ARITHMETIC = {"add", "subtract", "multiply", "divide", "negative", "exp"}
 """Operations through which a NaN stays one."""
 
@@ -205,6 +207,7 @@ def _of(value: Any, edit: Edit, spent: list[Equation], parts: dict[Variable, Par
     equation = edit.made_by.get(value)
     if (
         equation is not None
+        and len(spent) < DEEPEST
         and edit.is_used_once(value)
         and equation.operation in ("multiply", "divide", "negative", "add", "subtract")
         and value.dtype == spent[0].output.dtype
@@ -377,7 +380,7 @@ def _monomial(monomial: Monomial, scale: float, edit: Edit) -> Any:
 def _times(monomial: Monomial, start: Any, edit: Edit) -> Any:
     """A value times a product of powers."""
     result = start
-    for variable, power in sorted(monomial, key=lambda factor: (factor[1] < 0, edit.places.get(factor[0], -1))):
+    for variable, power in sorted(monomial, key=lambda factor: (factor[1] < 0, edit.place(factor[0]))):
         for _ in range(abs(power)):
             if power > 0:
                 result = variable if result is None else edit.apply(np.multiply, result, variable)

@@ -11,12 +11,14 @@ import dataclasses
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from ..ir import Equation, Program, Variable, substituted
 
+_NUMBERS = (bool, int, float)
 Rewriting = Callable[[Equation, "Edit"], Any]
 
 
@@ -25,13 +27,14 @@ class Edit:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.made_by: dict[Variable, Equation] = {}
+        self.made_by = dict(program.made_by)
         self.constants = dict(program.constants)
         self.equations: list[Equation] = []
         self.replaced: dict[Variable, Any] = {}
-        self.places = {variable: number for number, variable in enumerate(program.inputs)}
-        self._numbers: dict[Variable, Any] = {}
         self.current: Equation | None = None
+        self._numbers: dict[Variable, Any] = {}
+        self._places = {variable: number for number, variable in enumerate(program.inputs, -len(program.inputs))}
+        self._placed = 0
 
     @cached_property
     def uses(self) -> dict[Variable, int]:
@@ -68,7 +71,10 @@ class Edit:
                 dtype = np.asarray(function(*small)).dtype
             shape = np.broadcast_shapes(*(getattr(value, "shape", ()) for value in arguments))
             return Variable(shape, dtype, None, bool(shape))
-        model = substituted(arguments, lambda variable: np.ones(variable.shape, variable.dtype))
+        if function is np.dot and all(variable.ndim == 2 for variable in arguments):
+            a, b = arguments
+            return Variable((a.shape[0], b.shape[1]), np.result_type(a.dtype, b.dtype))
+        model = substituted(arguments, lambda variable: np.broadcast_to(np.ones((), variable.dtype), variable.shape))
         result = function(*model, **keywords)
         return Variable(result.shape, result.dtype, None, isinstance(result, np.ndarray))
 
@@ -77,7 +83,13 @@ class Edit:
         self.equations.append(equation)
         for output in equation.outputs:
             self.made_by[output] = equation
-            self.places.setdefault(output, len(self.places))
+
+    def place(self, variable: Variable) -> float:
+        """Where a variable is known first: of constants, of inputs, of what the equations make."""
+        for number in range(self._placed, len(self.equations)):
+            self._places.update(dict.fromkeys(self.equations[number].outputs, number))
+        self._placed = len(self.equations)
+        return self._places.get(variable, -inf)
 
     def maker(self, value: Any, operation: str) -> Equation | None:
         """The equation that a value comes from, if it is of this operation."""
@@ -90,9 +102,9 @@ class Edit:
 
     def number(self, value: Any) -> Any:
         """The number that all elements of a constant are, or None."""
-        if isinstance(value, bool | int | float):
-            return value
-        if not isinstance(value, Variable) or value not in self.constants:
+        if not isinstance(value, Variable):
+            return value if isinstance(value, _NUMBERS) else None
+        if value not in self.constants:
             return None
         if value not in self._numbers:
             array = np.asarray(self.constants[value])
@@ -121,7 +133,9 @@ def rewrite(program: Program, rule: Rewriting) -> Program:
         new = rule(equation, edit) if len(equation.outputs) == 1 and not equation.unpacks else None
         fits = new is not None and can_stand_for(new, equation)
         if not fits or (equation.output in results and not isinstance(new, Variable)):
-            edit.add(equation)
+            edit.equations.append(equation)
+            if equation is not before:
+                edit.made_by.update(dict.fromkeys(equation.outputs, equation))
             continue
         edit.replaced[equation.output] = new
         if isinstance(new, Variable):

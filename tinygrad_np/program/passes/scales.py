@@ -21,6 +21,9 @@ LINEAR = {
 
 SUMS = {"add", "concatenate", "subtract"}
 
+MOST = 20
+"""How often the equations are looked at for one factor."""
+
 EXACT = {
     "absolute", "astype", "concatenate", "getitem", "maximum", "minimum", "negative", "reshape", "transpose", "where",
 }  # fmt: skip
@@ -79,10 +82,14 @@ def _scaled(equation: Equation, factor: float) -> Any:
 def _hoisted(uses: _Uses, factor: float) -> Program | None:
     """The program with a factor moved to the first value where that pays; None if it does nowhere."""
     passed: set[Variable] = set()
+    looked_at = 0
     for start in _starts(uses, factor):
         if start.output in passed or start.operation in EXACT or not start.output.ndim:
             continue
         removed, between = _reached(start.output, factor, uses)
+        looked_at += len(between)
+        if looked_at > MOST * len(uses.program.equations):
+            return None
         carried = {start.output, *(equation.output for equation in between)}
         unequal = [equation for equation in between if not _carries(equation, carried)]
         saved = sum(_price(equation.output) for equation in removed)
