@@ -15,8 +15,8 @@ import tinygrad_np
 PACKAGE = Path(tinygrad_np.__file__).parent
 FLOORS = [
     {"errors", "frames", "instructions"},
-    {"guarded"},
-    {"advice", "hints", "warned"},
+    {"guarded", "sentences"},
+    {"advice", "hints", "reads", "warned"},
     {"primitive", "exposure"},
     {"formula"},
     {"ops"},
@@ -34,6 +34,7 @@ FLOORS = [
     {"program"},
     {"check"},
     {"draw"},
+    {"options"},
     {"nn", "optim", "archive", "batches"},
     {"saving"},
     {"training"},
@@ -47,14 +48,14 @@ CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal", "networks
 ROOMS = ["ir", "state", "capture", "passes", "emit", "entry", "verify", "variant", "compiled", "__init__"]
 """The rooms of program/ and what stands beside them: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 7800, "nn": 2310, "optim": 1460, "program": 8190, "check": 9480, "draw": 2330}
+BUDGETS = {"ops": 7810, "nn": 2375, "optim": 1490, "program": 8190, "check": 9869, "draw": 2330}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
-TRAINING = {"archive", "batches", "saving", "training", "estimators"}
+TRAINING = {"options", "archive", "batches", "saving", "training", "estimators"}
 """The files right below the package that train and keep a network, and stand on all others."""
 
-TRAINING_BUDGET = 1150
-CORE_BUDGET = 5300
+TRAINING_BUDGET = 1250
+CORE_BUDGET = 5453
 """Lines of the other files right below the package."""
 
 LONGEST = 400

@@ -92,11 +92,25 @@ class TestMicrogpt:
         difference = np.abs(model(tokens).numpy() - model(changed).numpy()).max(axis=(0, 2))
         assert np.array_equal(difference > 0, [False, False, True, True])
 
+    def test_what_fills_a_word_up_does_not_count(self) -> None:
+        model, (tokens, targets) = microgpt.GPT(rng=0), microgpt.encode("abc")
+        assert tokens.tolist() == [[0, 1, 2, 3] + [0] * 12]
+        alone = tg.cross_entropy(model(tokens[:, :4])[0], np.array([1, 2, 3, 0]))
+        filled_up = tg.cross_entropy(model(tokens)[0], targets, ignore_index=microgpt.IGNORED)
+        assert np.isclose(alone.item(), filled_up.item(), rtol=1e-12)
+
     def test_it_learns_words_and_makes_some_up(self) -> None:
         words, model = microgpt.load_words(), microgpt.GPT(rng=0)
         losses = microgpt.train(model, words, steps=150)
         assert np.mean(losses[-50:]) < 2.85 < 3.1 < losses[0]
         assert set(microgpt.make_up(model, np.random.default_rng(0))) <= set(microgpt.LETTERS)
+
+    def test_compiled_it_learns_the_same(self) -> None:
+        words, models = microgpt.load_words(), [microgpt.GPT(rng=0) for _ in range(2)]
+        compiled, written = (
+            microgpt.train(model, words, 20, way) for model, way in zip(models, (True, False), strict=True)
+        )
+        assert np.allclose(compiled, written, rtol=1e-12)
 
 
 def test_what_the_autoencoder_makes_up_comes_closer_to_the_moons() -> None:

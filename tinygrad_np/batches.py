@@ -18,6 +18,7 @@ import numpy as np
 
 from .errors import ParameterError, ShapeError, StateError, listed
 from .frames import user_place
+from .sentences import in_a_sentence, whole_number
 from .tensor import Tensor
 
 
@@ -65,6 +66,7 @@ class Batches:
         self._begin, self._position, self._resumes = state_dict["generator"], state_dict["position"], True
 
 
+@in_a_sentence
 def batches(
     *arrays: Any,
     batch_size: int = 32,
@@ -100,9 +102,7 @@ def batches(
             f"batches was given arrays of the shapes {listed_shapes(rowed)}, {user_place()}: they must have equally "
             "many rows, for the same row of each belongs together."
         )
-    if batch_size != int(batch_size) or batch_size < 1:
-        raise ParameterError(f"batch_size={batch_size!r}, {user_place()}: it must be a whole number of at least 1.")
-    made = Batches(rowed, int(batch_size), shuffle, seed, drop_last)
+    made = Batches(rowed, whole_number("batch_size", batch_size), shuffle, seed, drop_last)
     if not len(made):
         raise ParameterError(
             f"{made.rows} rows make no batch{f' of {batch_size} and drop_last' if made.rows else ''}, {user_place()}."

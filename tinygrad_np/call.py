@@ -18,11 +18,12 @@ import numpy as np
 
 from .engine import backward_steps
 from .errors import DTypeError, GradientShapeError, NonScalarError, ShapeError, TinygradError, describe, described
-from .frames import user_place
+from .frames import arose_in_ours, user_place
 from .graph import NOT_KEPT, Node, between, enable_grad, state
 from .ops.arrays.shape import identity
 from .reading import reads_within, warn_of_lost
 from .record import leaf_of, make_tensor, own_array, own_gradient, record
+from .sentences import failure
 from .tensor import Tensor
 from .tree import Rebuild, flatten, flatten_numbers, leaf_paths
 
@@ -33,11 +34,7 @@ class Call:
     """One call of the function on Tensors of its own, the variables, with what leads from them to its result."""
 
     def __init__(self, f: Function, arguments: tuple[Any, ...], keywords: Any, argnums: int | Sequence[int]) -> None:
-        if not callable(f):
-            raise DTypeError(
-                f"a derivative of a {type(f).__name__}, {user_place()}: give the function itself, as in tg.grad(f)(x), "
-                "and not what it returned."
-            )
+        assert_function(f)
         self.caller_records = state.recording
         self.is_single = not isinstance(argnums, Sequence)
         self.variables: list[Tensor] = []
@@ -128,15 +125,29 @@ class Call:
         return value.detach() if self.given_tensors else value.numpy()
 
 
+def assert_function(f: Any) -> None:
+    """Raise DTypeError for what can't be called, and so not be differentiated."""
+    if not callable(f):
+        raise DTypeError(
+            f"a derivative of a {type(f).__name__}, {user_place()}: give the function itself, as in tg.grad(f)(x), "
+            "and not what it returned."
+        )
+
+
 def _run(f: Function, given: list[Any], keywords: Any) -> Any:
     """What f returns; where NumPy hid the sentence that a Tensor refused it with, that sentence."""
     try:
         return f(*given, **keywords)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         refused = error.__cause__
-        if isinstance(error, TinygradError) or not isinstance(refused, TinygradError):
+        if isinstance(error, TinygradError):
             raise
-        raise refused.with_traceback(error.__traceback__) from None
+        if isinstance(refused, TinygradError):
+            raise refused.with_traceback(error.__traceback__) from None
+        if arose_in_ours(error):
+            # It could not even be called with these arguments.
+            raise failure(error, getattr(f, "__name__", repr(f)), tuple(given), keywords) from None
+        raise
 
 
 def _name_of(f: Function, argnum: int) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import CaptureError, ChangedValueError, FreedGraphError, LinearAlgebraError, RuleError, describe
+from .errors import CaptureError, ChangedValueError, FreedGraphError, LinearAlgebraError, RuleError, describe, reason_of
 from .exposure import exposed
 from .graph import Node, ancestors, state
 from .guarded import unguarded
@@ -196,9 +196,7 @@ def _lifted(node: Node, saved: tuple[Any, ...], lift: Lift) -> tuple[Any, ...]:
 
 
 def _no_slope(error: np.linalg.LinAlgError, node: Node) -> LinearAlgebraError:
-    if isinstance(error, LinearAlgebraError):
-        return error
-    return LinearAlgebraError(f"the gradient of {node.operation} ({node.place}) does not exist: {error}.")
+    return LinearAlgebraError(f"the gradient of {node.operation} ({node.place}) does not exist: {reason_of(error)}.")
 
 
 def _freed(node: Node, root: Node | None = None) -> FreedGraphError:

@@ -44,6 +44,8 @@ class AxisError(IndexingError, ShapeError, np.exceptions.AxisError):
         self.axis: int | None = None
         self.ndim: int | None = None
 
+    __str__ = Exception.__str__
+
 
 class LinearAlgebraError(ShapeError, np.linalg.LinAlgError):
     """A matrix that has no inverse, no factor, no convergence, as NumPy's LinAlgError."""
@@ -116,6 +118,18 @@ class StateError(TinygradError, ValueError):
     """A saved state that does not fit what it is loaded into, or a file that can't be read or written as one."""
 
 
+class FileError(TinygradError, OSError):
+    """A file that can't be read or written, as Python's OSError."""
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """A file, or its folder, that is not there."""
+
+
+class ForbiddenFileError(FileError, PermissionError):
+    """A file that this process may not read or write."""
+
+
 class LostGradientWarning(UserWarning):
     """A gradient is 0 because a value was read off as a plain number or array on the way."""
 
@@ -174,10 +188,20 @@ def describe(shape: tuple[int, ...], dtype: object, name: str | None = None) -> 
 
 
 def described(value: Any) -> str:
-    """What a sentence calls an input of an operation: a tensor, an array, or else the value itself."""
-    if not hasattr(value, "dtype"):
-        return repr(value)
-    return describe(value.shape, value.dtype, getattr(value, "name", None))
+    """What a sentence calls an input of an operation: a tensor, an array, or else the value itself.
+
+    >>> described(np.ones(3)), described(None), described("x" * 1000)
+    ('an array (3,) float64', 'None', 'a str')
+    """
+    if not hasattr(value, "dtype") or not hasattr(value, "shape"):
+        text = repr(value)
+        return text if len(text) <= MOST_SHOWN and "\n" not in text else f"a {type(value).__name__}"
+    name = getattr(value, "name", None)
+    return describe(value.shape, value.dtype, name or ("a tensor" if hasattr(value, "__primitive__") else "an array"))
+
+
+MOST_SHOWN = 60
+"""A value of more letters is called by its type."""
 
 
 def listed(descriptions: list[str]) -> str:
@@ -200,9 +224,12 @@ _COUNTERPARTS: tuple[tuple[type[Exception], type[TinygradError]], ...] = (
     (ValueError, ShapeError),
     (OverflowError, ShapeError),
     (TypeError, DTypeError),
+    (AttributeError, DTypeError),
 )
 
-FORWARD_FAILURES = (ValueError, TypeError, IndexError, OverflowError)
+_OF_ARRAYS = frozenset(dir(np.ndarray))
+
+FORWARD_FAILURES = (ValueError, TypeError, IndexError, OverflowError, AttributeError)
 
 
 FOREIGN_KEYWORDS = {
@@ -217,11 +244,21 @@ FOREIGN_KEYWORDS = {
 def forward_failure(error: Exception, operation: str, operands: list[str], place: str) -> TinygradError:
     """The error a user reads when NumPy refused the forward pass of an operation.
 
-    `operation` is the primitive's name, `operands` describe its inputs, `place` is the line of the user's code.
+    `operation` is the primitive's name, `operands` describe its inputs, `place` is the line of the user's code. Its
+    `reason` is what NumPy said, for whoever tells of it in another sentence.
     """
     kind = next(ours for theirs, ours in _COUNTERPARTS if isinstance(error, theirs))
-    reason = " ".join(str(error).split())
+    reason = reason_of(error)
     for theirs in FOREIGN_KEYWORDS:
         if reason.endswith(f"unexpected keyword argument '{theirs}'"):
             reason = f"{reason}; write {FOREIGN_KEYWORDS[theirs]}"
-    return kind(f"{operation} of {listed(operands)} failed, {place}: {reason}{'' if reason.endswith('.') else '.'}")
+    told = kind(f"{operation} of {listed(operands) or 'nothing'} failed, {place}: {reason}.")
+    told.reason = reason  # type: ignore[attr-defined]
+    return told
+
+
+def reason_of(error: Exception) -> str:
+    """Why NumPy refused an operation, without a full stop: of an error that is told already, without the rest."""
+    if isinstance(error, AttributeError) and error.name in _OF_ARRAYS:
+        return f"a {type(error.obj).__name__} is not an array of numbers"
+    return getattr(error, "reason", None) or " ".join(str(error).split()).removesuffix(".")

@@ -19,11 +19,13 @@ import numpy as np
 from . import nn, optim
 from .batches import batches
 from .errors import MissingDependencyError, ParameterError
+from .frames import user_place
 from .graph import no_grad
 from .ops.elementwise.activation import sigmoid
 from .ops.networks.classification import binary_cross_entropy_with_logits, cross_entropy
 from .ops.networks.losses import mse_loss
 from .ops.reductions.softmax import softmax
+from .sentences import whole_number
 from .tensor import Tensor
 
 try:
@@ -73,20 +75,25 @@ class _Network(BaseEstimator):  # type: ignore[misc]
 
     def fit(self: Self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train a new network on rows X with targets y, for `epochs`; a row of weight 2 counts as two."""
-        if self.epochs < 1:
-            raise ParameterError(f"epochs={self.epochs!r}: fit goes through the data once at least.")
+        epochs = whole_number("epochs", self.epochs)
         X, y = self._validated(X, y, reset=True)
         self._learn_targets(y)
         self._begin(X)
-        return self._train(X, y, sample_weight, self.epochs)
+        return self._train(X, y, sample_weight, epochs)
 
     def _begin(self, X: Any) -> None:
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         self._generator = np.random.default_rng(seed)
         if self.module is not None:
+            if not callable(self.module):
+                raise ParameterError(
+                    f"module={self.module!r}, {user_place()}, is not a function that makes the network; the widths of "
+                    "hidden layers are hidden=(50,)."
+                )
             self.module_ = self.module(X.shape[1], self._outputs, self._generator)
         else:
-            widths = [X.shape[1], *self.hidden, self._outputs]
+            hidden = self.hidden if isinstance(self.hidden, list | tuple) else (self.hidden,)
+            widths = [X.shape[1], *(whole_number("hidden", width) for width in hidden), self._outputs]
             layers: list[Any] = []
             for before, after in itertools.pairwise(widths):
                 layers += [nn.Linear(before, after, dtype=X.dtype, rng=self._generator), nn.Tanh()]
@@ -94,7 +101,9 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         kind: Any = getattr(optim, str(self.optimizer), None)
         is_optimizer = isinstance(kind, type) and issubclass(kind, optim.Optimizer)
         if not is_optimizer:
-            raise ParameterError(f"optimizer={self.optimizer!r} is not the name of an optimiser in tinygrad_np.optim.")
+            raise ParameterError(
+                f"optimizer={self.optimizer!r}, {user_place()}, is not the name of an optimiser in tinygrad_np.optim."
+            )
         self.optimizer_ = kind(self.module_.parameters(), lr=self.lr, weight_decay=self.weight_decay)
         self.n_iter_ = 0
         self.loss_curve_: list[float] = []
@@ -104,9 +113,8 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         counted = weights > 0
         targets = self._targets(y[counted], X.dtype)
         X, weights = X[counted], weights[counted]
-        data = batches(
-            X, targets, weights, batch_size=self.batch_size, shuffle=len(X) > self.batch_size, seed=self._generator
-        )
+        size = whole_number("batch_size", self.batch_size)
+        data = batches(X, targets, weights, batch_size=size, shuffle=len(X) > size, seed=self._generator)
         self.module_.train()
         for _ in range(epochs):
             total = 0.0
@@ -180,7 +188,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         X, y = self._validated(X, y, reset=first)
         if first:
             if classes is None:
-                raise ParameterError("the first partial_fit needs classes=, all that will ever come.")
+                raise ParameterError(f"the first partial_fit needs classes=, {user_place()}: all that will ever come.")
             self._learn_targets(np.asarray(classes))
             self._begin(X)
         return self._train(X, y, sample_weight, 1)
@@ -209,7 +217,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         y = column_or_1d(y)
         unknown = sorted(set(np.unique(y).tolist()) - set(self.classes_.tolist()))
         if unknown:
-            raise ParameterError(f"y has the classes {unknown}, which are not among {self.classes_.tolist()}.")
+            raise ParameterError(f"y has the classes {unknown}, {user_place()}, not among {self.classes_.tolist()}.")
         return np.searchsorted(self.classes_, y)
 
     def _losses(self, result: Any, wanted: Any) -> Any:

@@ -102,6 +102,18 @@ def is_others(code: CodeType) -> bool:
     return code.co_filename not in _OUR_FILES and not code.co_filename.startswith(NUMPY)
 
 
+def arose_in_ours(error: BaseException) -> bool:
+    """Whether an error was raised by code of this package, or of a library that it called."""
+    files: list[str] = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        files.append(traceback.tb_frame.f_code.co_filename)
+        traceback = traceback.tb_next
+    # NumPy's own code in Cython names its files without their folder.
+    mine = (file for file in reversed(files) if not (is_library(file) or file.endswith((".pyx", ".pxd"))))
+    return is_ours(next(mine, ""))
+
+
 def is_our_module(name: Any) -> bool:
     """Whether the module of this name is one of this package; what classes made in C say of theirs may be no name."""
     return str(name).partition(".")[0] == __name__.partition(".")[0]

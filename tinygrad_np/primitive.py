@@ -20,17 +20,20 @@ over to that method; everything else is an array, and runs.
 
 from __future__ import annotations
 
-import dis
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from operator import itemgetter
-from types import CodeType, EllipsisType
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
 
-from .errors import CaptureError, DTypeError, RuleError
+import numpy as np
+
+from .errors import FORWARD_FAILURES, CaptureError, DTypeError, RuleError
 from .frames import user_place
-from .guarded import assert_takes, guarded_forward, guarded_vjp, no_rule, unguarded
+from .guarded import assert_takes, guarded_forward, guarded_vjp, no_rule
+from .reads import NOTHING, SHAPE, VALUE, amounts_read
+from .sentences import failure, in_a_sentence
 
 Rule = Callable[..., Any]
 
@@ -67,12 +70,8 @@ class Operation:
 
 
 def operation(composed: Rule) -> Operation:
-    """Say to type checkers that a function composed of primitives is an operation as they are."""
-    return cast(Operation, composed)
-
-
-NOTHING, SHAPE, VALUE = 0, 1, 2
-"""How much of an argument a rule reads."""
+    """An operation composed of primitives: to type checkers as they are, and what it refuses is told as by them."""
+    return cast(Operation, in_a_sentence(composed))
 
 
 @dataclass(slots=True)
@@ -112,12 +111,14 @@ class Primitive(Operation):
         data: bool = False,
         asks: bool = False,
     ) -> None:
+        if not callable(forward):
+            raise RuleError(f"a primitive was made of a {type(forward).__name__}, {user_place()}: give it a function.")
         self.asks = asks
         self.forward = forward
         self.data = data
         self.elementwise = elementwise
         self.saves = saves
-        self.name = name or forward.__name__
+        self.name: str = name or getattr(forward, "__name__", "") or type(forward).__name__
         self.run = guarded_forward(forward, self.name)
         self.differentiable = False
         self.rules: dict[int, Rule] = {}
@@ -126,7 +127,13 @@ class Primitive(Operation):
         self.reached: dict[int, Rule] = {}
         self.added: Rule | None = None
         self.on_request: set[int] = set()
-        self.signature = inspect.signature(forward)
+        try:
+            self.signature = inspect.signature(forward)
+        except ValueError:
+            raise RuleError(
+                f"a primitive was made of {self.name}, {user_place()}, which does not tell its arguments: write "
+                "a function around it."
+            ) from None
         self.inputs, self.parameters = _split_signature(self.signature)
         self.plans: dict[int, Plan] = {}
         self.__doc__ = forward.__doc__
@@ -149,8 +156,24 @@ class Primitive(Operation):
                     return record(self, arguments, parameters)
             try:
                 return self.run(*arguments, **parameters)
-            except (CaptureError, ValueError, TypeError) as error:
-                return handed_over(error, self.forward, arguments, parameters)
+            except (*FORWARD_FAILURES, CaptureError) as error:
+                return self.failed(error, arguments, parameters)
+
+    def failed(self, error: Exception, arrays: tuple[Any, ...], parameters: dict[str, Any], inputs: Any = None) -> Any:
+        """What comes of a forward rule that failed on the arrays of its inputs.
+
+        Lists are taken for arrays, as NumPy does; a program that is being captured goes on with the rule as a whole;
+        else the error is told in a sentence.
+        """
+        try:
+            if any(type(array) in (list, tuple) for array in arrays):
+                arrays = tuple(np.asarray(array) if type(array) in (list, tuple) else array for array in arrays)
+                return self.run(*arrays, **parameters)
+            return handed_over(error, self.forward, arrays, parameters)
+        except RuleError as refusal:
+            raise RuleError(f"{refusal} It was met at {user_place()}.") from None
+        except FORWARD_FAILURES as refusal:
+            raise failure(refusal, self.name, inputs or arrays) from None
 
     def _bind(self, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional arguments beyond the array inputs are parameters; array inputs given by name are put in place."""
@@ -250,8 +273,8 @@ class Primitive(Operation):
         if self.saves == "shapes":
             return [NOTHING, *[SHAPE] * count]
         if self.rule_for_each is not None:
-            return _amounts_read(self.rule_for_each, 2, count)
-        amounts = [_amounts_read(rule, 1, count) for _, rule in rules]
+            return amounts_read(self.rule_for_each, 2, count)
+        amounts = [amounts_read(rule, 1, count) for _, rule in rules]
         read = [max(column) for column in zip(*amounts, strict=True)]
         return [read[0], *[VALUE] * count] if self.saves == "inputs" else read
 
@@ -358,43 +381,3 @@ def _split_signature(signature: inspect.Signature) -> tuple[int | None, tuple[st
         if argument.kind is argument.POSITIONAL_OR_KEYWORD and argument.default is argument.empty
     ]
     return len(inputs), tuple(argument.name for argument in arguments if argument not in inputs)
-
-
-_SHAPE_ATTRIBUTES = {"shape", "ndim", "size", "dtype"}
-
-
-def _amounts_read(rule: Rule, skip: int, count: int) -> list[int]:
-    """How much a rule reads of the result and the inputs, the arguments after the first `skip`, seen in its bytecode.
-
-    Nothing, if the name never occurs; the shape, if all that follows the name is `.shape`, `.ndim`, `.size` or
-    `.dtype`; the value otherwise, and wherever the code can't be seen.
-    """
-    rule = unguarded(rule)
-    code = getattr(rule, "__code__", None)
-    if code is None or inspect.ismethod(rule):
-        return [VALUE] * (1 + count)
-    loads = list(_loads(code))
-    names = list(code.co_varnames[: code.co_argcount])[skip:]
-    takes_any_number = code.co_flags & inspect.CO_VARARGS
-    variadic = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if takes_any_number else None
-    amounts = []
-    for position in range(1 + count):
-        name = names[position] if position < len(names) else variadic
-        amounts.append(max((amount for loaded, amount in loads if loaded == name), default=NOTHING))
-    return amounts
-
-
-def _loads(code: CodeType) -> Iterator[tuple[str, int]]:
-    """Each name that the code loads, with SHAPE where only an attribute of the shape is read off it, else VALUE."""
-    instructions = list(dis.get_instructions(code))
-    for current, following in zip(instructions, [*instructions[1:], None], strict=True):
-        if "LOAD_" not in current.opname or "ATTR" in current.opname or "CONST" in current.opname:
-            continue
-        # One instruction may load two names; only the last of them can have its attribute read next.
-        *earlier, last = current.argval if isinstance(current.argval, tuple) else (current.argval,)
-        attribute = following.argval if following is not None and following.opname == "LOAD_ATTR" else None
-        yield from ((name, VALUE) for name in earlier)
-        yield last, SHAPE if attribute in _SHAPE_ATTRIBUTES else VALUE
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from ((name, VALUE) for name in constant.co_freevars)

@@ -12,21 +12,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .errors import (
-    FORWARD_FAILURES,
-    CaptureError,
-    DTypeError,
-    NoGradientError,
-    RuleError,
-    described,
-    forward_failure,
-    listed,
-)
+from .errors import FORWARD_FAILURES, CaptureError, DTypeError, NoGradientError, described, listed
 from .exposure import expose
 from .frames import passed_over, user_frame, user_place
 from .graph import NOT_KEPT, Node, state
 from .operands import FIXED, fixed, keep
-from .primitive import Primitive, handed_over
+from .primitive import Primitive
 
 NO_PARAMETERS: dict[str, Any] = {}
 _float64 = np.dtype(np.float64)
@@ -117,15 +108,10 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
     value = None
     try:
         result = primitive.run(*arrays, **parameters) if parameters else primitive.run(*arrays)
-    except RuleError as error:
-        raise RuleError(f"{error} It was met at {user_place()}.") from None
     except (*FORWARD_FAILURES, CaptureError) as error:
-        try:
-            result = handed_over(error, primitive.forward, tuple(arrays), parameters)
-        except FORWARD_FAILURES as failure:
-            if any(isinstance(value, Recorded) for value in parameters.values()):
-                raise _tensor_as_option(primitive, parameters) from None
-            raise forward_failure(failure, primitive.name, _descriptions(inputs), user_place()) from None
+        if type(error) is not CaptureError and any(isinstance(value, Recorded) for value in parameters.values()):
+            raise _tensor_as_option(primitive, parameters) from None
+        result = primitive.failed(error, tuple(arrays), parameters, inputs)
     is_numpys = isinstance(result, _NUMPY)
     if not is_numpys:
         if isinstance(result, Recorded):

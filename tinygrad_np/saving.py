@@ -21,8 +21,17 @@ from typing import Any
 import numpy as np
 
 from .archive import plain_json, read_npz, read_safetensors, write_npz, write_safetensors
-from .errors import MissingDependencyError, StateError, UnknownFormatError, described
+from .errors import (
+    FileError,
+    ForbiddenFileError,
+    MissingDependencyError,
+    MissingFileError,
+    StateError,
+    UnknownFormatError,
+    described,
+)
 from .frames import user_place
+from .sentences import in_a_sentence
 from .tensor import Tensor
 
 Arrays = dict[str, Any]
@@ -31,6 +40,7 @@ TREE = "__tree__"
 """The name under which the file keeps the tree."""
 
 
+@in_a_sentence
 def save(tree: Any, path: str | os.PathLike[str]) -> None:
     """Write a tree in a file: whole, or not at all, so that a crash leaves the file that was there before.
 
@@ -39,7 +49,8 @@ def save(tree: Any, path: str | os.PathLike[str]) -> None:
             tuples. A module or an optimiser is saved by its `state_dict()`.
         path: ends in `.npz` or `.safetensors` (which needs the library of that name).
 
-    Raises StateError, which names the key, for what can't be saved; UnknownFormatError for another ending.
+    Raises StateError, which names the key, for what can't be saved; UnknownFormatError for another ending; FileError
+    (MissingFileError, ForbiddenFileError), which are OSErrors, where the file can't be written.
 
     >>> import numpy as np, tempfile, tinygrad_np as tg
     >>> folder = tempfile.TemporaryDirectory()
@@ -63,15 +74,19 @@ def save(tree: Any, path: str | os.PathLike[str]) -> None:
         if isinstance(error, StateError):
             raise
         raise StateError(f"{os.fspath(path)} can't be saved, {user_place()}: {error}.") from None
+    except OSError as error:
+        raise _refused(path, "saved", error) from None
 
 
+@in_a_sentence
 def load(path: str | os.PathLike[str]) -> Any:
     """The tree that `save` wrote; of a file that something else wrote, its arrays in a dict by their names.
 
-    Raises StateError, one sentence with the file and the key, for a file that is damaged or lies.
+    Raises StateError, one sentence with the file and the key, for a file that is damaged or lies; MissingFileError,
+    which is a FileNotFoundError, for one that is not there.
     """
     read = _by_ending(path, {".npz": read_npz, ".safetensors": read_safetensors})
-    with open(path, "rb") as file:
+    with _opened(path) as file:
         try:
             arrays, structure = read(file, TREE)
             if structure is None:
@@ -87,6 +102,22 @@ def load(path: str | os.PathLike[str]) -> Any:
             # A file that lies can make any part of a parser fail.
             reason = " ".join(str(error).split()) or type(error).__name__
             raise StateError(f"{os.fspath(path)} can't be loaded, {user_place()}: {reason.rstrip('.')}.") from None
+
+
+def _opened(path: str | os.PathLike[str]) -> Any:
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise _refused(path, "loaded", error) from None
+
+
+def _refused(path: str | os.PathLike[str], done: str, error: OSError) -> FileError:
+    """The error of a file that can't be opened or written, named as the user named it."""
+    kinds = {FileNotFoundError: MissingFileError, PermissionError: ForbiddenFileError}
+    kind = kinds.get(type(error), FileError)
+    told: FileError = kind(f"{os.fspath(path)} can't be {done}, {user_place()}: {error.strerror or error}.")
+    told.errno = error.errno
+    return told
 
 
 def _by_ending(path: str | os.PathLike[str], ways: dict[str, Callable[..., Any]]) -> Callable[..., Any]:

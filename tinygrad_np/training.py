@@ -27,6 +27,7 @@ from .graph import no_grad
 from .nn.utils import clip_grad_norm_
 from .optim import Optimizer
 from .saving import load, save
+from .sentences import in_a_sentence, whole_number
 from .tensor import Tensor
 
 Loss = Callable[[Any, Any], Any]
@@ -76,6 +77,7 @@ class History:
         return axes
 
 
+@in_a_sentence
 def fit(
     model: Any,
     loss: Loss,
@@ -131,6 +133,18 @@ def fit(
     >>> history["loss"][-1] < 1e-6
     True
     """
+    epochs = whole_number("epochs", epochs, least=0)
+    patience = None if patience is None else whole_number("patience", patience, least=0)
+    if checkpoint_every is not None:
+        checkpoint_every = whole_number("checkpoint_every", checkpoint_every)
+    if not isinstance(optimizer, Optimizer) and not hasattr(optimizer, "param_groups"):
+        raise ParameterError(
+            f"fit was given a {type(optimizer).__name__} as its optimizer, {user_place()}: give it one of "
+            "tinygrad_np.optim, made with model.parameters()."
+        )
+    for name, function in (("model", model), ("loss", loss)):
+        if not callable(function):
+            raise ParameterError(f"fit's {name} is a {type(function).__name__}, {user_place()}, which can't be called.")
     data = _iterable(data, batch_size, seed, True)
     validation = None if validation is None else _iterable(validation, batch_size, None, False)
     if checkpoint_every is not None and not hasattr(data, "state_dict"):

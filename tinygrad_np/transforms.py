@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from .call import Call, fitting, floating_outputs, gradients_of, owned, scalar, together
+from .call import Call, assert_function, fitting, floating_outputs, gradients_of, owned, scalar, together
 from .graph import enable_grad, state
 from .record import leaf_of
 from .tensor import Tensor
@@ -87,6 +87,7 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     >>> tg.elementwise_grad(np.sin)(np.array([0.0, np.pi])).round(6)
     array([ 1., -1.])
     """
+    assert_function(f)
     return grad(lambda *arguments, **keywords: np.sum(f(*arguments, **keywords)), argnums)
 
 

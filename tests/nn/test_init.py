@@ -96,8 +96,8 @@ def test_gains() -> None:
     [
         (lambda: nn.init.xavier_normal_(nn.Parameter(np.zeros(3))), "less than two axes"),
         (lambda: nn.init.orthogonal_(nn.Parameter(np.zeros(3))), "less than two axes"),
-        (lambda: nn.init.calculate_gain("sine"), "none of"),
-        (lambda: nn.init.kaiming_normal_(nn.Parameter(np.zeros((2, 2))), mode="fan"), "neither"),
+        (lambda: nn.init.calculate_gain("sine"), "must be one of 'tanh', 'relu', 'leaky_relu'"),
+        (lambda: nn.init.kaiming_normal_(nn.Parameter(np.zeros((2, 2))), mode="fan"), "must be one of"),
         (lambda: nn.init.trunc_normal_(nn.Parameter(np.zeros(3)), 0, 1, 50, 60), "next to nothing"),
     ],
 )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_np as tg
-from tinygrad_np import Tensor, nn
+from tinygrad_np import Tensor, nn, optim
 
 x = np.array([[0.5, -1.0, 2.0], [1.5, 0.2, -0.7]])
 leaf = Tensor(x, requires_grad=True, name="x")
@@ -111,7 +111,36 @@ TRAPS: dict[str, tuple[Callable[[], Any], str]] = {
     "an rnn of two axes too many": (lambda: nn.RNN(3, 2)(np.ones((1, 1, 1, 3))), r"\(steps, batch, input_size\)"),
     "the state of an lstm": (lambda: nn.LSTM(3, 2)(x, np.ones((1, 2))), r"\(h, c\), each of shape \(1, 2\)"),
     "the state of a cell": (lambda: nn.GRUCell(3, 2)(x, np.ones((1, 2))), r"one array of shape \(2, 2\)"),
-    "nonlinearity": (lambda: nn.RNN(3, 2, nonlinearity="sin"), "neither 'tanh' nor 'relu'"),
+    "a length below 0": (lambda: nn.Linear(-1, 2), "Linear's in_features=-1, .*a whole number of at least 0"),
+    "a length that is a float": (lambda: nn.Conv2d(3, 4.0, 1), "Conv2d of 3, 4.0 and 1 failed"),
+    "a length that is an array": (lambda: nn.BatchNorm1d(np.ones(3)), "num_features=array.*a whole number"),
+    "an rnn without layers": (lambda: nn.GRU(3, 2, 0), "num_layers=0, .*of at least 1"),
+    "a state of no numbers": (lambda: nn.LSTM(3, 0), "hidden_size=0, .*of at least 1"),
+    "a padding_idx without a row": (lambda: nn.Embedding(3, 2, 3), "padding_idx=3, .*from -3 to 2"),
+    "padding_mode": (lambda: nn.Conv1d(1, 1, 3, padding_mode="same"), "must be one of 'zeros', 'reflect'"),
+    "activation": (
+        lambda: nn.TransformerEncoderLayer(4, 2, activation="tanh"),
+        "must be one of 'relu' and 'gelu'",
+    ),
+    "an argument too few": (lambda: nn.Linear(3), r"Linear\(in_features, out_features, bias=True, .*'out_features'"),
+    "arguments too many": (lambda: nn.LSTM(3, 2, 1, True, False, 0.0, False, 2), r"LSTM\(.*too many positional"),
+    "an option that is left out": (lambda: nn.LSTM(3, 2, proj_size=1), "'proj_size'; put an nn.Linear after it"),
+    "an option of a loss": (lambda: nn.MSELoss(size_average=True), '; write reduction="mean" or "sum"'),
+    "a device": (lambda: nn.Linear(3, 2, device="cpu"), "'device'; leave it out"),
+    "a module that is not here": (lambda: nn.Dropout2d, "tinygrad_np.nn has no 'Dropout2d', .*: it has Dropout; "),
+    "nn.functional": (lambda: nn.functional, "functions are tg.relu"),
+    "an optimiser that is not here": (lambda: optim.Adamm, "has no 'Adamm', .*it has Adam, "),
+    "an rnn of no steps": (lambda: nn.LSTM(3, 2)(np.ones((0, 1, 3))), "with at least one step"),
+    "an axis that is not there": (lambda: nn.Softmax(1)(Tensor(np.ones(3))), "^in Softmax: .*axis 1 is out of bounds"),
+    "channels of an instance norm": (
+        lambda: nn.InstanceNorm2d(3, track_running_stats=True)(np.ones((1, 4, 2, 2))),
+        "other channels than those of axis 1",
+    ),
+    "bounds that are turned round": (lambda: nn.Hardtanh(1, -1)(x), "from min_val=1 to max_val=-1"),
+    "slopes that are turned round": (lambda: nn.RReLU(0.3, 0.2)(x), "from lower=0.3 to upper=0.2"),
+    "a negative shrinking": (lambda: nn.Softshrink(-1)(x), "lambd=-1, which must not be negative"),
+    "an alpha of 0": (lambda: nn.CELU(0.0)(x), "alpha=0.0, which must be positive"),
+    "nonlinearity": (lambda: nn.RNN(3, 2, nonlinearity="sin"), "must be one of 'tanh' and 'relu'"),
 }
 
 
@@ -144,6 +173,35 @@ def test_a_query_that_sees_nothing_gets_zeros() -> None:
     y.sum().backward()
     np.testing.assert_array_equal(y.numpy()[1], 0)
     assert np.isfinite(q.grad).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "slopes"),
+    [
+        ("ReLU6", [-0.0, 0.0, 6.0, np.nan], [0.0, 0.0, 0.0, 1.0]),
+        ("Hardtanh", [-1.0, 1.0, 0.5], [0.0, 0.0, 1.0]),
+        ("Hardsigmoid", [-3.0, 3.0, 1.5], [0.0, 0.0, 1 / 6]),
+        ("Hardswish", [-3.0, 3.0, 0.0], [0.0, 1.0, 0.5]),
+        ("Softshrink", [-0.5, 0.0, 0.5, 0.6], [0.0, 0.0, 0.0, 1.0]),
+    ],
+)
+def test_at_a_bound_the_slope_is_that_of_the_outer_side_as_pytorchs(name: str, at: Any, slopes: Any) -> None:
+    input = Tensor(np.array(at, np.float32), requires_grad=True)
+    result = getattr(nn, name)()(input)
+    result.sum().backward()
+    assert result.dtype == np.float32
+    assert np.array_equal(np.isnan(result.numpy()), np.isnan(at))
+    np.testing.assert_allclose(input.grad, slopes, rtol=1e-6)
+
+
+def test_flatten_makes_a_number_an_axis_as_pytorchs() -> None:
+    assert nn.Flatten(0)(np.array(3.0)).shape == (1,)
+
+
+def test_an_instance_norm_without_momentum_keeps_its_statistics() -> None:
+    norm = nn.InstanceNorm2d(1, momentum=None, track_running_stats=True)
+    norm(np.arange(4.0).reshape(1, 1, 2, 2))
+    assert norm.state_dict()["running_mean"].tolist() == [0.0]
 
 
 def test_dropout_keeps_the_mean_in_training_and_all_in_use() -> None:

@@ -292,6 +292,31 @@ def test_buffers_stay_buffers() -> None:
     assert list(loss.state_dict()) == ["weight"]
 
 
+def test_an_option_that_is_a_number_of_numpy_is_an_option_and_not_a_part_of_the_state() -> None:
+    classes = np.array([0, 2, 1]).max() + 1
+    layer = nn.Linear(np.int64(2), classes)
+    assert list(layer.state_dict()) == ["weight", "bias"]
+    assert repr(layer).startswith("Linear(in_features=2, out_features=3) with weight (3, 2)")
+    assert not nn.BatchNorm1d(classes, eps=np.float64(1e-3), affine=False, track_running_stats=False).state_dict()
+    assert not nn.MaxPool2d(np.int64(2)).state_dict()
+    assert not nn.HuberLoss(delta=np.float32(0.5)).state_dict()
+
+
+def test_what_a_layer_is_made_of_is_checked_and_copies_are_not() -> None:
+    class Own(nn.Module):
+        def __init__(self, width: int, *rest: Any, **more: Any) -> None:
+            super().__init__()
+            self.layer = nn.Linear(width, 1)
+
+    for module in (Own(2, 3, key=4), nn.GRU(2, 3), nn.Threshold(0.1, 2.0)):
+        for again in (copy.copy(module), copy.deepcopy(module), pickle.loads(pickle.dumps(nn.LSTM(2, 3)))):
+            assert isinstance(again, nn.Module)
+    with pytest.raises(
+        tg.TinygradError, match=r"Own\(width, \*rest, \*\*more\), test_module.py line \d+: missing .*'width'"
+    ):
+        Own(key=4)
+
+
 def test_containers() -> None:
     layers = nn.Sequential(OrderedDict(first=nn.Linear(2, 3), last=nn.Linear(3, 1)))
     assert list(layers.state_dict()) == ["first.weight", "first.bias", "last.weight", "last.bias"]

@@ -28,7 +28,7 @@ from .culprit import Culprit, find_culprits
 from .expected import Expected
 from .gradcheck import called
 from .history import History
-from .recording import RETURNED, Recording, recorded
+from .recording import RETURNED, Assignment, Recording, recorded
 from .report import UNCHECKED, Report, Row
 from .rerun import Rerun
 from .values import entries, is_as_before, is_object, kept, mapped
@@ -134,8 +134,9 @@ def checked(
         rerun.expected = expected.settled({**rerun.seen, **results})
         wrong = rerun.wrong_of(results)
         if is_located and (run.error is not None or wrong):
-            culprits = find_culprits(rerun, wrong)
-            interior = _interior(History(rerun, run), culprits)
+            lines = find_culprits(rerun, wrong)
+            culprits = [culprit for culprit, _ in lines]
+            interior = _interior(History(rerun, run), *(lines[0] if lines else (None, None)))
     if not any(tensor.is_leaf for tensor in results) and run.error is None:
         notes.append(f"{called(backward)} returns no gradient of an input of {called(forward)}: nothing is proved.")
     compared: dict[str | Tensor, Any] = dict([*interior.items(), *results.items()])
@@ -163,18 +164,25 @@ def checked(
     )
 
 
-def _interior(history: History, culprits: Sequence[Culprit]) -> dict[Tensor, Any]:
+def _interior(history: History, first: Culprit | None, repaired: History | None) -> dict[Tensor, Any]:
     """The gradients of interior quantities that are right, and the first wrong one: they help the diagnosis."""
     expected, found = history.rerun.expected, {}
-    first = culprits[0] if culprits and culprits[0].proposal is not None else None
-    for index in history.final:
-        one = history.all[index]
-        held = variable_of(one.name, expected.tensors) or []
-        if len(held) != 1 or held[0] is expected.loss or np.shape(one.value) != held[0].shape:
-            continue
-        is_first = first is not None and (one.line, one.name) == (first.line, first.name)
-        if is_first or index in history.exact:
-            found[held[0]] = np.asarray(one.value)
+
+    def gradients(of: History) -> Iterator[tuple[Assignment, Tensor, bool]]:
+        for one in (of.all[index] for index in of.final):
+            held = variable_of(one.name, expected.tensors) or []
+            is_one = len(held) == len(expected.nodes(one.name)) == 1
+            if is_one and held[0] is not expected.loss and np.shape(one.value) == held[0].shape:
+                yield one, held[0], expected.is_gradient(one.value, held[0]._node)  # type: ignore[arg-type]
+
+    if first is not None and repaired is not None:
+        # Only what the repaired line makes right was meant to be this gradient: l1_delta may be that of what l1 is of.
+        meant = {tensor for one, tensor, is_right in gradients(repaired) if is_right and one.name == first.name}
+    else:
+        meant = set()
+    for one, tensor, is_right in gradients(history):
+        if is_right or (first is not None and tensor in meant and (one.line, one.name) == (first.line, first.name)):
+            found[tensor] = np.asarray(one.value)
     return found
 
 

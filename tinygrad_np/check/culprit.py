@@ -11,6 +11,7 @@ import linecache
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -60,14 +61,17 @@ class Culprit:
             yield f"{'should be: ':>{width}}{_aligned(self.proposal, width)}"
 
 
-def find_culprits(rerun: Rerun, wrong: frozenset[Tensor]) -> list[Culprit]:
-    """The wrong lines, in the order in which they ran; each is repaired before the next is looked for."""
+def find_culprits(rerun: Rerun, wrong: frozenset[Tensor]) -> list[tuple[Culprit, History | None]]:
+    """The wrong lines, in the order in which they ran; each is repaired before the next is looked for.
+
+    Beside each stands the run in which it is repaired, None if it could not be.
+    """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         return list(_culprits(rerun, wrong))
 
 
-def _culprits(rerun: Rerun, wrong: frozenset[Tensor]) -> Iterator[Culprit]:
+def _culprits(rerun: Rerun, wrong: frozenset[Tensor]) -> Iterator[tuple[Culprit, History | None]]:
     made: Edits = {}
     history = History(rerun, rerun.run)
     for _ in range(MOST_MISTAKES):
@@ -75,18 +79,20 @@ def _culprits(rerun: Rerun, wrong: frozenset[Tensor]) -> Iterator[Culprit]:
             break
         groups = suspects(history, wrong)
         if not groups:
-            yield from _without_source(history, wrong)
+            yield from ((one, None) for one in _without_source(history, wrong))
             break
         repair = repaired(rerun, groups, wrong, made)
         if repair is None:
-            yield _culprit(_blamed(groups[0], history, wrong), None, history)
+            yield _culprit(_blamed(groups[0], history, wrong), None, history), None
             break
-        yield _culprit(repair.spot, repair.edit, history)
+        culprit = _culprit(repair.spot, repair.edit, history)
         made = merged(made, repair.spot.source, repair.edit)
+        history = History(rerun, rerun.recorded(made))
+        yield culprit, history
         still = rerun.wrong_with(made)
         if still is None:
             break
-        wrong, history = still, History(rerun, rerun.recorded(made))
+        wrong = still
 
 
 def _blamed(group: Sequence[Spot], history: History, wrong: frozenset[Tensor]) -> Spot:
@@ -95,8 +101,14 @@ def _blamed(group: Sequence[Spot], history: History, wrong: frozenset[Tensor]) -
     Of a variable that is computed in several lines, the longest: there most remains that was not tried.
     """
     off = history.off(wrong)
-    common = set.intersection(*(set(history.slice_of([one])) for one in off)) if len(off) > 1 else set()
+    own = [one for one in off if not set(history.slice_of([one])) & set(off)]
+    common = set.intersection(*(set(history.slice_of([one])) for one in own)) if len(own) > 1 else set()
     expected, first = history.rerun.expected, group[0]
+    again = [
+        spot for spot in group if spot.shown is not None and _differs(expected.forward(spot.name), spot.shown.value)
+    ]
+    if again:
+        return min(again, key=lambda spot: next(n for n, one in enumerate(history.all) if one is spot.shown))
     for spot in group:
         if spot.shown is None or not is_numeric(spot.shown.value):
             continue
@@ -108,14 +120,22 @@ def _blamed(group: Sequence[Spot], history: History, wrong: frozenset[Tensor]) -
         if not np.ndim(spot.shown.value) or not isinstance(spot.expression, _COMPUTES):
             continue
         is_common = any(history.all[one] is spot.shown for one in common)
-        if is_common and not expected.recognised(spot.shown.value):
+        is_right = expected.recognised(spot.shown.value) or expected.is_of_forward(spot.name, spot.shown.value)
+        if is_common and not is_right:
             return spot
     same = [spot for spot in group if spot.name and spot.name == first.name and spot.source is first.source]
+    same = [spot for spot in same if spot.shown is None or not expected.recognised(spot.shown.value)]
     # A gradient that is some variable as it is, lacks the most.
     return max(
         same or [first],
         key=lambda spot: (isinstance(spot.expression, ast.Name), sum(1 for _ in ast.walk(spot.statement))),
     )
+
+
+def _differs(values: Sequence[Any], value: Any) -> bool:
+    """Whether what is computed again comes out otherwise than in the forward pass."""
+    alike = [one for one in values if is_numeric(value) and one.shape == np.shape(value)]
+    return bool(alike) and not any(np.allclose(one, value) for one in alike)
 
 
 def _culprit(spot: Spot, edit: Edit | None, history: History) -> Culprit:

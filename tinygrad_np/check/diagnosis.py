@@ -7,6 +7,7 @@ the error that it causes in all later ones. What is left over after subtracting 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -170,11 +171,14 @@ def _paragraph(group: list[_Mistake], right: set[Node], root: Node) -> str:
 
 
 def _starting(starts: list[Node], root: Node, right: set[Node]) -> str:
-    """Where the ways start, and which of that is right."""
+    """Where the ways start, and which of that is right; the time steps of a loop together."""
     names = {node: "the loss" if node is root else described(node) for node in starts}
-    good = [name for node, name in names.items() if node in right]
-    which = "which" if len(good) == len(names) else f"of which {listed(good)}"
-    return listed([*names.values()]) + (f", {which} {'is' if len(good) == 1 else 'are'} right," if good else "")
+    good = list(dict.fromkeys(name for node, name in names.items() if node in right))
+    counts = Counter(names.values())
+    said = [name if count == 1 else f"{name} ({count} of them)" for name, count in counts.items()]
+    which = "which" if len(good) == len(counts) else f"of which {listed(good)}"
+    is_one = sum(counts[name] for name in good) == 1
+    return listed(said) + (f", {which} {'is' if is_one else 'are'} right," if good else "")
 
 
 def _consequences(names: list[str], following: dict[str, tuple[str, ...]]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,11 @@ def edits(source: Source, statement: ast.stmt, variables: dict[str, Any]) -> Ite
         return
     if isinstance(statement, ast.AugAssign | ast.Assign):
         yield from _assignments(source, statement)
-    wholes = [value, *(node for node in ast.walk(statement) if isinstance(node, ast.Compare))]
+    targets = [statement.target] if isinstance(statement, ast.AugAssign) else getattr(statement, "targets", [])
+    indices = [target.slice for target in targets if isinstance(target, ast.Subscript)]
+    wholes = [value, *indices, *(node for node in ast.walk(statement) if isinstance(node, ast.Compare))]
     parts = dict.fromkeys(node for whole in wholes for node in ast.walk(whole) if isinstance(node, ast.expr))
-    for rule in (_signs, _terms, _transposes, _names, _numbers, _calls, _indices):
+    for rule in (_signs, _terms, _transposes, _names, _numbers, _calls, _arguments, _indices):
         for node in parts:
             for text in rule(source, node, variables):
                 yield Edit(*source.span(node), text)
@@ -102,7 +105,7 @@ def _transposes(source: Source, node: ast.expr, variables: dict[str, Any]) -> It
 
 def _names(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterator[str]:
     """Another variable of the same shape; a count less one, and its root."""
-    if not isinstance(node, ast.Name | ast.Subscript) or not isinstance(node.ctx, ast.Load):
+    if not isinstance(node, ast.Name | ast.Subscript | ast.Attribute) or not isinstance(node.ctx, ast.Load):
         return
     if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant):
         return
@@ -117,6 +120,12 @@ def _names(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
         ]
         yield from sorted(
             alike, key=lambda name: (variables[name].shape != getattr(value, "shape", ()), _distance(name, text))
+        )
+    elif isinstance(value, list | tuple):
+        yield from (
+            name
+            for name, other in variables.items()
+            if name.isidentifier() and name != text and type(other) is type(value) and len(other) == len(value)
         )
     elif isinstance(value, int | float | np.number) and not isinstance(value, bool):
         for name, other in variables.items():
@@ -140,10 +149,10 @@ def _numbers(source: Source, node: ast.expr, variables: dict[str, Any]) -> Itera
         yield f"-{source.segment(node)}"
         if isinstance(node.value, int):
             yield from (f"{source.segment(node)} * {name}" for name in _whole_numbers(variables))
-    elif isinstance(node, ast.Name | ast.Subscript) and isinstance(node.ctx, ast.Load):
+    elif isinstance(node, ast.Name | ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Load):
         value = _value(source, node, variables)
         if isinstance(value, np.ndarray | float | np.floating):
-            yield f"{source.segment(node)}**2"
+            yield from (f"{source.segment(node)}**2", f"{source.segment(node)}**3")
         elif isinstance(node, ast.Name) and node.id in _whole_numbers(variables):
             yield from (f"{node.id} + 1", f"2 * {node.id}", f"{node.id} + 2")
             yield from (f"{node.id} + {name}" for name in _whole_numbers(variables))
@@ -160,6 +169,14 @@ def _calls(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
         return
     name = _name(node.func)
     text = source.segment(node)
+    if isinstance(node.func, ast.Name) and isinstance(own := source.globals.get(name), FunctionType):
+        for other, one in source.globals.items():
+            if (
+                isinstance(one, FunctionType)
+                and one.__code__.co_argcount == own.__code__.co_argcount
+                and one is not own
+            ):
+                yield other + text[len(name) :]
     comma = ", " * bool(node.args or node.keywords)
     if name in ("sum", "mean", "max", "min", "argmax"):
         start = source.span(node)[0]
@@ -198,13 +215,27 @@ def _calls(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterato
                     yield f"np.{other}({source.segment(node.args[0])})"
 
 
+def _arguments(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterator[str]:
+    """A variable in place of what a function is given that is computed there, as `slope(a)` for `slope(X @ W)`."""
+    for argument in node.args if isinstance(node, ast.Call) else ():
+        if isinstance(argument, ast.Call | ast.BinOp):
+            start, (first, last) = source.span(node)[0], source.span(argument)
+            text = source.segment(node)
+            for name, value in variables.items():
+                if isinstance(value, np.ndarray) and value.ndim and name.isidentifier():
+                    yield text[: first - start] + name + text[last - start :]
+
+
 def _indices(source: Source, node: ast.expr, variables: dict[str, Any]) -> Iterator[str]:
     """The time step before or after; another part; the whole in place of a part."""
     if not isinstance(node, ast.Subscript) or not isinstance(node.ctx, ast.Load):
         return
     base = source.segment(node.value)
-    if isinstance(node.slice, ast.Name):
-        yield from (f"{base}[{node.slice.id} - 1]", f"{base}[{node.slice.id} + 1]")
+    if isinstance(node.slice, ast.UnaryOp) and isinstance(node.slice.operand, ast.Constant):
+        number = ast.literal_eval(node.slice)
+        yield from (f"{base}[{number - 1}]", f"{base}[{number + 1}]")
+    elif isinstance(node.slice, ast.Name | ast.UnaryOp):
+        yield from (f"{base}[{source.segment(node.slice)} - 1]", f"{base}[{source.segment(node.slice)} + 1]")
     elif isinstance(node.slice, ast.BinOp) and isinstance(node.slice.op, ast.Add | ast.Sub):
         left, right = source.segment(node.slice.left), source.segment(node.slice.right)
         yield from (f"{base}[{left}]", f"{base}[{left} {_OPPOSITE[type(node.slice.op)]} {right}]")

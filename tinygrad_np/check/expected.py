@@ -24,10 +24,13 @@ from .kinks import kinks_of
 from .noise import rounding_noise
 from .passage import Compared, Passage
 from .tolerance import judge, precision
+from .values import base, varies
 from .variables import plain_name, variable_of
 
 CLOSE = 1e-6
 """Values that agree to so much of the largest of them are taken to be the same quantity."""
+
+_ENDINGS = ("_hat", "_pred", "_out")
 
 _LOCAL = re.compile(r"d(\w+?)_?d_?(\w+)")
 
@@ -53,6 +56,8 @@ class Expected:
         self._noise: dict[Node, Any] | None = None
         self._alike: dict[Any, Any] = {}
         self._locals: dict[str, list[Any]] = {}
+        self.containers: set[str] = set()
+        """The variables whose entries are returned: change["W1"] is the gradient of W1, whatever `change` is called."""
 
     @cached_property
     def has_kinks(self) -> bool:
@@ -77,10 +82,17 @@ class Expected:
 
     def nodes(self, name: str) -> list[Node]:
         """The quantities of which a variable is the gradient, told by its name."""
-        found = variable_of(name, self.tensors)
+        # What is called dy is as often that of y_hat, beside which y is what was to come out.
+        is_result = base(name) in self.containers
+        found = variable_of(name, self.tensors, is_result=is_result)
         if found is None:
             return self._local(plain_name(name))
+        found = found + [one for ending in _ENDINGS for one in variable_of(name + ending, self.tensors) or []]
         return [one._node for one in found if one._node is not None and one._node in self.passage.gradients]
+
+    def forward(self, name: str) -> list[Any]:
+        """The values that the forward pass had under this name, which is computed again as it seems."""
+        return [one.numpy() for one in self.tensors.get(name, [])]
 
     def meant(self, name: str) -> list[Node]:
         """These, and what their activations were given, as many call that after the activation, be it dh or delta_h."""
@@ -167,7 +179,25 @@ class Expected:
     def explains(self, name: str, value: Any) -> bool:
         """Whether a value is the gradient of the quantity of its name, or of any quantity if its name says nothing."""
         named = self.meant(name)
-        return any(self.is_gradient(value, node) for node in named) if named else self.recognised(value)
+        return (
+            any(self.is_gradient(_in_shape(value, node), node) for node in named) if named else self.recognised(value)
+        )
+
+    def is_of_result(self, name: str, value: Any) -> bool:
+        """Whether a value is the gradient of what an activation made, where that of what it was given may be meant."""
+        nodes = self.nodes(name)
+        return len(self.meant(name)) > len(nodes) and any(self.is_gradient(value, node) for node in nodes)
+
+    def is_of_forward(self, name: str, value: Any) -> bool:
+        """Whether this is what the variable of this name held in the forward pass; or any, if it has none of it."""
+        if not is_numeric(value) or not varies(np.asarray(value)):
+            return False
+        named = self.tensors.get(plain_name(name))
+        return any(
+            np.shape(value) == one.shape and np.allclose(value, one.numpy(), rtol=CLOSE, atol=0, equal_nan=True)
+            for found in ([named] if named else self.tensors.values())
+            for one in found
+        )
 
     def lacks_derivative(self, name: str, value: Any) -> bool:
         """Whether a value is the gradient of what an activation made of the quantity of its name."""
@@ -184,16 +214,18 @@ class Expected:
         """
         for node in self.passage.gradients if is_any and self.nodes(name) else self.meant(name):
             found = factor(value, self.passage.gradient(node))
-            if found is not None and np.isclose(found, self.divisors, rtol=CLOSE).any():
+            # Who begins with y - p has the negative of every gradient until the end.
+            if (
+                found is not None
+                and not np.isclose(found, 1)
+                and np.isclose(abs(found), [1, *self.divisors], rtol=CLOSE).any()
+            ):
                 return found
         return None
 
     def is_near(self, name: str, value: Any) -> bool:
-        """Whether a value is the gradient of the quantity of its name up to a factor, or a part of it."""
-        return any(
-            factor(value, self.passage.gradient(node)) is not None or self.is_part(value, node)
-            for node in self.nodes(name)
-        )
+        """Whether a value is the gradient of the quantity of its name, a part of it, or what is still to be divided."""
+        return self.divided(name, value) is not None or any(self.is_part(value, node) for node in self.nodes(name))
 
     def parts(self, node: Node) -> list[Any]:
         """What each use of a quantity adds to its gradient."""
@@ -220,12 +252,20 @@ class Expected:
                 found += constants
             elif node.operation == "multiply":
                 found += [1 / constant for constant in constants if constant]
-        return sorted({abs(one) for one in found if abs(one) != 1})
+            elif node.operation in ("power", "square"):
+                found += [1 / constant for constant in constants if constant] or [0.5]
+        single = {abs(one) for one in found}
+        return sorted({one * other for one in {1.0, *single} for other in single} - {1.0})
 
 
 def is_numeric(value: Any) -> bool:
     """Whether a value may be a gradient: a number or an array of numbers."""
     return isinstance(value, np.ndarray | np.number | float | int) and np.asarray(value).dtype.kind in "fiub"
+
+
+def _in_shape(value: Any, node: Node) -> Any:
+    """A value in the shape of a quantity, if it has as many numbers: it may be laid out anew for what follows."""
+    return np.reshape(value, node.shape) if is_numeric(value) and np.size(value) == np.prod(node.shape) else value
 
 
 def factor(value: Any, gradient: Any) -> float | None:

@@ -22,6 +22,7 @@ from ..errors import DTypeError, listed
 from ..frames import place_of, user_place
 from ..hints import refuse
 from ..record import own_array
+from ..sentences import in_a_sentence
 from ..tensor import Tensor
 from ..transforms import grad
 from ..tree import flatten
@@ -40,6 +41,7 @@ ELSEWHERE = {
 """What PyTorch's gradcheck takes as well, and has nothing to say here."""
 
 
+@in_a_sentence
 def gradcheck(
     f: Callable[..., Any],
     *inputs: Any,

@@ -93,6 +93,14 @@ class History:
         return sorted(found, reverse=True)
 
     @cached_property
+    def runs(self) -> dict[ast.stmt, list[int]]:
+        """The assignments of each statement."""
+        found: dict[ast.stmt, list[int]] = {}
+        for index, at in enumerate(self.at):
+            found.setdefault(at[1], []).append(index) if at is not None else None
+        return found
+
+    @cached_property
     def final(self) -> list[int]:
         """The assignments after which a variable is not added to or written into any more, in their order."""
         following: dict[tuple[int, str], int] = {}
@@ -160,6 +168,7 @@ class History:
         last = {(self.all[index].call, self.all[index].name): index for index in self.final}
         returned = {index for (_, name), index in last.items() if nodes & set(expected.nodes(name))}
         found = (set(self.factors) & set(self.slice_of(right))) - returned
+        found |= {index for index in self.factors if results & set(expected.nodes(self.all[index].name))}
         for index in sorted(set(self.factors) - returned):
             if any(k in found and np.isclose(self.factors[k], self.factors[index]) for k in self.origins(index)):
                 found.add(index)
@@ -199,7 +208,11 @@ class History:
         """Those that are right, as it seems, but led to all that went wrong by itself, the latest first."""
         own = [one for one in off if not set(self.slice_of([one], lambda index: index in self.settled)) & set(off)]
         origins = [self.origins(one) for one in own]
-        return sorted(set.intersection(*origins), reverse=True) if len(own) > 1 else []
+        common = set.intersection(*origins) if len(own) > 1 else set()
+        # What dh is right for may be what the activation made, while it should be for what that was given.
+        expected, first = self.rerun.expected, self.origins(off[0]) if off else set()
+        either = {k for k in first if expected.is_of_result(self.all[k].name, self.all[k].value)}
+        return sorted(common | either, reverse=True)
 
     def ended(self, wrong: frozenset[Tensor]) -> list[int]:
         """Those that are right but are computed from what is excused, and led to something wrong."""
@@ -225,6 +238,20 @@ class History:
         # What comes through one use may be right, though it led to a sum that is not.
         led = {index for one in found for index in self.slice_of([one])}
         return [index for index in found if index not in led or not self.is_part(index)]
+
+    def common_part(self, off: list[int]) -> list[int]:
+        """The one that all that is wrong was computed from, if that is a gradient but for what some use adds to it.
+
+        dy = p is what comes through the sum of a softmax; what comes through the label is missing.
+        """
+        led = set.intersection(*(set(self.slice_of([one])) for one in off)) if len(off) > 1 else set()
+        expected = self.rerun.expected
+        strange = [
+            index
+            for index in sorted(led & set(self.final) - self.exact)
+            if expected.nodes(self.all[index].name) and is_numeric(self.all[index].value)
+        ]
+        return strange[:1] if all(map(self.is_part, strange)) else []
 
     def is_part(self, index: int) -> bool:
         """Whether this is what some uses of the quantity of its name add to its gradient."""

@@ -7,7 +7,6 @@ that the statement should have given; the function is run again with each. Nothi
 from __future__ import annotations
 
 import ast
-import contextlib
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -18,14 +17,13 @@ import numpy as np
 from ..tensor import Tensor
 from .edits import edits
 from .expected import is_numeric
-from .history import History
+from .history import History, reads_of
+from .recording import RETURNED
 from .rerun import Edits, Rerun
-from .source import Edit, Source, compiled
+from .source import Edit, Source
 from .suspects import Spot
 from .synthesis import Pool, completions, expressions
-
-MOST_TARGETS = 12
-"""Of a quantity of more time steps than this, the last ones are tried."""
+from .targets import Targets, called_by, evaluated, holes
 
 MOST_SUSPECTS = 12
 """So many statements are tried."""
@@ -33,13 +31,22 @@ MOST_SUSPECTS = 12
 MOST_WORDS = 25
 """An edit of more words is not looked for."""
 
+EFFORT = 40_000
+"""How many assignments may be run in search of one edit, half of them for short ones."""
+
+SHORT = 3
+"""Edits of no more words than this are tried first."""
+
 SMALL = 1.1
 """Once an edit has been found, only edits of so few words are tried that leave no gradient."""
 
 _ONE = re.compile(r"(?<![\w.])1(\.0)? \*(?!\*)|[*/] 1(?![\w.])|[-+] 0(?![\w.])")
 """A factor of 1 and a term of 0 are left out, not written."""
 
-_IDIOMS = re.compile(r"\(1 - ([\w.]+|np\.tanh\(\w+\)) ?\*\* ?2\)|\b([\w.]+) \* \(1 - \2\)|\(([\w.]+) > 0\)")
+_IDIOMS = re.compile(
+    r"1 / \(1 \+ np\.exp\(-(\w+)\)\)|"
+    r"\(1 - ([\w.]+|np\.tanh\(\w+\)) ?\*\* ?2\)|\b([\w.]+) \* \(1 - \3\)|\(([\w.]+) > 0\)"
+)
 """The derivatives of activations, which count as one word."""
 
 LARGER = 6
@@ -58,102 +65,162 @@ class Repair(NamedTuple):
 def repaired(rerun: Rerun, groups: Sequence[Sequence[Spot]], wrong: frozenset[Tensor], made: Edits) -> Repair | None:
     """The edit of one of these statements with which everything is right, or more than before and nothing less.
 
-    First those edits are tried that leave a gradient as autograd has it; most fall at once, for the statement is run by
-    itself. Then those that leave something else: a helper variable, or a gradient times the batch's size.
+    Short edits of all statements are tried before long ones of any. Of each group first those that leave a gradient as
+    autograd has it; most fall at once, for the statement is run by itself. Then those that leave something else: a
+    helper variable, or a gradient times the batch's size. Then the smallest of any that leave what they may.
     """
     rerun.rest()
     search = _Search(rerun, groups[0], wrong, made)
-    some: Repair | None = None
-    for group in groups:
-        found = search.best_of(group[:MOST_SUSPECTS])
-        if found is not None:
-            return found
-        # Of several wrong lines each makes only some gradients right: the first to be suspected comes first.
-        some = some or max(search.better, key=lambda one: (one.credit, -one.size), default=None)
-    return some or search.aside
+    for most, effort, name_counts in ((SHORT, 0.4, True), (SMALL, 0.6, False), (MOST_WORDS, 1, True)):
+        rerun.most = effort * EFFORT
+        search.name_counts = name_counts
+        for number, group in enumerate(groups):
+            search.number = number
+            found = search.best_of(group[:MOST_SUSPECTS], most)
+            if found is not None:
+                return found
+        if search.aside is not None:
+            return search.aside
+    # Of several wrong lines each makes only some gradients right: the first to be suspected comes first.
+    first = min(search.better, default=0)
+    return max(search.better.get(first, []), key=lambda one: (one.credit, -one.size), default=None)
 
 
 class _Search:
-    """The search for an edit; `better` make some gradients right, `aside` all, but the first suspect stays strange."""
+    """The search for an edit; `better` make some gradients right, by the number of the group of statements, and `aside`
+    makes all right, but the first suspect stays strange.
+    """
 
     def __init__(self, rerun: Rerun, group: Sequence[Spot], wrong: frozenset[Tensor], made: Edits) -> None:
         self.rerun = rerun
         self.first = group[0]
         self.wrong = wrong
         self.made = made
-        self.better: list[Repair] = []
+        self.number = 0
+        self.name_counts = True
+        self.better: dict[int, list[Repair]] = {}
         self.aside: Repair | None = None
-        self.tried: set[tuple[ast.stmt, Edit]] = set()
+        self.tried: set[tuple[ast.stmt, Any]] = set()
+        self.seen: dict[ast.stmt, bool] = {}
         self.options: dict[tuple[ast.stmt, bool], list[tuple[float, Edit]]] = {}
-        self.wanted: dict[str, list[Any]] = {}
-        for spot in group[:4]:
-            for name, values in _wanted(rerun, spot).items():
-                self.wanted.setdefault(name, []).extend(values)
+        self.targets = Targets(rerun)
+        for spot in group[:MOST_SUSPECTS]:
+            self.targets.hand_on(spot)
 
-    def best_of(self, spots: Sequence[Spot]) -> Repair | None:
-        """The repair that changes the fewest words and leaves the most explained."""
+    def best_of(self, spots: Sequence[Spot], most: float) -> Repair | None:
+        """The repair that changes the fewest words, at most so many, and leaves the most explained."""
         full: list[Repair] = []
-        for spot in spots:
-            most = min((one.size for one in full), default=MOST_WORDS)
-            repair = self._smallest([spot], True, most)
+        for spot in spots if self.name_counts else ():
+            repair = self._smallest([spot], True, min((one.size for one in full), default=most))
             full += [] if repair is None else [repair]
-        most = min((one.size for one in full), default=MOST_WORDS)
+        shortest = min((one.size for one in full), default=most)
+        # The slip may as well be in what the line reads or calls.
+        read = set().union(*(called_by(one.spot.statement) | reads_of(one.spot.statement) for one in full))
+        near = [one for one in spots if (one.source.name if one.name == RETURNED else one.name) in read]
+        repair = self._smallest(near, False, shortest) if full else None
+        full += [] if repair is None else [repair]
         # That of a helper variable may be another word alone.
-        limit = min(most - 0.05, SMALL if most <= 3 else LARGER) if full else MOST_WORDS
-        repair = self._smallest(spots, False, limit)
+        limit = min(shortest - 0.05, SMALL if shortest <= SHORT else LARGER) if full else most
+        repair = self._smallest(spots, False, limit) if full or most <= SHORT else None
         full += [] if repair is None else [repair]
         if not full:
             return None
-        most = max(one.credit for one in full)
+        best = max(one.credit for one in full)
         named = {one.spot: bool(self.rerun.expected.nodes(one.spot.name)) for one in full}
-        return min(
-            full, key=lambda one: (one.size + 2 * (most - one.credit), *_unlikely(one.spot), not named[one.spot])
-        )
 
-    def _options(self, spot: Spot, synthesise: bool) -> list[tuple[float, Edit]]:
-        key = spot.statement, synthesise
-        if key not in self.options:
-            self.options[key] = list(_distinct(self.rerun, spot, synthesise, self.wanted.get(spot.name, [])))
-        return self.options[key]
+        def key(one: Repair) -> tuple[float | bool, ...]:
+            source, statement = one.spot.source, one.spot.statement
+            words = _words(source.segment(statement), source.replaced(statement, one.edit))
+            is_called = one.spot.name != RETURNED
+            return one.size + 2 * (best - one.credit), is_called, *_unlikely(one.spot), words, not named[one.spot]
+
+        return min(full, key=key)
+
+    def _options(self, spot: Spot, is_long: bool) -> list[tuple[float, Edit]]:
+        """The edits of a statement, each text once, with its size; long ones are looked up by what it should give."""
+        source, statement = spot.source, spot.statement
+        if (statement, is_long) not in self.options:
+            before = self.rerun.at_hand(source, spot.before)
+            made = _synthesised(self.targets, spot, before) if is_long else edits(source, statement, before)
+            found = [] if not is_long else self._options(spot, False)
+            self.options[statement, is_long] = [*found, *_distinct(spot, made)]
+        return self.options[statement, is_long]
 
     def _smallest(self, spots: Sequence[Spot], strictly: bool, limit: float) -> Repair | None:
         """The smallest edit of these statements that makes everything right, and changes no more words than this."""
-        rerun = self.rerun
-        options = [(size, spot, edit) for spot in spots for size, edit in self._options(spot, limit > 3)]
+        rerun, better = self.rerun, self.better.get(self.number, [])
+        options = [
+            (size, spot, edit)
+            for spot in spots
+            if not rerun.is_tired
+            for size, edit in self._options(spot, limit > SHORT)
+        ]
         for size, spot, edit in sorted(options, key=lambda one: one[0]):
             if rerun.is_tired or size > limit:
                 break
-            if (spot.statement, edit) in self.tried or not self._may_be_right(spot, edit, strictly):
+            if (spot.statement, edit) in self.tried:
                 continue
-            self.tried.add((spot.statement, edit))
+            left = self._left(spot, edit)
+            if left is None or not self._may_be_right(spot, left, strictly):
+                continue
+            # What is written to may be the same in these runs alone.
+            is_value = spot.expression is not None and edit.start >= spot.source.span(spot.expression)[0]
+            is_value = is_value and (len(left) > 1 or not spot.source.headers.get(spot.statement))
+            keys = {(spot.statement, edit), (spot.statement, (is_value and _alike(left)) or edit)}
+            if keys & self.tried:
+                continue
+            self.tried |= keys
             made = merged(self.made, spot.source, edit)
-            left = rerun.wrong_with(made)
-            if left is None or (left and not left < self.wrong):
+            wrong = rerun.wrong_with(made)
+            if wrong is None or (wrong and not wrong < self.wrong):
                 continue
-            if left and self.better and len(left) >= -self.better[-1].credit:
+            if wrong and better and len(wrong) >= -better[-1].credit:
                 continue
             history = History(rerun, rerun.recorded(made))
             if not _settles(history, self.first):
-                self.aside = self.aside or (None if left or size > SMALL else Repair(spot, edit, size))
+                self.aside = self.aside or (None if wrong or size > SMALL else Repair(spot, edit, size))
                 continue
-            if not left:
+            if not wrong:
                 return Repair(spot, edit, size, history.credit())
-            self.better.append(Repair(spot, edit, size, -len(left)))
+            better = self.better.setdefault(self.number, [])
+            better.append(Repair(spot, edit, size, -len(wrong)))
         return None
 
-    def _may_be_right(self, spot: Spot, edit: Edit, strictly: bool) -> bool:
-        """Whether the edited statement by itself leaves a gradient; or if not strictly, something that may be right."""
-        rerun, shown, expected = self.rerun, spot.shown, self.rerun.expected
+    def _left(self, spot: Spot, edit: Edit) -> list[Any] | None:
+        """What the edited statement leaves, in the run that showed it and in others; None if it fails.
+
+        Empty if that can't be seen.
+        """
+        befores = [] if spot.shown is None else [spot.before, *spot.times]
+        if befores and spot.statement not in self.seen:
+            values = self.rerun.alone(spot.source, spot.statement, None, spot.before, spot.name)
+            self.seen[spot.statement] = values is not None
+        values = [self.rerun.alone(spot.source, spot.statement, edit, before, spot.name) for before in befores]
+        if values and values[0] is None and spot.shown is not None and spot.shown.value is not None:
+            return None if self.seen[spot.statement] else []
+        # In later runs what it finds may be wrong already.
+        return None if values and values[0] is None else values
+
+    def _may_be_right(self, spot: Spot, left: list[Any], strictly: bool) -> bool:
+        """Whether a statement that leaves this gives a gradient; or if not strictly, something that may be right."""
+        shown, expected = spot.shown, self.rerun.expected
         if shown is None:
             return True
         if not strictly and (spot.goes_on or not spot.is_final or not expected.nodes(shown.name)):
             return True
-        value = rerun.alone(spot.source, spot.statement, edit, spot.before, shown.name)
-        if value is None:
+        # Its name may mean something else.
+        is_other = is_numeric(shown.value) and all(
+            node.shape != np.shape(shown.value) for node in expected.nodes(shown.name)
+        )
+        if not strictly and (is_other or not self.name_counts):
+            return True
+        if not left:
             return False
+        value = left[0]
         if strictly and expected.explains(shown.name, value):
             return True
-        if any(np.shape(one) == np.shape(value) and np.allclose(one, value) for one in self.wanted.get(spot.name, [])):
+        asked = self.targets.asked_of(spot)
+        if is_numeric(value) and any(np.shape(one) == np.shape(value) and np.allclose(one, value) for one in asked):
             return True
         if spot.is_reused and (expected.recognised(value) or expected.divided(shown.name, value, True) is not None):
             return True
@@ -163,6 +230,16 @@ class _Search:
                 expected.is_part(value, node, exactly=True) for node in expected.nodes(shown.name)
             )
         return expected.is_near(shown.name, value)
+
+
+def _alike(left: list[Any]) -> Any:
+    """What is the same for two edits after which a statement leaves the same; None if that can't be seen."""
+    if not left or not all(map(is_numeric, left)):
+        return None
+    arrays = [np.asarray(value, float) for value in left]
+    sizes = [float(np.abs(one).max(initial=0.0)) for one in arrays]
+    digits = [((one / (size or 1.0) * 1e7).round() + 0.0).tobytes() for one, size in zip(arrays, sizes, strict=True)]
+    return tuple((one.shape, f"{size:.6e}", each) for one, size, each in zip(arrays, sizes, digits, strict=True))
 
 
 def _unlikely(spot: Spot) -> tuple[bool, bool]:
@@ -192,20 +269,18 @@ def _settles(history: History, first: Spot) -> bool:
     return all(n in history.exact or n in history.factors or history.is_part(n) for n in again)
 
 
-def _distinct(rerun: Rerun, spot: Spot, synthesise: bool, wanted: list[Any]) -> Iterator[tuple[float, Edit]]:
+def _distinct(spot: Spot, made: Iterator[Edit]) -> Iterator[tuple[float, Edit]]:
     """The edits of a statement, each text once, with its size."""
     source, statement = spot.source, spot.statement
-    before = rerun.at_hand(source, spot.before)
-    seen = {source.segment(statement)}
-    ones = len(_ONE.findall(source.segment(statement)))
-    made = _synthesised(rerun, spot, before, wanted) if synthesise else ()
+    before = source.segment(statement)
+    seen, ones = {before}, len(_ONE.findall(before))
     # The user's own spacing is in the edits that come first.
-    for edit in (*edits(source, statement, before), *made):
+    for edit in made:
         edit = _without_parentheses(source, statement, edit)
         text = source.replaced(statement, edit)
         if text not in seen and len(_ONE.findall(text)) <= ones:
             seen.add(text)
-            yield _size(source.segment(statement), text), edit
+            yield _size(before, text), edit
 
 
 def _size(before: str, after: str) -> float:
@@ -231,59 +306,21 @@ def _without_parentheses(source: Source, statement: ast.stmt, edit: Edit) -> Edi
     return edit._replace(text=edit.text[1:-1].strip()) if _is_wrapped(edit.text) and "\n" not in edit.text else edit
 
 
-def _targets(rerun: Rerun, spot: Spot) -> list[Any]:
-    """The gradients that a statement may have been meant to give: those of its name, or all of its shape."""
-    expected = rerun.expected
-    nodes = [] if spot.shown is None else expected.nodes(spot.shown.name)
-    if spot.shown is None or not (is_numeric(spot.shown.value) or (spot.shown.value is None and nodes)):
-        return []
-    before: Any = spot.before.get(spot.shown.name)
-    entry = spot.target
-    if isinstance(entry, ast.Subscript) and ast.unparse(entry.value) == spot.shown.name and nodes:
-        return list(_entries(rerun, spot, entry, [expected.passage.gradient(node) for node in nodes[:MOST_TARGETS]]))
-    if spot.adds and is_numeric(before):
-        sign = -1 if isinstance(spot.statement.op, ast.Sub) else 1  # type: ignore[attr-defined]
-        wholes = [expected.passage.gradient(node) for node in nodes if node.shape == np.shape(before)]
-        parts = [part for node in nodes for part in expected.parts(node)]
-        return [sign * one for one in [*(whole - before for whole in wholes), *parts[:MOST_TARGETS]]]
-    gradients = [expected.passage.gradient(node) for node in nodes or expected.passage.gradients]
-    if not nodes:
-        return [one for one in gradients if one.ndim and one.shape == np.shape(spot.shown.value)]
-    if spot.is_reused:
-        ranked = sorted(
-            (node for node in expected.passage.gradients if node not in nodes), key=lambda one: not one.name
-        )
-        others = [expected.passage.gradient(node) for node in ranked]
-        gradients += [one for one in others if one.ndim and one.shape == np.shape(spot.shown.value)]
-    if not spot.is_final:
-        gradients += [part for node in nodes for part in expected.parts(node)]
-    return [one * divisor for divisor in (1, *expected.divisors) for one in gradients[:MOST_TARGETS]]
-
-
-def _entries(rerun: Rerun, spot: Spot, entry: ast.Subscript, gradients: Sequence[Any]) -> Iterator[Any]:
-    """What is to be written into or added to a part of a variable."""
-    name, text = ast.unparse(entry.value), spot.source.segment(entry)
-    names = {**spot.source.globals, **{key: one for key, one in spot.before.items() if key.isidentifier()}}
-    for gradient in gradients:
-        with contextlib.suppress(Exception):
-            wanted = eval(compiled(text, "eval"), {**names, name: gradient})
-            yield wanted - eval(compiled(text, "eval"), names) if spot.adds else wanted
-
-
-def _synthesised(rerun: Rerun, spot: Spot, before: dict[str, Any], wanted: list[Any]) -> Iterator[Edit]:
+def _synthesised(every: Targets, spot: Spot, before: dict[str, Any]) -> Iterator[Edit]:
     """Edits that give the statement the value of one of the targets, made of the variables at hand."""
-    statement, shown, targets = spot.statement, spot.shown, [*wanted, *_targets(rerun, spot)]
-    if shown is None or not targets or not (isinstance(statement, ast.Assign) or spot.adds):
+    statement, shown, targets = spot.statement, spot.shown, every.of(spot)
+    if shown is None or not targets or not (isinstance(statement, ast.Assign | ast.Return) or spot.adds):
         return
-    pool = Pool({name: value for name, value in before.items() if name != shown.name})
+    pool = Pool({name: value for name, value in before.items() if name != shown.name}, reads_of(statement))
+    every.rerun.effort += len(pool.atoms) // 2
     expression = spot.expression
     assert expression is not None
     where = spot.source.span(expression)
     names = {**spot.source.globals, **before}
-    value = _evaluated(spot.source, expression, names)
+    value = evaluated(spot.source, expression, names)
     if is_numeric(value):
         for target in targets:
-            for node, own, hole in _holes(spot.source, expression, np.asarray(value), np.asarray(target), names):
+            for node, own, hole in holes(spot.source, expression, np.asarray(value), np.asarray(target), names):
                 it = spot.source.with_parentheses(node)
                 is_product = (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)) or not isinstance(
                     node, ast.BinOp
@@ -295,63 +332,9 @@ def _synthesised(rerun: Rerun, spot: Spot, before: dict[str, Any], wanted: list[
                 whole = pool.lookup(hole)
                 if whole is not None and node is not expression:
                     yield Edit(*spot.source.span(node), _held(whole, False))
-    for target in targets if rerun.expected.nodes(shown.name) else targets[:4]:
+    for target in targets if every.rerun.expected.nodes(shown.name) else targets[:4]:
         for whole in expressions(pool, target):
             yield Edit(*where, whole)
-
-
-def _wanted(rerun: Rerun, spot: Spot) -> dict[str, list[Any]]:
-    """What the variables that a statement reads would have to be for it to give what it should, as it stands."""
-    found: dict[str, list[Any]] = {}
-    value = None if spot.expression is None else _evaluated(spot.source, spot.expression, _names_of(spot))
-    for target in _targets(rerun, spot) if is_numeric(value) else ():
-        assert spot.expression is not None
-        for node, _, wanted in _holes(
-            spot.source, spot.expression, np.asarray(value), np.asarray(target), _names_of(spot)
-        ):
-            if isinstance(node, ast.Name) and node is not spot.expression:
-                found.setdefault(node.id, []).append(wanted)
-    return found
-
-
-def _names_of(spot: Spot) -> dict[str, Any]:
-    """What the names in a statement stand for."""
-    return {**spot.source.globals, **{name: value for name, value in spot.before.items() if name.isidentifier()}}
-
-
-def _evaluated(source: Source, node: ast.expr, names: dict[str, Any]) -> Any:
-    try:
-        return eval(compiled(source.segment(node), "eval"), names)
-    except Exception:
-        return None
-
-
-def _holes(
-    source: Source, node: ast.expr, own: Any, wanted: Any, names: dict[str, Any]
-) -> Iterator[tuple[ast.expr, Any, Any]]:
-    """The parts of an expression, each with its value and the one with which the whole would be right."""
-    with contextlib.suppress(ValueError):
-        own = np.broadcast_to(own, wanted.shape)
-    if wanted.shape != own.shape or not np.isfinite(wanted).all():
-        return
-    yield node, own, wanted
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        yield from _holes(source, node.operand, -own, -wanted, names)
-    if not isinstance(node, ast.BinOp):
-        return
-    left, right = (_evaluated(source, part, names) for part in (node.left, node.right))
-    if not is_numeric(left) or not is_numeric(right):
-        return
-    left, right = np.asarray(left), np.asarray(right)
-    if isinstance(node.op, ast.Add | ast.Sub):
-        more = wanted - own
-        yield from _holes(source, node.left, left, left + more, names)
-        yield from _holes(source, node.right, right, right + (more if isinstance(node.op, ast.Add) else -more), names)
-    elif isinstance(node.op, ast.Mult):
-        yield from _holes(source, node.left, left, wanted / right, names)
-        yield from _holes(source, node.right, right, wanted / left, names)
-    elif isinstance(node.op, ast.Div):
-        yield from _holes(source, node.left, left, wanted * right, names)
 
 
 def _held(text: str, is_whole: bool) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import math
 import re
 import sys
 import time
@@ -23,17 +24,17 @@ from ..frames import is_users_file
 from ..tensor import Tensor
 from .expected import Expected, is_numeric
 from .recording import RETURNED, Assignment, Recording, recorded
-from .source import Edit, Source, compiled, edited, sources_of
-from .values import kept
+from .source import Edit, Source, compiled, edited, names_in, sources_of
+from .values import base, kept
 from .variables import names_of_results
 
 Edits = dict[Source, list[Edit]]
 
-EFFORT = 60_000
-"""How many assignments may be run in search of one edit."""
-
 PATIENCE = 20.0
 """How many seconds of computing may be spent on it, whatever the function costs."""
+
+MOST_STEPS = 40
+"""So many places where a function looks into a sequence are looked at."""
 
 _PLACE = re.compile(r"\[\d+\]")
 """What stands at a place in a list is of one run of a loop."""
@@ -56,6 +57,8 @@ class Rerun:
         self.expected = expected
         self.matched = matched
         self.sources = sources_of(run.codes)
+        returned = {source.returned.id for source in self.sources if isinstance(source.returned, ast.Name)}
+        expected.containers = returned - {name for _, name, _ in run.given}
         # What was to be added to zeros is not there yet.
         seen = {one.name: one.value for one in run.assignments if is_numeric(one.value) and np.any(one.value)}
         self.seen = matched(list(seen.items()), are_results=False)
@@ -65,13 +68,13 @@ class Rerun:
 
     def rest(self) -> None:
         """Begin to count the effort anew."""
-        self.effort, self.asked, self.end = 0, 0, time.process_time() + PATIENCE
+        self.effort, self.most, self.asked, self.end = 0, math.inf, 0, time.process_time() + PATIENCE
 
     @property
     def is_tired(self) -> bool:
         """Whether enough has been tried."""
         self.asked += 1
-        return self.effort > EFFORT or (self.asked % 32 == 0 and time.process_time() > self.end)
+        return self.effort > self.most or (self.asked % 32 == 0 and time.process_time() > self.end)
 
     def wrong_of(self, results: Mapping[Tensor, Any], expected: Expected | None = None) -> frozenset[Tensor]:
         """The Tensors whose gradients are not among these, or wrong."""
@@ -156,12 +159,17 @@ class Rerun:
         """What a statement by itself leaves in a variable, given what it finds; None if it fails."""
         self.effort += 2
         try:
-            variables = kept({key: value for key, value in before.items() if key.isidentifier()})
             text = source.replaced(statement, edit)
             if name == RETURNED:
+                bodies = (one.body for one in ast.walk(ast.parse(text)) if isinstance(one, ast.Lambda))
+                text = text if text.startswith("return") else ast.unparse(next(bodies))
                 text, name = f"_result = ({text.removeprefix('return')}\n)", "_result"
-            exec(compiled(text), dict(source.globals), variables)
-            return eval(name, {}, variables)
+            code = compiled(text)
+            read = {*names_in(code), base(name)}
+            # What it does not name it can't change.
+            variables = {**source.globals, **kept({key: before[key] for key in read if key in before})}
+            exec(code, variables)
+            return eval(name, variables)
         except Exception:
             return None
 
@@ -174,12 +182,25 @@ class Rerun:
         slopes = [name for name, one in source.globals.items() if self._is_slope(name, one)]
         arrays = [name for name, one in found.items() if name.isidentifier() and isinstance(one, np.ndarray)]
         calls = [f"{slope}({name})" for slope in slopes for name in arrays]
-        for text in [*self._expressions[source], *calls]:
+        for text in [*self._expressions[source], *calls, *self._steps(source, before)]:
             with contextlib.suppress(Exception):
                 value = eval(text, dict(source.globals), dict(before))
                 if isinstance(value, np.ndarray | np.number | int | float):
                     found.setdefault(text, value)
         return found
+
+    def _steps(self, source: Source, before: dict[str, Any]) -> Iterator[str]:
+        """What stands in the sequences at hand where the function looks into one, as `ys[t]` where it reads `xs[t]`."""
+        nodes = [one for one in ast.walk(source.tree) if isinstance(one, ast.Subscript)]
+        pairs = dict.fromkeys((ast.unparse(one.value), ast.unparse(one.slice)) for one in nodes[:MOST_STEPS])
+        lengths = {
+            name: len(one) for name, one in before.items() if name.isidentifier() and isinstance(one, list | tuple)
+        }
+        lengths |= {name: len(one) for name, one in before.items() if isinstance(one, np.ndarray) and one.ndim}
+        for sequence, index in pairs:
+            for name, length in lengths.items() if index.isidentifier() else ():
+                if length == lengths.get(sequence):
+                    yield f"{name}[{index}]"
 
     def _is_slope(self, name: str, function: Any) -> bool:
         """Whether this is a function of the user's of one value, that ran or is called like a derivative."""
@@ -197,6 +218,7 @@ def _is_worth_a_look(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
         return (
             isinstance(node.func, ast.Attribute)
+            and not any(hasattr(kind, node.func.attr) for kind in (list, dict, set))  # zs.append(z) would change zs.
             and len(node.args) == 1
             and isinstance(node.args[0], ast.Name)
             and not node.keywords

@@ -230,6 +230,12 @@ def compiled(text: str, mode: str = "exec") -> CodeType:
     return compile(text, "<edit>", mode)
 
 
+@lru_cache(maxsize=20_000)
+def names_in(code: CodeType) -> frozenset[str]:
+    """The names that a code and the functions within it speak of."""
+    return frozenset(code.co_names).union(*(names_in(one) for one in code.co_consts if isinstance(one, CodeType)))
+
+
 def _code(source: Source, text: str) -> CodeType | None:
     """The code of an edited text, at the same lines, with the variables of the functions around it; None if none."""
     *_, owner, _ = ["<locals>", *(source.functions[0].__qualname__ if source.functions else "").split(".")]

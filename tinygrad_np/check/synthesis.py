@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -26,23 +26,25 @@ MOST = 40
 class Pool:
     """Expressions of the variables at hand, found by their values."""
 
-    def __init__(self, variables: dict[str, Any]) -> None:
+    def __init__(self, variables: dict[str, Any], near: Collection[str] = ()) -> None:
         arrays = [(name, np.asarray(value)) for name, value in variables.items() if _is_array(value)]
+        arrays = [(name, one.astype(float) if one.dtype.kind == "b" else one) for name, one in arrays]
         arrays = [
             (name, value) for name, value in arrays if value.dtype.kind in "fiub" and (value.size == 1 or varies(value))
         ]
         self.arrays = dict(arrays[-MOST:])
-        self.numbers = _numbers(variables)
+        # The size of what the line speaks of is likelier than the same number from elsewhere.
+        self.numbers = _numbers({name: variables[name] for name in sorted(variables, key=lambda one: one not in near)})
         self.found: dict[Any, tuple[str, float]] = {}
         self.atoms: list[tuple[str, Any]] = []
         with np.errstate(all="ignore"):
-            for text, value in self._atoms():
+            for text, value in self._atoms(variables):
                 key, scale = _fingerprint(value)
                 if key is not None and key not in self.found:
                     self.found[key] = text, scale
                     self.atoms.append((text, value))
 
-    def _atoms(self) -> Iterator[tuple[str, Any]]:
+    def _atoms(self, variables: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         for name, value in self.arrays.items():
             yield name, value
         for name, value in self.arrays.items():
@@ -52,6 +54,7 @@ class Pool:
             yield f"(1 - np.tanh({name})**2)", 1 - np.tanh(value) ** 2
             yield f"{name}**2", value * value
             yield f"(1 - {name})", 1 - value
+            yield f"1 / (1 + np.exp(-{name}))", 1 / (1 + np.exp(-value))
             yield f"np.exp({name})", np.exp(value)
             if value.ndim == 1:
                 yield f"{name}[:, None]", value[:, None]
@@ -60,6 +63,7 @@ class Pool:
             for axis in range(value.ndim):
                 yield f"np.sum({name}, axis={axis}, keepdims=True)", value.sum(axis=axis, keepdims=True)
                 yield f"np.sum({name}, axis={axis})", value.sum(axis=axis)
+        yield from self._one_hots(variables)
         for name, value in self.arrays.items():
             for other, second in self.arrays.items():
                 if name < other and value.shape == second.shape:
@@ -69,6 +73,29 @@ class Pool:
                     yield f"{name} / {other}", value / second
                     yield f"(1 - {name}) / (1 - {other})", (1 - value) / (1 - second)
                 yield from _products(name, value, other, second)
+
+    def _one_hots(self, variables: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """A 1 at the label of each row, or of the one column that there is."""
+        for name, value in variables.items():
+            labels = np.asarray(value if isinstance(value, np.ndarray | int | np.integer) else 0.0)
+            if labels.dtype.kind not in "iu" or not labels.size or labels.ndim > 1:
+                continue
+            for other, scores in self.arrays.items():
+                count = f"len({other})"
+                if labels.ndim and scores.ndim == 2 and len(scores) == labels.size:
+                    count, classes = f"{other}.shape[1]", scores.shape[1]
+                elif not labels.ndim and (scores.ndim == 1 or scores.shape[1:] == (1,)):
+                    classes = len(scores)
+                else:
+                    continue
+                if labels.min() >= 0 and labels.max() < classes:
+                    hot = np.eye(classes)[labels]
+                    is_column = not labels.ndim and scores.ndim == 2
+                    yield (
+                        (f"np.eye({count})[:, [{name}]]", hot[:, None])
+                        if is_column
+                        else (f"np.eye({count})[{name}]", hot)
+                    )
 
     @cached_property
     def _sums(self) -> dict[Any, tuple[str, float]]:
@@ -107,8 +134,11 @@ class Pool:
         for text, other in [("", np.ones(value.shape)), *arrays]:
             ratio = np.where(other == 0, np.nan, value / other)
             for axis in range(value.ndim):
+                first, last = ratio.take(0, axis=axis), ratio.take(-1, axis=axis)
+                if value.shape[axis] < 2 or (np.abs(first - last) > 1e-5 * np.abs(first)).any():
+                    continue  # Most fall here, where one look is enough.
                 same = np.nanmean(ratio, axis=axis, keepdims=True)
-                if value.shape[axis] > 1 and np.allclose(other * same, value, rtol=1e-6, atol=1e-12):
+                if np.allclose(other * same, value, rtol=1e-6, atol=1e-12):
                     factor = self._named(same, self.found) or self._named(same, self._sums)
                     if factor is not None:
                         return f"-{text}{factor[1:]}" if factor.startswith("-") else text + factor

@@ -1,5 +1,8 @@
 """Networks: modules with PyTorch's names, arguments, defaults, shapes of weights and keys of the state."""
 
+from typing import TYPE_CHECKING
+
+from ..options import lookup as _lookup
 from . import init as init
 from . import utils as utils
 from .activations import CELU as CELU
@@ -85,3 +88,6 @@ from .shaping import Flatten as Flatten
 from .shaping import Identity as Identity
 from .shaping import Unflatten as Unflatten
 from .summary import summary as summary
+
+if not TYPE_CHECKING:
+    __getattr__ = _lookup(__name__, globals(), "functions are tg.relu, tg.cross_entropy ..., a layer is an nn.Module")

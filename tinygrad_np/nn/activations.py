@@ -86,7 +86,7 @@ class Hardtanh(Function, of=activations.hardtanh, inplace=True):
     """x held between min_val and max_val."""
 
 
-class Hardsigmoid(Function, of=activation.hard_sigmoid, inplace=True):
+class Hardsigmoid(Function, of=activations.hardsigmoid, inplace=True):
     """x/6 + 1/2 held between 0 and 1."""
 
 

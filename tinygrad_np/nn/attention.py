@@ -14,6 +14,7 @@ from ..ops.arrays.shape import array_of
 from ..ops.elementwise.activation import gelu, relu
 from ..ops.networks import attention
 from ..ops.networks.linear import linear
+from ..options import chosen
 from . import init
 from .containers import ModuleList
 from .linear import Linear
@@ -159,7 +160,8 @@ class TransformerEncoderLayer(Module):
         self.linear2 = Linear(dim_feedforward, d_model, bias, **made)
         self.norm1, self.norm2 = (LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype) for _ in range(2))
         self.dropout, self.dropout1, self.dropout2 = (Dropout(dropout, rng=rng) for _ in range(3))
-        self.activation = {"relu": relu, "gelu": gelu}[activation] if isinstance(activation, str) else activation
+        known = {"relu": relu, "gelu": gelu}
+        self.activation = activation if callable(activation) else known[chosen("activation", activation, known)]
 
     def forward(self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
         """The layer's result; the masks are those of MultiheadAttention."""

@@ -12,6 +12,7 @@ from ..frames import user_place
 from ..ops.arrays.shape import array_of
 from ..ops.signal import convolution
 from ..ops.signal.patches import Each, for_each_axis
+from ..options import chosen
 from .module import Module
 from .parameter import Random, uniform
 
@@ -62,7 +63,8 @@ class Conv1d(_Convolution):
         rng: Random = None,
     ) -> None:
         super().__init__(in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size, stride=stride)
-        self.padding, self.dilation, self.groups, self.padding_mode = padding, dilation, groups, padding_mode
+        self.padding, self.dilation, self.groups = padding, dilation, groups
+        self.padding_mode = chosen("padding_mode", padding_mode, PADDINGS)
         self._make_parameters(in_channels, out_channels, bias, dtype, rng)
 
     def forward(self, input: Any) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import DTypeError
 from ..frames import user_place
+from ..options import bind
 from .module import Module
 
 _INPLACE = inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False)
@@ -37,6 +38,7 @@ class Function(Module):
     def __init_subclass__(
         cls, of: Any, names: dict[str, str] | None = None, inputs: int | None = None, inplace: bool = False
     ) -> None:
+        super().__init_subclass__()
         cls.function = staticmethod(of)
         # A ufunc of NumPy has no signature, and no options that matter here.
         arguments = [] if isinstance(of, np.ufunc) else list(inspect.signature(of).parameters.values())
@@ -46,10 +48,7 @@ class Function(Module):
         cls.__signature__ = inspect.Signature(parameters + [_INPLACE] * inplace)
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        try:
-            bound = self.__signature__.bind(*arguments, **options)
-        except TypeError as error:
-            raise DTypeError(f"{type(self).__name__}{self.__signature__}, {user_place()}: {error}.") from None
+        bound = bind(type(self), self.__signature__, arguments, options)
         refuse_inplace(self, bound.arguments.pop("inplace", False))
         bound.apply_defaults()
         super().__init__(**bound.arguments)

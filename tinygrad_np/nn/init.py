@@ -15,12 +15,12 @@ import numpy as np
 
 from ..errors import ShapeError, described
 from ..frames import user_place
+from ..options import chosen
+from ..sentences import in_a_sentence
 from ..tensor import Tensor
 from .parameter import Random
 
 Given = TypeVar("Given", bound=Tensor)
-
-GAINS = {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -29,27 +29,25 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     >>> round(calculate_gain("leaky_relu", 0.2), 4)
     1.3868
     """
-    if nonlinearity == "leaky_relu":
-        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
-    if nonlinearity in GAINS:
-        return GAINS[nonlinearity]
-    if nonlinearity in ("linear", "sigmoid") or nonlinearity.startswith("conv"):
-        return 1.0
-    raise ShapeError(
-        f"nonlinearity={nonlinearity!r}, {user_place()}, is none of {', '.join(GAINS)}, leaky_relu, linear."
-    )
+    slope = 0.01 if param is None else param
+    gains = {"tanh": 5 / 3, "relu": math.sqrt(2), "leaky_relu": math.sqrt(2 / (1 + slope**2)), "selu": 3 / 4}
+    gains |= {"linear": 1.0, "sigmoid": 1.0, "conv": 1.0}
+    return gains[chosen("nonlinearity", "conv" if nonlinearity.startswith("conv") else nonlinearity, gains)]
 
 
+@in_a_sentence
 def uniform_(tensor: Given, a: float = 0.0, b: float = 1.0, *, rng: Random = None) -> Given:
     """Evenly spread over [a, b)."""
     return _filled(tensor, np.random.default_rng(rng).uniform(a, b, tensor.shape))
 
 
+@in_a_sentence
 def normal_(tensor: Given, mean: float = 0.0, std: float = 1.0, *, rng: Random = None) -> Given:
     """Normally distributed."""
     return _filled(tensor, np.random.default_rng(rng).normal(mean, std, tensor.shape))
 
 
+@in_a_sentence
 def trunc_normal_(
     tensor: Given, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, *, rng: Random = None
 ) -> Given:
@@ -63,38 +61,45 @@ def trunc_normal_(
     return _filled(tensor, drawn)
 
 
+@in_a_sentence
 def constant_(tensor: Given, val: float) -> Given:
     """One number."""
     return _filled(tensor, np.full(tensor.shape, val))
 
 
+@in_a_sentence
 def ones_(tensor: Given) -> Given:
     """Ones."""
     return constant_(tensor, 1.0)
 
 
+@in_a_sentence
 def zeros_(tensor: Given) -> Given:
     """Zeros."""
     return constant_(tensor, 0.0)
 
 
+@in_a_sentence
 def eye_(tensor: Given) -> Given:
     """The identity matrix."""
     rows, columns = tensor.shape
     return _filled(tensor, np.eye(rows, columns))
 
 
+@in_a_sentence
 def xavier_uniform_(tensor: Given, gain: float = 1.0, *, rng: Random = None) -> Given:
     """Spread over +-gain sqrt(6 / (fan in + fan out)) (Glorot and Bengio 2010)."""
     bound = gain * math.sqrt(6 / sum(_fans(tensor)))
     return uniform_(tensor, -bound, bound, rng=rng)
 
 
+@in_a_sentence
 def xavier_normal_(tensor: Given, gain: float = 1.0, *, rng: Random = None) -> Given:
     """Normally distributed with the deviation gain sqrt(2 / (fan in + fan out)) (Glorot and Bengio 2010)."""
     return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans(tensor))), rng=rng)
 
 
+@in_a_sentence
 def kaiming_uniform_(
     tensor: Given, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", *, rng: Random = None
 ) -> Given:
@@ -103,6 +108,7 @@ def kaiming_uniform_(
     return uniform_(tensor, -bound, bound, rng=rng)
 
 
+@in_a_sentence
 def kaiming_normal_(
     tensor: Given, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", *, rng: Random = None
 ) -> Given:
@@ -110,6 +116,7 @@ def kaiming_normal_(
     return normal_(tensor, 0.0, _kaiming_deviation(tensor, a, mode, nonlinearity), rng=rng)
 
 
+@in_a_sentence
 def orthogonal_(tensor: Given, gain: float = 1.0, *, rng: Random = None) -> Given:
     """gain times a random matrix with orthonormal rows, or columns if there are fewer (Saxe et al. 2013).
 
@@ -140,6 +147,5 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
 
 
 def _kaiming_deviation(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
-    if mode not in ("fan_in", "fan_out"):
-        raise ShapeError(f"mode={mode!r}, {user_place()}, is neither 'fan_in' nor 'fan_out'.")
-    return calculate_gain(nonlinearity, a) / math.sqrt(max(_fans(tensor)[mode == "fan_out"], 1))
+    fan = _fans(tensor)[("fan_in", "fan_out").index(chosen("mode", mode, ("fan_in", "fan_out")))]
+    return calculate_gain(nonlinearity, a) / math.sqrt(max(fan, 1))

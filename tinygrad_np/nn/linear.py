@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..ops.networks import linear as functions
+from ..sentences import whole_number
 from .module import Module
 from .parameter import Parameter, Random, uniform
 
@@ -92,6 +93,7 @@ class Embedding(Module):
         super().__init__(num_embeddings=num_embeddings, embedding_dim=embedding_dim, padding_idx=padding_idx)
         table = np.random.default_rng(rng).normal(size=(num_embeddings, embedding_dim))
         if padding_idx is not None:
+            whole_number("padding_idx", padding_idx, -num_embeddings, num_embeddings - 1)
             self.padding_idx = range(num_embeddings)[padding_idx]
             table[padding_idx] = 0
         self.weight = Parameter(table, dtype=dtype)

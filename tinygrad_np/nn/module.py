@@ -23,13 +23,15 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ..errors import DTypeError, ModuleError, StateError, TinygradError, listed
+from ..errors import FORWARD_FAILURES, DTypeError, ModuleError, StateError, TinygradError, listed
 from ..exposure import clock
-from ..frames import user_place
+from ..frames import is_our_module, user_place
 from ..graph import state
+from ..options import SIZES, bind
+from ..sentences import in_a_sentence, whole_number
 from ..tensor import Tensor
 from .parameter import is_parameter, not_learned
-from .running import name_place, note_scope, running
+from .running import note_scope, running, told
 
 Self = TypeVar("Self", bound="Module")
 
@@ -66,13 +68,28 @@ class Module:
     training: bool
     _buffers: dict[str, bool]
 
+    def __new__(cls: type[Self], *arguments: Any, **options: Any) -> Self:
+        """Check the arguments of a layer; copies and pickles are made without any."""
+        if arguments or options:
+            bind(cls, inspect.signature(cls), arguments, options)
+        return super().__new__(cls)
+
     def __init__(self, **options: Any) -> None:
         vars(self).update(training=True, _buffers={})
         for name, value in options.items():
+            if name in SIZES:
+                value = whole_number(f"{type(self).__name__}'s {name}", value, SIZES[name])
+            if isinstance(value, np.generic):
+                value = value.item()
             if isinstance(value, list) or hasattr(value, "dtype"):
                 self.register_buffer(name, value)
             else:
                 setattr(self, name, value)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if is_our_module(cls.__module__) and "__init__" in vars(cls):
+            cls.__init__ = in_a_sentence(cls.__init__)  # type: ignore[method-assign]
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """The result for these inputs; subclasses write it."""
@@ -89,9 +106,11 @@ class Module:
             if running.watcher is not None:
                 running.watcher(self, result)
             return result
-        except TinygradError as error:
-            name_place(error)
-            raise
+        except (TinygradError, *FORWARD_FAILURES) as error:
+            sentence = told(error, inputs)
+            if sentence is error:
+                raise
+            raise sentence from None
         finally:
             running.modules.pop()
 
@@ -147,15 +166,18 @@ class Module:
         """All buffers: what belongs to the state and is not learned."""
         return (buffer for _, buffer in self.named_buffers())
 
+    @in_a_sentence
     def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
         """Keep an array as the attribute `name`, as a part of the state unless it is not `persistent`."""
         self._buffers[name] = persistent
         setattr(self, name, tensor)
 
+    @in_a_sentence
     def register_parameter(self, name: str, parameter: Tensor | None) -> None:
         """Keep a parameter as the attribute `name`, or say with None that there is none."""
         setattr(self, name, parameter)
 
+    @in_a_sentence
     def add_module(self, name: str, module: Module | None) -> None:
         """Keep a module as the attribute `name`."""
         setattr(self, name, module)
@@ -190,6 +212,7 @@ class Module:
             parameter._noted().requires_grad = requires_grad
         return self
 
+    @in_a_sentence
     def apply(self: Self, function: Callable[[Module], Any]) -> Self:
         """Call `function` with each module within this one, and then with this one."""
         for module in reversed(list(self.modules())):
@@ -202,6 +225,7 @@ class Module:
         """The arrays of all parameters and buffers, by their paths: copies, which later training does not change."""
         return {path: tensor.numpy() for path, tensor in self._state().items()}
 
+    @in_a_sentence
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Keys:
         """Take over the values of a state, all of them or, if something does not fit, none.
 

@@ -94,7 +94,7 @@ class InstanceNorm2d(_ChannelNorm):
         self,
         num_features: int,
         eps: float = 1e-5,
-        momentum: float = 0.1,
+        momentum: float | None = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
         *,
@@ -110,7 +110,7 @@ class InstanceNorm2d(_ChannelNorm):
             return self.forward(input[None])[0]
         own = self.training or self.running_mean is None
         statistics, parameters = (self.running_mean, self.running_var), (self.weight, self.bias)
-        return normalization.instance_norm(input, *statistics, *parameters, own, self.momentum, self.eps)
+        return normalization.instance_norm(input, *statistics, *parameters, own, self.momentum or 0.0, self.eps)
 
 
 class LayerNorm(Module):

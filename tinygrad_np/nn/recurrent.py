@@ -13,6 +13,7 @@ from ..frames import user_place
 from ..ops.arrays.shape import array_of
 from ..ops.networks import recurrence
 from ..ops.networks.linear import linear
+from ..options import chosen
 from .module import Module
 from .parameter import Random, uniform
 
@@ -92,14 +93,15 @@ class _Network(_Recurrent):
             hx: the first state (layers * directions, batch, hidden_size), of an LSTM two such; zeros if None.
         """
         x = array_of(input)
-        if x.ndim not in (2, 3):
-            raise ShapeError(f"{self!r} of {described(x)}, {user_place()}: it takes (steps, batch, input_size).")
         swaps = self.batch_first and x.ndim == 3
-        x = np.swapaxes(x, 0, 1) if swaps else x
+        steps = np.swapaxes(x, 0, 1) if swaps else x
+        if x.ndim not in (2, 3) or not len(steps):
+            form = "(batch, steps, input_size)" if swaps else "(steps, batch, input_size)"
+            raise ShapeError(f"{self!r} of {described(x)}, {user_place()}: it takes {form}, with at least one step.")
         layers = [[self._parameters_of(ending) for ending in endings] for endings in self._endings()]
-        first = self._first_state(hx, (sum(map(len, layers)), *x.shape[1:-1], self.hidden_size), x.dtype)
+        first = self._first_state(hx, (sum(map(len, layers)), *steps.shape[1:-1], self.hidden_size), x.dtype)
         dropped = self.dropout if self.training else 0.0
-        y, last = recurrence.run_layers(self.kind.step, x, first, layers, dropped, self.rng)
+        y, last = recurrence.run_layers(self.kind.step, steps, first, layers, dropped, self.rng)
         return (np.swapaxes(y, 0, 1) if swaps else y), (last if self.kind.arrays == 2 else last[0])
 
     def _endings(self) -> list[list[str]]:
@@ -142,7 +144,8 @@ class RNN(_Network):
         dtype: Any = None,
         rng: Random = None,
     ) -> None:
-        self.kind, options = _kind_of(nonlinearity), (bias, batch_first, dropout, bidirectional)
+        self.kind = _RNN[chosen("nonlinearity", nonlinearity, _RNN)]
+        options = (bias, batch_first, dropout, bidirectional)
         super().__init__(input_size, hidden_size, num_layers, *options, dtype=dtype, rng=rng)
         self.nonlinearity = nonlinearity
 
@@ -194,7 +197,7 @@ class RNNCell(_Cell):
         dtype: Any = None,
         rng: Random = None,
     ) -> None:
-        self.kind = _kind_of(nonlinearity)
+        self.kind = _RNN[chosen("nonlinearity", nonlinearity, _RNN)]
         super().__init__(input_size, hidden_size, bias, dtype=dtype, rng=rng)
         self.nonlinearity = nonlinearity
 
@@ -209,9 +212,3 @@ class GRUCell(_Cell):
     """One step of a GRU."""
 
     kind = _GRU
-
-
-def _kind_of(nonlinearity: str) -> _Kind:
-    if nonlinearity not in _RNN:
-        raise ShapeError(f"nonlinearity={nonlinearity!r}, {user_place()}, is neither 'tanh' nor 'relu'.")
-    return _RNN[nonlinearity]

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from ..errors import TinygradError
+from ..frames import arose_in_ours
 from ..graph import Scope
+from ..sentences import failure
 from ..tensor import Tensor
 
 if TYPE_CHECKING:
@@ -61,11 +63,18 @@ def _parts(result: Any) -> list[Tensor]:
     return found
 
 
-def name_place(error: TinygradError) -> None:
-    """Say in an error's sentence in which module of the running network it arose; inner modules come first."""
-    if getattr(error, "module", None) is None and len(error.args) == 1:
-        outermost, innermost = running.modules[0], running.modules[-1]
+def told(error: Exception, inputs: tuple[Any, ...]) -> Exception:
+    """What a user reads of an error in the running module: where it arose, and what was refused by one of ours.
+
+    What the user's own code raises stays as it is. Inner modules come first.
+    """
+    if not isinstance(error, TinygradError) and not arose_in_ours(error):
+        return error
+    outermost, innermost = running.modules[0], running.modules[-1]
+    sentence = failure(error, type(innermost).__name__, inputs)
+    if getattr(sentence, "module", None) is None and len(sentence.args) == 1:
         path = next((path for path, module in outermost.named_modules() if module is innermost), "")
         name = f"{path} ({type(innermost).__name__})" if path else type(innermost).__name__
-        error.module = path  # type: ignore[attr-defined]
-        error.args = (f"in {name}: {error}",)
+        sentence.module = path  # type: ignore[attr-defined]
+        sentence.args = (f"in {name}: {sentence}",)
+    return sentence

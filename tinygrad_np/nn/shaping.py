@@ -60,6 +60,7 @@ class Flatten(Module):
     def forward(self, input: Any) -> Any:
         """The input in another shape."""
         input = array_of(input)
+        input = input if input.ndim else input.reshape(1)
         first, last = _axis(self, input, self.start_dim), _axis(self, input, self.end_dim)
         if first > last:
             raise ShapeError(f"{self!r} of {described(input)}, {user_place()}: start_dim comes after end_dim.")

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ..check.report import html_table, table
 from ..graph import no_grad
+from ..sentences import in_a_sentence
 from .module import Module
 from .running import watched
 
@@ -59,6 +60,7 @@ class Summary:
 _COLUMNS = ("module", "class", "result", "parameters")
 
 
+@in_a_sentence
 def summary(model: Module, *inputs: Any) -> Summary:
     """Run a network on inputs, and tell what each module made of them; its state, modes and gradients stay as they are.
 

@@ -16,9 +16,11 @@ import numpy as np
 from ..errors import NoGradientError, describe
 from ..frames import user_place
 from ..program.capture.watch import is_capturing
+from ..sentences import in_a_sentence
 from ..tensor import Tensor
 
 
+@in_a_sentence
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> float:
@@ -49,6 +51,7 @@ def clip_grad_norm_(
     return total if is_capturing() else float(total)  # Of a program it is an array.
 
 
+@in_a_sentence
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Cut each element of the gradients off at ±`clip_value`.
 

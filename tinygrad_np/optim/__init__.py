@@ -11,6 +11,9 @@ Names, order of arguments, defaults and state dicts are PyTorch's; what chooses 
 result (foreach, fused, capturable, differentiable), is left out.
 """
 
+from typing import TYPE_CHECKING
+
+from ..options import lookup as _lookup
 from . import lr_scheduler
 from .adadelta import Adadelta
 from .adagrad import Adagrad
@@ -37,3 +40,6 @@ __all__ = [
     "lr_scheduler",
     "minimize",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = _lookup(__name__, globals(), "a rule of your own is a class of optim.Optimizer with change()")

@@ -23,9 +23,11 @@ import numpy as np
 from ..errors import ParameterError, StateError, TrainingWarning, describe, listed
 from ..frames import user_place
 from ..graph import enable_grad
+from ..options import bind
 from ..program.capture.watch import is_capturing
 from ..reading import where_it_was_lost
 from ..record import make_tensor
+from ..sentences import in_a_sentence
 from ..tensor import Tensor
 
 Params = Iterable[Any]
@@ -62,11 +64,9 @@ class Optimizer:
         maximize = kinds("maximize", kinds.KEYWORD_ONLY, default=False)
         cls.__signature__ = inspect.Signature([params, *by_place, maximize, *by_name])
 
+    @in_a_sentence
     def __init__(self, params: Params, *values: Any, **hyperparameters: Any) -> None:
-        try:
-            bound = self.__signature__.bind(params, *values, **hyperparameters)
-        except TypeError as error:
-            raise ParameterError(f"{type(self).__name__}{self.__signature__}, {user_place()}: {error}.") from None
+        bound = bind(type(self), self.__signature__, (params, *values), hyperparameters)
         bound.apply_defaults()
         self.defaults = {name: value for name, value in bound.arguments.items() if name != "params"}
         self.param_groups: list[dict[str, Any]] = []
@@ -77,10 +77,19 @@ class Optimizer:
         for group in members if isinstance(members[0], dict) else [{"params": members}]:
             self.add_param_group(group)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in vars(self).get("defaults", ()):
+            raise ParameterError(
+                f"{type(self).__name__}.{name} was set, {user_place()}, where no step would read it: a hyperparameter "
+                f"is set in each group, as in optimizer.param_groups[0][{name!r}] = {value!r}."
+            )
+        super().__setattr__(name, value)
+
     def change(self, *arrays: Any, **hyperparameters: Any) -> Any:
         """What a step takes away from a parameter p of gradient g; it may set `state[...]`."""
         raise NotImplementedError(f"{type(self).__name__} has no formula: define change(self, p, g, state, lr=0.1).")
 
+    @in_a_sentence
     def add_param_group(self, group: dict[str, Any]) -> None:
         """Add parameters with hyperparameters of their own: `{"params": [...], "lr": 0.01}`."""
         what = type(self).__name__
@@ -102,7 +111,7 @@ class Optimizer:
         for name, value in group.items():
             example: Any = getattr(self.__signature__.parameters.get(name), "default", None)
             several = value if isinstance(value, tuple | list) and name != "params" else (value,)
-            fault, numbers = "", [one for one in several if isinstance(one, int | float) or hasattr(one, "shape")]
+            fault, numbers = "", [one for one in several if _is_number(one)]
             if type(example) in (int, float, tuple) and len(numbers) != np.size(example):
                 fault = f"it takes {example!r}, say"
             elif name not in ("params", "maximize") and not all(
@@ -122,6 +131,7 @@ class Optimizer:
                 self._discarded = self._discarded or p._noted().spent is not p.grad
                 p.grad = None if set_to_none else np.zeros_like(p.grad)
 
+    @in_a_sentence
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; returns the loss of `closure`, which computes it anew.
 
@@ -326,3 +336,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(_plain(one) for one in value)
     return value.item() if isinstance(value, np.ndarray | np.generic) and value.ndim == 0 else value
+
+
+def _is_number(value: Any) -> bool:
+    """Whether this is a number, or an array or a Tensor of one."""
+    return isinstance(value, int | float) or (
+        hasattr(value, "shape") and math.prod(value.shape) == 1 and value.dtype.kind in "biuf"
+    )

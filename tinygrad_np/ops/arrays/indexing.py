@@ -70,6 +70,8 @@ _MANY = 4096
 @primitive
 def getitem(x, /, index):
     """x[index], basic or fancy."""
+    if type(index) is np.ndarray and type(x) is np.ndarray and index.dtype.kind == "i" and x.ndim > 1:
+        return x.take(index, axis=0)  # The same rows, in a third of the time.
     return x[index]
 
 

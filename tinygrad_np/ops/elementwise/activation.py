@@ -9,6 +9,8 @@ import math
 
 import numpy as np
 
+from ...errors import ShapeError
+from ...frames import user_place
 from ...primitive import operation, primitive
 from .selection import clip, only
 from .special import bell, erfc
@@ -30,13 +32,14 @@ def _(g, y, x):
 @primitive(elementwise=True)
 def leaky_relu(x, slope: float = 0.01):
     """x where it is positive, slope * x elsewhere; the slope at 0 is `slope`."""
-    return np.maximum(x, 0) + slope * np.minimum(x, 0)
+    # Two passes, where the line with the slope is the lower one on the right, and nothing is 0 times infinity.
+    return np.maximum(x, slope * x) if 0 < slope <= 1 else np.maximum(x, 0) + slope * np.minimum(x, 0)
 
 
 @leaky_relu.vjp
 def _(g, y, x, slope: float = 0.01):
     positive = (x > 0).astype(x.dtype)
-    return g * (positive + slope * (1 - positive))
+    return g * (np.maximum(positive, slope) if 0 < slope <= 1 else positive + slope * (1 - positive))
 
 
 @primitive(elementwise=True, saves="inputs")
@@ -54,7 +57,10 @@ def _(g, y, x):
 @primitive(elementwise=True)
 def softplus(x):
     """log(1 + exp(x)), as max(x, 0) + log(1 + exp(-|x|)), which can't overflow; its slope is sigmoid(x)."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.absolute(x)))
+    # log1p takes a third of the time as the logarithm of the rounded sum, and what that has rounded away.
+    small = np.exp(-np.absolute(x))
+    rounded = 1 + small
+    return np.maximum(x, 0) + (np.log(rounded) + (small - (rounded - 1)) / rounded)
 
 
 @softplus.vjp
@@ -91,34 +97,42 @@ def mish(x):
     return x * np.tanh(softplus(x))
 
 
-@primitive(elementwise=True)
+@operation
 def gelu(x, /, approximate: str = "none"):
     """x times the probability that a standard normal number is less than x (Hendrycks and Gimpel 2016).
 
     `approximate="tanh"` is x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x**3))), which is right to 0.0005. The names are
     PyTorch's.
     """
-    if approximate == "tanh":
-        return 0.5 * x * (1 + _gelu_tanh(x))
-    if approximate != "none":
-        raise ValueError(f"approximate={approximate!r} is neither 'none' nor 'tanh'")
-    return 0.5 * x * erfc(-SQRT_HALF * x)
+    if approximate not in ("none", "tanh"):
+        raise ShapeError(f"gelu with approximate={approximate!r}, {user_place()}: it is neither 'none' nor 'tanh'.")
+    return x * (normal_probability(x) if approximate == "none" else near_probability(x))
 
 
-@gelu.vjp
-def _(g, y, x, approximate: str = "none"):
-    if approximate == "tanh":
-        tanh = _gelu_tanh(x)
-        steepness = 1 - tanh**2
-        # Where a power of x would overflow, the steepness that it is multiplied with is 0 already.
-        return g * (0.5 * (1 + tanh) + 0.5 * SQRT_2_PI * (steepness * x + 0.134145 * steepness * x * x * x))
-    return g * (0.5 * erfc(-SQRT_HALF * x) + 0.5 * SQRT_2_PI * x * bell(SQRT_HALF * x))
+@primitive(elementwise=True)
+def normal_probability(x):
+    """The probability that a standard normal number is less than x."""
+    return 0.5 * erfc(-SQRT_HALF * x)
 
 
-def _gelu_tanh(x):
+@normal_probability.vjp
+def _(g, y, x):
+    return g * (0.5 * SQRT_2_PI * bell(SQRT_HALF * x))
+
+
+@primitive(elementwise=True)
+def near_probability(x):
+    """The same to 0.0003, by 1/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x**3)))."""
     # The square may overflow to infinity, and tanh(infinity) is the right 1.
     with np.errstate(over="ignore"):
-        return np.tanh(SQRT_2_PI * x * (1 + 0.044715 * x**2))
+        return 0.5 + 0.5 * np.tanh(SQRT_2_PI * x * (1 + 0.044715 * x**2))
+
+
+@near_probability.vjp
+def _(g, y, x):
+    # Where the square of x would overflow, the slope of tanh that it is multiplied with is 0 already.
+    steepness = 2 * SQRT_2_PI * y * (1 - y)
+    return g * (steepness + 0.134145 * steepness * x * x)
 
 
 @operation

@@ -269,6 +269,8 @@ def _curved_along(slope, along, across, bend):
 def ratio(a, b):
     """a / b, and 0 where b is 0: the slope of a norm, whose origin has none."""
     is_zero = b == 0
+    if isinstance(is_zero, np.ndarray) and not is_zero.any():
+        return a / b
     return np.where(is_zero, 0, a) / np.where(is_zero, 1, b)
 
 

@@ -24,7 +24,9 @@ def one_hot(labels, /, classes: int, dtype=np.float64):
         raise TypeError(f"labels must be integers, not {labels.dtype}")
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
         raise ValueError(f"labels of {classes} classes must be in 0 ... {classes - 1}")
-    return (labels[..., None] == np.arange(classes)).astype(dtype)
+    result = np.zeros((labels.size, classes), dtype)
+    result[np.arange(labels.size), labels.reshape(-1)] = 1
+    return result.reshape(*labels.shape, classes)
 
 
 @primitive(data=True)

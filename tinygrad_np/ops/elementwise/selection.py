@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...primitive import implements, primitive
-from ..arrays.shape import astype
+from ..arrays.shape import array_of, astype
 
 WHOLE = {np.dtype(np.float32): np.dtype(np.uint32), np.dtype(np.float64): np.dtype(np.uint64)}
 
@@ -84,10 +84,15 @@ def share(a, b, /, nan_is_largest: bool = True):
     """
     more, less = np.greater(a, b), np.less(a, b)
     decided = np.logical_or(more, less)
-    # A product with booleans is twice as fast as one with halves, and ties are rare. Lazy arrays are not looked at.
-    if isinstance(decided, np.ndarray | np.bool) and decided.all():
-        return more
     large, small = (a, b) if nan_is_largest else (b, a)
+    if isinstance(decided, np.ndarray | np.bool):  # Lazy arrays are not looked at.
+        # A product with booleans is twice as fast as one with halves, and ties are rare.
+        if decided.all():
+            return more
+        # 2 where a > b, 1 where they tie, and one more or less beside NaN: ten times as fast as np.where.
+        twice = np.add(more, np.logical_not(less), dtype=np.int8)
+        twice = np.subtract(np.add(twice, np.isnan(large), dtype=np.int8), np.isnan(small), dtype=np.int8)
+        return np.multiply(twice, 0.5, dtype=np.float32)
     return np.where(decided, more, 0.5 * np.isnan(large) + 0.5 * ~np.isnan(small))
 
 
@@ -155,6 +160,31 @@ def _(g, y, a, b):
     return g * share(b, a, nan_is_largest=False)
 
 
+@primitive(elementwise=True, data=True)
+def share_within(x, /, low: float, high: float):
+    """1 where low < x < high, 1/2 where x is one of the two, 0 beyond: the part of the gradient that is x's.
+
+    NaN, which is neither below nor above, has all of it.
+    """
+    within = np.logical_not(np.logical_or(x < low, x > high))
+    tied = np.logical_or(x == low, x == high)
+    # As in share.
+    if isinstance(tied, np.ndarray | np.bool) and not tied.any():
+        return within
+    return np.where(tied, np.float32(0.5), within)
+
+
+@primitive(name="clip", elementwise=True)
+def held(x, /, low: float, high: float):
+    """x between two numbers, of which the first is less; at a bound half of the gradient is x's."""
+    return x.clip(low, high)
+
+
+@held.vjp
+def _(g, y, x, low: float, high: float):
+    return g * share_within(x, low=low, high=high)
+
+
 @implements(np.clip)
 def clip(x, a_min=None, a_max=None, *, min=None, max=None):
     """The larger of x and the lower bound, and of that the smaller with the upper; a bound may be None.
@@ -164,6 +194,9 @@ def clip(x, a_min=None, a_max=None, *, min=None, max=None):
     if (a_min is not None or a_max is not None) and (min is not None or max is not None):
         raise ValueError("a bound is given as a_min and a_max, or as min= and max=, not in both ways")
     lower, upper = (min if a_min is None else a_min), (max if a_max is None else a_max)
+    x = array_of(x)
+    if isinstance(lower, int | float) and isinstance(upper, int | float) and lower < upper and x.dtype.kind == "f":
+        return held(x, low=lower, high=upper)
     if lower is not None:
         x = maximum(x, lower)
     return x if upper is None else minimum(x, upper)

@@ -170,6 +170,23 @@ def tensordot(a, b, axes=2):
     return matmul(rows, columns).reshape(shape_a + shape_b)
 
 
+@primitive(name="cross")
+def vector_product(a, b):
+    """The vectors of three components at right angles to pairs of such."""
+    return np.cross(a, b)
+
+
+@vector_product.vjp(0)
+def _(g, y, a, b):
+    # The volume that three vectors span, g (a x b), stays the same as they change places in turn: a (b x g).
+    return np.cross(b, g)
+
+
+@vector_product.vjp(1)
+def _(g, y, a, b):
+    return np.cross(g, a)
+
+
 @implements(np.cross)
 def cross(a, b, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None):
     """The vectors at right angles to pairs of vectors of three components, which lie along these axes."""
@@ -178,9 +195,7 @@ def cross(a, b, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | N
     a, b = np.moveaxis(array_of(a), axisa, -1), np.moveaxis(array_of(b), axisb, -1)
     if a.shape[-1] != 3 or b.shape[-1] != 3:
         raise ValueError(f"vectors of three components are needed, and these have {a.shape[-1]} and {b.shape[-1]}")
-    next_of_a, last_of_a = np.roll(a, -1, -1), np.roll(a, 1, -1)
-    next_of_b, last_of_b = np.roll(b, -1, -1), np.roll(b, 1, -1)
-    return np.moveaxis(next_of_a * last_of_b - last_of_a * next_of_b, -1, axisc)
+    return np.moveaxis(vector_product(a, b), -1, axisc)
 
 
 @implements(np.linalg.cross)

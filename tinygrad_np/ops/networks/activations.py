@@ -1,6 +1,6 @@
 """Activations that are composed of others, under PyTorch's names, and those that mix the elements of an axis.
 
-At a kink the slope is that of np.clip, np.maximum and np.where: half of both sides where they meet at a bound.
+At a bound the slope is that of the outer side, as PyTorch's, which for relu6 at 0 is that of relu; np.clip has half.
 """
 
 from __future__ import annotations
@@ -20,24 +20,32 @@ from ..reductions.softmax import softmax
 @operation
 def hardtanh(x, min_val: float = -1.0, max_val: float = 1.0):
     """x held between two bounds."""
-    return clip(x, min_val, max_val)
+    _refuse(min_val > max_val, f"hardtanh from min_val={min_val!r} to max_val={max_val!r}")
+    return _held(x, min_val, max_val)
 
 
 @operation
 def relu6(x):
     """x held between 0 and 6."""
-    return clip(x, 0, 6)
+    return _held(x, 0, 6)
+
+
+@operation
+def hardsigmoid(x):
+    """x/6 + 1/2 held between 0 and 1."""
+    return _held(array_of(x) / 6 + 0.5, 0, 1)
 
 
 @operation
 def hardswish(x):
     """x times x/6 + 1/2 held between 0 and 1 (Howard et al. 2019)."""
-    return x * clip(x / 6 + 0.5, 0, 1)
+    return x * hardsigmoid(x)
 
 
 @operation
 def celu(x, alpha: float = 1.0):
     """x where it is positive, alpha (exp(x / alpha) - 1) elsewhere: its slope is continuous (Barron 2017)."""
+    _refuse(alpha <= 0, f"celu with alpha={alpha!r}, which must be positive")
     return elu(x / alpha, alpha=1.0) * alpha
 
 
@@ -64,7 +72,9 @@ def hardshrink(x, lambd: float = 0.5):
 @operation
 def softshrink(x, lambd: float = 0.5):
     """x moved by lambd towards 0, where it stays if it would cross it."""
-    return x - clip(x, -lambd, lambd)
+    _refuse(lambd < 0, f"softshrink with lambd={lambd!r}, which must not be negative")
+    x = array_of(x)
+    return where(abs(x) <= lambd, 0, x - clip(x, -lambd, lambd))
 
 
 @operation
@@ -95,6 +105,7 @@ def prelu(x, weight):
 @operation
 def rrelu(x, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, random=None):
     """x where it is positive, elsewhere times a slope: in training drawn between two bounds, else their mean."""
+    _refuse(lower > upper, f"rrelu with slopes from lower={lower!r} to upper={upper!r}")
     x = array_of(x)
     if not training:
         return leaky_relu(x, slope=(lower + upper) / 2)
@@ -121,3 +132,13 @@ def softmin(x, axis: int = -1):
 def softmax2d(x):
     """The softmax over the channels of images (batch, channels, height, width), or of one image."""
     return softmax(x, axis=-3)
+
+
+def _held(x, low: float, high: float):
+    x = array_of(x)
+    return where(x >= high, high, where(x <= low, low, x))
+
+
+def _refuse(wrong: bool, what: str) -> None:
+    if wrong:
+        raise ShapeError(f"{what}, {user_place()}.")

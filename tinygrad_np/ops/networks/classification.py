@@ -13,6 +13,8 @@ from ...primitive import operation, primitive
 from ..arrays.shape import array_of
 from ..elementwise.activation import sigmoid, softplus
 from ..elementwise.exponential import log
+from ..elementwise.selection import only
+from ..reductions.reduction import by_columns
 from ..reductions.softmax import log_softmax, softmax
 from .targets import alike, chosen_classes, floating, reduced, refuse_results_of, source, weights_of, within
 
@@ -23,13 +25,15 @@ LEAST_LOGARITHM, LEAST_SLOPE = -100.0, 1e-12
 @primitive
 def cross_entropies(x, target, /, axis: int):
     """-sum(target * log(softmax(x))) along an axis; a target of 0 counts nothing, even where the logarithm is -inf."""
+    x, target = by_columns(x), by_columns(target)
     surprise = -log_softmax(x, axis=axis)
-    return (target * np.where(target == 0, 0, surprise)).sum(axis=axis)
+    return (target * only(target != 0, surprise)).sum(axis=axis)
 
 
 @cross_entropies.vjp(0)
 def _(g, y, x, target, axis: int):
     # softmax(x) sum(target) - target, which would lose the digits of a probability close to 1.
+    x, target = by_columns(x), by_columns(target)
     p = softmax(x, axis=axis)
     rest = target.sum(axis=axis, keepdims=True) - target
     return np.expand_dims(g, axis) * (p * rest - target * others(p, axis))
@@ -44,7 +48,10 @@ def others(weights, axis: int):
     """For each weight the sum of the others, to its last digit even beside a large one."""
     total = weights.sum(axis=axis, keepdims=True)
     most = weights > total / 2
-    return np.where(most, np.where(most, 0, weights).sum(axis=axis, keepdims=True), total - weights)
+    rest = total - weights
+    if isinstance(most, np.ndarray) and not most.any():
+        return rest
+    return np.where(most, only(np.logical_not(most), weights).sum(axis=axis, keepdims=True), rest)
 
 
 @operation
@@ -79,10 +86,12 @@ def cross_entropy(
         kept, counted = 1.0, sums.size
     else:
         target = chosen_classes("cross_entropy", target, classes, axis, input.dtype, ignore_index)
-        kept, counted = target.sum(axis=axis, keepdims=True), np.sum(target * importance)
+        kept = target.sum(axis=axis, keepdims=True)
+        counted = np.sum(target if importance is None else target * importance)
     if label_smoothing:
         target = target * (1 - label_smoothing) + kept * (label_smoothing / classes)
-    return _averaged(cross_entropies(input, target * importance, axis=axis), counted, reduction)
+    weighted = target if importance is None else target * importance
+    return _averaged(cross_entropies(input, weighted, axis=axis), counted, reduction)
 
 
 @operation
@@ -98,7 +107,8 @@ def nll_loss(input, target, weight=None, *, ignore_index: int = -100, reduction:
     """
     input, target = array_of(input), array_of(target)
     axis, classes, importance = _classes("nll_loss", input, target, weight)
-    chosen = chosen_classes("nll_loss", target, classes, axis, input.dtype, ignore_index) * importance
+    chosen = chosen_classes("nll_loss", target, classes, axis, input.dtype, ignore_index)
+    chosen = chosen if importance is None else chosen * importance
     logits = _logits(input, axis)
     if logits is not None:
         losses = cross_entropies(logits, chosen, axis=axis)
@@ -150,7 +160,26 @@ def binary_cross_entropy_with_logits(input, target, weight=None, *, reduction: s
     refuse_results_of("binary_cross_entropy_with_logits", input, sigmoid)
     within("binary_cross_entropy_with_logits", "target", target, 0, 1, "1 says yes, 0 no")
     yes = target if pos_weight is None else target * weights_of(pos_weight, target)
+    if pos_weight is None:
+        return reduced(logit_cross_entropies(input, target), reduction, weight)
     return reduced((1 - target) * softplus(input) + yes * softplus(-input), reduction, weight)
+
+
+@primitive(elementwise=True)
+def logit_cross_entropies(x, target):
+    """(1 - target) softplus(x) + target softplus(-x), where what both softplus have in common is computed once."""
+    return (np.maximum(x, 0) - target * x) + softplus(-np.absolute(x))
+
+
+@logit_cross_entropies.vjp(0)
+def _(g, y, x, target):
+    # sigmoid(x) - target, which would lose the digits of a probability close to 1.
+    return g * ((1 - target) * sigmoid(x) - target * sigmoid(-x))
+
+
+@logit_cross_entropies.vjp(1)
+def _(g, y, x, target):
+    return g * -x
 
 
 @primitive(elementwise=True)
@@ -182,7 +211,7 @@ def _classes(loss: str, input, target, weight):
         )
     classes = input.shape[axis]
     if weight is None:
-        return axis, classes, 1.0
+        return axis, classes, None
     weight = array_of(weight).astype(input.dtype)
     if weight.shape != (classes,):
         raise ShapeError(f"{loss} with the weight {described(weight)} of {classes} classes, {user_place()}.")

@@ -9,23 +9,27 @@ import numpy as np
 from ...errors import ShapeError, described
 from ...frames import user_place
 from ...primitive import operation, primitive
-from ..arrays.shape import array_of
+from ..arrays.shape import array_of, narrow
+from ..reductions.reduction import by_columns
+from ..reductions.statistics import deviations
 
 
 @primitive
 def standardize(x, /, axis: tuple[int, ...], eps: float):
     """(x - mean) / sqrt(variance + eps), both over these axes; the variance is the mean of the squares."""
-    return (x - x.mean(axis=axis, keepdims=True)) / _deviation(x, axis, eps)
+    apart = deviations(by_columns(x), axis)
+    return narrow(apart / _deviation(apart, axis, eps), like=x)
 
 
 @standardize.vjp
 def _(g, y, x, axis: tuple[int, ...], eps: float):
+    x, g = by_columns(x), by_columns(g)
     along = (g * y).mean(axis=axis, keepdims=True)
-    return (g - g.mean(axis=axis, keepdims=True) - y * along) / _deviation(x, axis, eps)
+    return (g - g.mean(axis=axis, keepdims=True) - y * along) / _deviation(deviations(x, axis), axis, eps)
 
 
-def _deviation(x, axis: tuple[int, ...], eps: float):
-    return np.sqrt(x.var(axis=axis, keepdims=True) + eps)
+def _deviation(apart, axis: tuple[int, ...], eps: float):
+    return np.sqrt((apart * apart).mean(axis=axis, keepdims=True) + eps)
 
 
 @operation
@@ -77,12 +81,7 @@ def batch_norm(
     array([[-1.],
            [ 1.]])
     """
-    input = array_of(input)
-    if input.ndim < 2 or any(one is not None and one.shape != input.shape[1:2] for one in (running_mean, weight, bias)):
-        raise ShapeError(
-            f"batch_norm of {described(input)}, {user_place()}, with statistics or weights for other channels than "
-            "those of axis 1."
-        )
+    input = _channels("batch_norm", input, running_mean, weight, bias)
     shape = (-1,) + (1,) * (input.ndim - 2)
     axes = (0, *range(2, input.ndim))
     if not training and running_mean is not None:
@@ -116,7 +115,7 @@ def instance_norm(
 
     Running statistics, if there are any, move towards the batch's means; without `use_input_stats` they are used.
     """
-    input = array_of(input)
+    input = _channels("instance_norm", input, running_mean, weight, bias)
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     axes, shape = tuple(range(2, input.ndim)), (-1,) + (1,) * (input.ndim - 2)
@@ -126,6 +125,17 @@ def instance_norm(
         _move(running_mean, input.mean(axis=axes).mean(axis=0), momentum)
         _move(running_var, input.var(axis=axes, ddof=1).mean(axis=0), momentum)
     return _scaled(standardize(input, axis=axes, eps=eps), weight, bias, shape)
+
+
+def _channels(function: str, input, *for_each):
+    """The input, if its axis 1 is that of the channels that weights and statistics are for."""
+    input = array_of(input)
+    if input.ndim < 2 or any(one is not None and one.shape != input.shape[1:2] for one in for_each):
+        raise ShapeError(
+            f"{function} of {described(input)}, {user_place()}, with statistics or weights for other channels than "
+            "those of axis 1."
+        )
+    return input
 
 
 @operation

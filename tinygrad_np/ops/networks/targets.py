@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ShapeError, described
+from ...errors import ShapeError, described, reason_of
 from ...frames import user_place
 from ...primitive import Primitive
 from ..arrays.indexing import plain_index
 from ..arrays.shape import array_of
 from ..elementwise.masks import one_hot
+from ..elementwise.selection import is_all
 
 
 def reduced(losses, reduction: str, weight=None):
@@ -105,9 +106,10 @@ def chosen_classes(loss: str, target, classes: int, axis: int, dtype, ignore_ind
             f"{loss} of the target {described(target)}, {user_place()}: labels are whole numbers, as of "
             "target.astype(int); probabilities have the input's shape."
         )
-    kept = np.ones_like(labels, bool) if ignore_index is None else array_of(labels) != ignore_index
+    kept: Any = np.True_ if ignore_index is None else array_of(labels) != ignore_index
+    all_are = is_all(kept)
     try:
-        chosen = one_hot(np.where(kept, labels, 0), classes=classes, dtype=dtype)
+        chosen = one_hot(labels if all_are else np.where(kept, labels, 0), classes=classes, dtype=dtype)
     except ValueError as error:
-        raise ShapeError(f"{loss} of the target {described(target)}, {user_place()}: {error}.") from None
-    return np.moveaxis(chosen * kept[..., None], -1, axis)
+        raise ShapeError(f"{loss} of the target {described(target)}, {user_place()}: {reason_of(error)}.") from None
+    return np.moveaxis(chosen if all_are else chosen * kept[..., None], -1, axis)

@@ -32,8 +32,19 @@ def products_after(x):
 
 @primitive
 def recurrence(a, b):
-    """h[k] = a[k] h[k-1] + b[k] along the last axis, from h[-1] = 0: the one before, scaled and added to."""
-    result = np.empty_like(b)
+    """h[k] = a[k] h[k-1] + b[k] along the last axis, from h[-1] = 0: the one before, scaled and added to.
+
+    Two such steps in a row are one, of the product of both a: each h is joined with that of 1, 2, 4, 8 ... places
+    before (Hillis and Steele 1986). Where a product overflows that the h do not have, they are found one by one.
+    """
+    result, factors, step = b.copy(), a.copy(), 1
+    with np.errstate(over="ignore", invalid="ignore"):
+        while step < b.shape[-1]:
+            result[..., step:] += factors[..., step:] * result[..., :-step]
+            factors[..., step:] *= factors[..., :-step].copy()
+            step *= 2
+    if np.isfinite(result).all():
+        return result
     state = np.zeros_like(b[..., 0]) if b.size else None
     for k in range(b.shape[-1]):
         state = a[..., k] * state + b[..., k]

@@ -58,6 +58,9 @@ def nanprod(x, axis: Axis = None, dtype=None, keepdims: bool = False, initial=No
 @implements(np.nanmax)
 def nanmax(x, axis: Axis = None, keepdims: bool = False, initial=None, where=True):
     """The largest element that is not NaN; NaN if there is none."""
+    result = reduction_options.max(x, axis, keepdims, initial, where)
+    if _holds_no_nan(result):
+        return result
     result = reduction_options.max(without_nan(x, -np.inf), axis, keepdims, initial, where)
     return _nan_if_all_are(x, result, axis, keepdims, initial)
 
@@ -65,8 +68,17 @@ def nanmax(x, axis: Axis = None, keepdims: bool = False, initial=None, where=Tru
 @implements(np.nanmin)
 def nanmin(x, axis: Axis = None, keepdims: bool = False, initial=None, where=True):
     """The smallest element that is not NaN; NaN if there is none."""
+    result = reduction_options.min(x, axis, keepdims, initial, where)
+    if _holds_no_nan(result):
+        return result
     result = reduction_options.min(without_nan(x, np.inf), axis, keepdims, initial, where)
     return _nan_if_all_are(x, result, axis, keepdims, initial)
+
+
+def _holds_no_nan(result) -> bool:
+    """Whether a largest or smallest element shows that there was no NaN; a lazy array is not looked at."""
+    values = getattr(result, "_data", result)
+    return isinstance(values, np.ndarray | np.generic) and not np.isnan(values).any()
 
 
 def _nan_if_all_are(x, result, axis: Axis, keepdims: bool, initial):

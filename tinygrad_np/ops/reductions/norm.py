@@ -17,6 +17,10 @@ from .reduction import Axis, bend_of_rows, with_axes
 @primitive
 def euclidean_norm(x, /, axis: Axis = None, keepdims: bool = False):
     """The square root of the sum of the squares; the slope at 0 is 0."""
+    if x.dtype.char in "fd" and (axis is None or np.size(axis) == x.ndim):
+        row = x.reshape(-1)
+        length = np.sqrt(np.dot(row, row))
+        return length.reshape((1,) * x.ndim) if keepdims else length
     return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
 
 

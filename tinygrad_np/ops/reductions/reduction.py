@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ...primitive import primitive
-from ..arrays.shape import expand, wide
+from ..arrays.shape import expand, precise, wide
 from ..elementwise.arithmetic import bend
 from .cumulative import may_be_divided_by, products_after, products_before
 
@@ -38,6 +38,11 @@ def reduced_count(x, axis: Axis):
     if axis is None or x.ndim == 0:
         return x.size
     return math.prod(x.shape[one] for one in axis) if isinstance(axis, tuple) else x.shape[axis]
+
+
+def by_columns(x):
+    """x; a matrix with many short rows column by column in memory, as a reduction is a loop for each row."""
+    return x.T.copy().T if x.ndim == 2 and x.size > 4096 and x.shape[1] <= 32 else x
 
 
 def reduced_last(ndim: int, axis: Axis) -> tuple[int, ...]:
@@ -118,4 +123,4 @@ def min(x, /, axis: Axis = None, keepdims: bool = False):
 def _(g, y, x, axis: Axis = None, keepdims: bool = False):
     # A NaN among the elements is the result, and equals nothing: not even itself.
     chosen = np.logical_or(x == with_axes(y, x.shape, axis), x != x)
-    return chosen * (with_axes(g, x.shape, axis) / chosen.sum(axis=axis, keepdims=True))
+    return chosen * precise(with_axes(g, x.shape, axis) / chosen.sum(axis=axis, keepdims=True), like=g)

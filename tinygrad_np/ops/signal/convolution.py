@@ -7,7 +7,7 @@ A convolution y = x * w and its gradients are slopes of one sum,
 which is linear in z, w and x: the convolution is dS/dz, and with the upstream gradient for z the gradient of its input
 is dS/dx, that of its weight dS/dw. So each of the three operations has the other two as its gradients, and there are
 derivatives of every order. Each is one product of matrices; the largest has a row for each input that a window sees,
-and a column for each place of each image.
+and a column for each image at each place: with the images in the last axis it is copied in long runs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def convolution(x, w, /, stride: Lengths, padding: Pairs, dilation: Lengths, gro
     _check_channels(x, w, w.shape[1] * groups, groups)
     columns, places = _columns(x, w.shape[2:], stride, padding, dilation, groups)
     y = _blocks(w, groups) @ columns
-    return y.reshape(w.shape[0], x.shape[0], *places).swapaxes(0, 1)
+    return np.moveaxis(y.reshape(w.shape[0], *places, x.shape[0]), -1, 0)
 
 
 @convolution.vjp(0)
@@ -50,13 +50,14 @@ def _(g, y, x, w, **moves):
 def transposed_convolution(z, w, /, lengths: Lengths, stride: Lengths, padding: Pairs, dilation: Lengths, groups: int):
     """x[n, c, stride p + dilation k] = the sum over o, and what of p and k gets there, of w[o, c, k] z[n, o, p]."""
     _check_channels(z, w, w.shape[0], groups)
-    columns = _blocks(w, groups).swapaxes(1, 2) @ _blocks(z.swapaxes(0, 1), groups)
+    columns = _blocks(w, groups).swapaxes(1, 2) @ _blocks(np.moveaxis(z, 0, -1), groups)
     channels, size = w.shape[1] * groups, w.shape[2:]
-    seen = np.moveaxis(columns.reshape(channels, *size, z.shape[0], *z.shape[2:]), 0, len(size))
+    seen = np.moveaxis(columns.reshape(channels, *size, 1, *z.shape[2:], z.shape[0]), 0, len(size) + 1)
     padded = [before + length + after for length, (before, after) in zip(lengths, padding, strict=True)]
-    x = overlapped(seen, shape=(channels, z.shape[0], *padded), stride=stride, dilation=dilation)
-    inside = (..., *(slice(before, before + length) for length, (before, _) in zip(lengths, padding, strict=True)))
-    return x[inside].swapaxes(0, 1)
+    x = overlapped(seen, shape=(channels, *padded, z.shape[0]), stride=(*stride, 1), dilation=(*dilation, 1))
+    inside = [slice(before, before + length) for length, (before, _) in zip(lengths, padding, strict=True)]
+    within = (slice(None), *inside)
+    return np.moveaxis(x[within], -1, 0)
 
 
 @transposed_convolution.vjp(0)
@@ -73,7 +74,7 @@ def _(g, y, z, w, lengths: Lengths, **moves):
 def window_correlation(x, z, /, size: Lengths, stride: Lengths, padding: Pairs, dilation: Lengths, groups: int):
     """w[o, c, k] = the sum over n and p of z[n, o, p] x[n, c, stride p + dilation k]."""
     columns, _ = _columns(x, size, stride, padding, dilation, groups)
-    w = _blocks(z.swapaxes(0, 1), groups) @ columns.swapaxes(1, 2)
+    w = _blocks(np.moveaxis(z, 0, -1), groups) @ columns.swapaxes(1, 2)
     return w.reshape(z.shape[1], x.shape[1] // groups, *size)
 
 
@@ -88,11 +89,12 @@ def _(g, y, x, z, size: Lengths, **moves):
 
 
 def _columns(x, size: Lengths, stride: Lengths, padding: Pairs, dilation: Lengths, groups: int) -> tuple[Any, Lengths]:
-    """What the windows see, a matrix for each group: (input channels and window, images and places); and the places."""
-    if any(map(any, padding)):
-        x = np.pad(x, ((0, 0), (0, 0), *padding))
-    seen = patches(x.swapaxes(0, 1), size=size, stride=stride, dilation=dilation)
-    return _blocks(np.moveaxis(seen, len(size), 0), groups, 1 + len(size)), seen.shape[len(size) + 2 :]
+    """What the windows see, a matrix for each group: (input channels and window, places and images); and the places."""
+    x = np.moveaxis(x, 0, -1)
+    x = np.pad(x, ((0, 0), *padding, (0, 0))) if any(map(any, padding)) else x.copy()
+    seen = patches(np.moveaxis(x, -1, 0), size=size, stride=stride, dilation=dilation)
+    seen = np.moveaxis(seen, (len(size) + 1, len(size)), (0, -1))
+    return _blocks(seen, groups, 1 + len(size)), seen.shape[1 + len(size) : -1]
 
 
 def _blocks(x, groups: int, rows: int = 1):

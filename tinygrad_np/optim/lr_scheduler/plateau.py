@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import ParameterError
 from ...frames import user_place
+from ...options import chosen
 from ..optimizer import Optimizer
 from .schedule import LRScheduler, for_each
 
@@ -35,14 +36,11 @@ class ReduceLROnPlateau(LRScheduler):
         min_lr: float | Sequence[float] = 0,
         eps: float = 1e-8,
     ) -> None:
-        if factor >= 1 or mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
-            raise ParameterError(
-                f"ReduceLROnPlateau needs a factor below 1, mode 'min' or 'max', and threshold_mode 'rel' or 'abs', "
-                f"{user_place()}."
-            )
-        self.optimizer = optimizer
-        self.mode, self.factor, self.patience = mode, factor, patience
-        self.threshold, self.threshold_mode = threshold, threshold_mode
+        if factor >= 1:
+            raise ParameterError(f"ReduceLROnPlateau needs a factor below 1, {user_place()}, not {factor!r}.")
+        self.optimizer, self.factor, self.patience, self.threshold = optimizer, factor, patience, threshold
+        self.mode = chosen("mode", mode, ("min", "max"))
+        self.threshold_mode = chosen("threshold_mode", threshold_mode, ("rel", "abs"))
         self.cooldown, self.eps = cooldown, eps
         self.min_lrs = for_each(min_lr, optimizer.param_groups)
         self.best = math.inf if mode == "min" else -math.inf

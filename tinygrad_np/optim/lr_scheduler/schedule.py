@@ -16,7 +16,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...errors import ParameterError, StateError, listed
-from ...frames import user_place
+from ...frames import is_our_module, user_place
+from ...options import bind
+from ...sentences import in_a_sentence, whole_number
 from ..optimizer import Optimizer
 
 LENGTHS = frozenset({"step_size", "T_max", "T_0", "T_mult", "total_iters"})
@@ -43,6 +45,8 @@ class LRScheduler:
     _options: tuple[str, ...] = ()
 
     def __init_subclass__(cls) -> None:
+        for name in {"__init__", "step"} & vars(cls).keys() if is_our_module(cls.__module__) else ():
+            setattr(cls, name, in_a_sentence(vars(cls)[name]))
         if "rate" in vars(cls):
             kinds = inspect.Parameter
             options = list(inspect.signature(cls.rate).parameters.values())[3:]
@@ -58,17 +62,13 @@ class LRScheduler:
         def __getattr__(self, name: str) -> Any:
             """An option."""
 
+    @in_a_sentence
     def __init__(self, optimizer: Optimizer, *values: Any, **options: Any) -> None:
-        try:
-            bound = self.__signature__.bind(optimizer, *values, **options)
-        except TypeError as error:
-            raise ParameterError(f"{type(self).__name__}{self.__signature__}, {user_place()}: {error}.") from None
+        bound = bind(type(self), self.__signature__, (optimizer, *values), options)
         bound.apply_defaults()
         for name in self._options:
             value = bound.arguments[name]
-            if name in LENGTHS and (value != int(value) or value < 1):
-                raise ParameterError(f"{name}={value!r}, {user_place()}: it must be a whole number of at least 1.")
-            setattr(self, name, value)
+            setattr(self, name, whole_number(name, value) if name in LENGTHS else value)
         self._begin(optimizer, bound.arguments["last_epoch"])
 
     def _begin(self, optimizer: Optimizer, last_epoch: int) -> None:
@@ -80,6 +80,11 @@ class LRScheduler:
         if last_epoch == -1:
             for group in optimizer.param_groups:
                 group.setdefault("initial_lr", group["lr"])
+        if any("initial_lr" not in group for group in optimizer.param_groups):
+            raise ParameterError(
+                f"{type(self).__name__}(last_epoch={last_epoch!r}), {user_place()}: each group of the optimiser must "
+                "then say its 'initial_lr', the rate at epoch 0; leave last_epoch out to start anew."
+            )
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch: float = last_epoch
         self._own = list(self.base_lrs)
@@ -94,6 +99,7 @@ class LRScheduler:
         options = {name: getattr(self, name) for name in self._options}
         return self.rate(self.base_lrs[group], self.last_epoch, **options)
 
+    @in_a_sentence
     def step(self, epoch: float | None = None) -> None:
         """Go on to the next epoch, or to the one given, which may be a fraction; set the learning rates."""
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch

@@ -84,8 +84,7 @@ class Names:
     def running_line(self) -> str:
         """Name variables as the user's functions do, the outermost first; the line that runs, or is differentiated."""
         users: list[tuple[FrameType, FrameType | None]] = []
-        callee: FrameType | None = None
-        is_backward = False
+        callee, is_backward = None, False
         for frame in self._frames():
             if is_others(frame.f_code):
                 users.append((frame, callee))
