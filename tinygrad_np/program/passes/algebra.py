@@ -33,9 +33,13 @@ def of_truths(match: Match) -> bool:
 
 
 def of_matrices(match: Match) -> bool:
-    """The operands a and b are matrices of one dtype."""
-    a, b = match.names["a"], match.names["b"]
-    return getattr(a, "ndim", 0) == getattr(b, "ndim", 0) == 2 and a.dtype == b.dtype
+    """The operands a and b are matrices."""
+    return all(getattr(match.names[name], "ndim", 0) == 2 for name in "ab")
+
+
+def of_one_dtype(match: Match) -> bool:
+    """The operands a and b are of one dtype."""
+    return bool(match.names["a"].dtype == match.names["b"].dtype)
 
 
 def a_maximum_was_subtracted(match: Match) -> bool:
@@ -87,7 +91,7 @@ STABLE = (
 
 PRODUCTS = (
     # As the library's own product does: np.dot is faster where one of two matrices is a column or a row.
-    Rule("matmul(a, b)", "dot(a, b)", of_matrices),
+    Rule("matmul(a, b)", "dot(a, b)", of_matrices, of_one_dtype),
     # Of the operands as they lie: nothing is transposed but views.
     Rule("transpose(dot(a, b))", "dot(transpose(b), transpose(a))", used_once, of_matrices),
 )

@@ -42,11 +42,6 @@ class Edit:
         return dict(self.program.uses)
 
     @cached_property
-    def ones(self) -> dict[tuple[tuple[int, ...], Any], Variable]:
-        """The constants that are 1 everywhere, by shape and dtype."""
-        return {(one.shape, one.dtype): one for one in reversed(self.constants) if self.number(one) == 1}
-
-    @cached_property
     def without_nan(self) -> set[Variable]:
         """What the program assumes to hold no NaN, be it known by now or later."""
         made_by = self.program.made_by
