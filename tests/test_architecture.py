@@ -48,14 +48,14 @@ CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal", "networks
 ROOMS = ["ir", "state", "capture", "passes", "emit", "entry", "verify", "variant", "compiled", "__init__"]
 """The rooms of program/ and what stands beside them: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 7810, "nn": 2381, "optim": 1501, "program": 8190, "check": 9869, "draw": 2330}
+BUDGETS = {"ops": 7721, "nn": 2381, "optim": 1500, "program": 7900, "check": 9970, "draw": 2332}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
 TRAINING = {"options", "archive", "batches", "saving", "training", "estimators"}
 """The files right below the package that train and keep a network, and stand on all others."""
 
-TRAINING_BUDGET = 1251
-CORE_BUDGET = 5461
+TRAINING_BUDGET = 1247
+CORE_BUDGET = 5448
 """Lines of the other files right below the package."""
 
 LONGEST = 400

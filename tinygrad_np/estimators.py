@@ -118,12 +118,12 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         self.module_.train()
         for _ in range(epochs):
             total = 0.0
-            for rows, wanted, share in data:
+            for rows, wanted, weight in data:
                 self.optimizer_.zero_grad()
-                loss = (self._losses(self.module_(rows), wanted) * share).sum() / share.sum()
+                loss = (self._losses(self.module_(rows), wanted) * weight).sum() / weight.sum()
                 loss.backward()
                 self.optimizer_.step()
-                total += loss.item() * float(share.sum())
+                total += loss.item() * float(weight.sum())
             self.n_iter_ += 1
             self.loss_curve_.append(total / float(weights.sum()))
         self.module_.eval()

@@ -327,13 +327,12 @@ class _State(dict[str, Any]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value, or else that of the first step."""
-        self.first[name] = default
+        self.first[name] = getattr(default, "value", default)  # Of what is captured, as it is now.
         return super().get(name, default)
 
     def begun(self, name: str) -> Any:
         """The array before the first step, which a program changes in each; the new value if the formula has none."""
         value, first = self[name], self.first.get(name)
-        first = getattr(first, "value", first)  # Of what is captured, as it is now.
         is_number = isinstance(first, int | float | np.ndarray | np.generic)
         return np.full(value.shape, first, value.dtype) if is_number else value
 
