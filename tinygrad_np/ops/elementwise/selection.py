@@ -194,13 +194,13 @@ def _(g, y, x, low: float, high: float):
 
 @primitive(name="hardtanh", elementwise=True)
 def held_flat(x, /, low: float, high: float):
-    """x between two numbers; at a bound its slope is 0, as beyond."""
+    """x between two numbers; at a bound its slope is 0, as beyond, and that of NaN is 1."""
     return x.clip(low, high)
 
 
 @held_flat.vjp
 def _(g, y, x, low: float, high: float):
-    return g * np.logical_and(x > low, x < high)
+    return g * np.logical_not(np.logical_or(x <= low, x >= high))
 
 
 @implements(np.clip)
