@@ -309,6 +309,7 @@ CASES: list[Case] = [
     case("maximum", lambda x: np.maximum(0, x), real),
     case("minimum", np.minimum, real, real),
     case("clip share_within", lambda x: np.clip(x, -0.5, 0.7), real),
+    case("hardtanh", lambda x: tg.hardtanh(x, -0.5, 0.7), real, reference=lambda x: np.clip(x, -0.5, 0.7)),
     case("maximum minimum", np.clip, real, negative, positive, label="clip between arrays"),
     case("maximum", lambda x: np.clip(x, 0.1, None), real, label="clip from below"),
     case("minimum", lambda x: x.clip(max=0.1), real, label="clip from above"),

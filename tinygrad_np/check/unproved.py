@@ -59,7 +59,7 @@ def why_zero(passage: Passage, node: Node) -> str:
     return "; " + listed([_origin(passage, user, value) for user, value in origins.items()])
 
 
-_DEAD = ("relu", "maximum", "minimum", "where", "clip")
+_DEAD = ("relu", "maximum", "minimum", "where", "clip", "hardtanh")
 """What is flat for a part of its inputs."""
 
 

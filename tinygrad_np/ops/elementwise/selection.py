@@ -192,6 +192,17 @@ def _(g, y, x, low: float, high: float):
     return g * share_within(x, low=low, high=high)
 
 
+@primitive(name="hardtanh", elementwise=True)
+def held_flat(x, /, low: float, high: float):
+    """x between two numbers; at a bound its slope is 0, as beyond, and that of NaN is 1."""
+    return x.clip(low, high)
+
+
+@held_flat.vjp
+def _(g, y, x, low: float, high: float):
+    return g * np.logical_not(np.logical_or(x <= low, x >= high))
+
+
 @implements(np.clip)
 def clip(x, a_min=None, a_max=None, *, min=None, max=None):
     """The larger of x and the lower bound, and of that the smaller with the upper; a bound may be None.

@@ -13,7 +13,7 @@ from ...primitive import operation
 from ..arrays.shape import array_of
 from ..elementwise import activation
 from ..elementwise.activation import elu, leaky_relu, sigmoid
-from ..elementwise.selection import clip, where
+from ..elementwise.selection import clip, held_flat, where
 from ..reductions.softmax import softmax
 
 
@@ -74,7 +74,7 @@ def softshrink(x, lambd: float = 0.5):
     """x moved by lambd towards 0, where it stays if it would cross it."""
     _refuse(lambd < 0, f"softshrink with lambd={lambd!r}, which must not be negative")
     x = array_of(x)
-    return where(abs(x) <= lambd, 0, x - clip(x, -lambd, lambd))
+    return where(np.logical_not(abs(x) <= lambd), x - clip(x, -lambd, lambd), 0)
 
 
 @operation
@@ -134,8 +134,7 @@ def softmax2d(x):
 
 
 def _held(x, low: float, high: float):
-    x = array_of(x)
-    return where(x >= high, high, where(x <= low, low, x))
+    return held_flat(array_of(x), low=low, high=high)
 
 
 def _refuse(wrong: bool, what: str) -> None:
