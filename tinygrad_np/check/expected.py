@@ -99,13 +99,25 @@ class Expected:
     def meant(self, name: str) -> list[Node]:
         """These, and what their activations were given, as many call that after the activation, be it dh or delta_h."""
         found = list(self.nodes(name))
-        for node in found:
-            plan, parents = getattr(node, "plan", None), getattr(node, "inputs", ())
-            parents = [one for one in parents if type(one) is Node and one in self.passage.gradients]
-            is_activation = plan is not None and plan.primitive.elementwise and node.operation not in _ARITHMETIC
-            if is_activation and len(parents) == 1 and parents[0].shape == node.shape:
-                found += [] if parents[0] in found else parents
+        held = {one._node for tensors in self.tensors.values() for one in tensors}
+        for node in list(found):
+            # An activation may be written out, as 1 / (1 + exp(-z)); what has a name begins another quantity.
+            is_activation, below = False, node
+            while (parent := self._elementwise_parent(below)) is not None:
+                is_activation = is_activation or below.operation not in _ARITHMETIC
+                below = parent
+                if below in held:
+                    break
+            if is_activation and below not in found:
+                found.append(below)
         return found
+
+    def _elementwise_parent(self, node: Node) -> Node | None:
+        """The one quantity that this is computed from, element by element; None if there are more, or none."""
+        plan = getattr(node, "plan", None)
+        parents = [one for one in getattr(node, "inputs", ()) if type(one) is Node and one in self.passage.gradients]
+        is_elementwise = plan is not None and plan.primitive.elementwise and len(parents) == 1
+        return parents[0] if is_elementwise and parents[0].shape == node.shape else None
 
     def _local(self, name: str) -> list[Any]:
         """What stands for the derivative of one quantity by another, as da_dz, element by element."""
@@ -230,10 +242,10 @@ class Expected:
 
     def is_near(self, name: str, value: Any) -> bool:
         """Whether a value is the gradient of the quantity of its name, a part of it, or what is still to be divided."""
-        factors = [factor(value, self.passage.gradient(node)) for node in self.nodes(name)]
+        factors = [factor(value, self.passage.gradient(node)) for node in self.meant(name)]
         # The 2 of a square may come later too.
         later = [one * other for one in (1.0, *self.divisors) for other in (0.5, 1.0, 2.0)]
-        is_later = any(one is not None and np.isclose(one, later, rtol=CLOSE).any() for one in factors)
+        is_later = any(one is not None and np.isclose(abs(one), later, rtol=CLOSE).any() for one in factors)
         return is_later or any(self.is_part(value, node) for node in self.nodes(name))
 
     def parts(self, node: Node) -> list[Any]:

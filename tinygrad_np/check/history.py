@@ -78,8 +78,12 @@ class History:
 
     def _is_from(self, one: Assignment, call: int) -> bool:
         """Whether an assignment in a function that was called meanwhile is of use to who called it."""
-        is_direct = self.run.calls[one.call].parent == call
-        return one.call != call and ((is_direct and one.name == RETURNED) or not one.name.isidentifier())
+        parent = self.run.calls[one.call].parent
+        if one.name.isidentifier():
+            return parent == call and one.name == RETURNED
+        while parent is not None and parent != call:
+            parent = self.run.calls[parent].parent
+        return parent == call
 
     def slice_of(self, starts: Iterable[int], end: Any = lambda index: False) -> list[int]:
         """What these were computed from, the latest first, back to those at which it ends."""
@@ -167,12 +171,29 @@ class History:
         right = [index for index in self.exact if results & set(expected.nodes(self.all[index].name))]
         last = {(self.all[index].call, self.all[index].name): index for index in self.final}
         returned = {index for (_, name), index in last.items() if nodes & set(expected.nodes(name))}
-        found = (set(self.factors) & set(self.slice_of(right))) - returned
+        right += self._read(0, self._returned(nodes), None) if self.run.calls else []
+        found = (set(self.factors) & {*right, *self.slice_of(right)}) - returned
         found |= {index for index in self.factors if results & set(expected.nodes(self.all[index].name))}
         for index in sorted(set(self.factors) - returned):
             if any(k in found and np.isclose(self.factors[k], self.factors[index]) for k in self.origins(index)):
                 found.add(index)
         return found
+
+    def _returned(self, wrong: set[Any]) -> set[str]:
+        """What a return statement reads that computes right gradients, as in {"W": -x.T @ delta}."""
+        returned, results = self.rerun.returned, self.run.result
+        parts = returned.values if isinstance(returned, ast.Dict) else getattr(returned, "elts", [returned])
+        values = (
+            list(results.values())
+            if isinstance(results, dict)
+            else results
+            if isinstance(results, tuple)
+            else [results]
+        )
+        right = [array for tensor, array in self.rerun.results.items() if tensor._node not in wrong]
+        pairs = zip(parts, values, strict=True) if len(parts) == len(values) else ()
+        read = [reads_of(ast.Expr(part)) for part, value in pairs if part and any(value is one for one in right)]
+        return set().union(*read)
 
     def origins(self, index: int) -> set[int]:
         """The gradients by name that an assignment was computed from, the nearest of each."""
