@@ -18,6 +18,8 @@ def without_gradient(ufunc: np.ufunc, meaning: str) -> Primitive:
 
     forward = of_one if ufunc.nin == 1 else of_two
     forward.__doc__ = meaning
+    # A capture, and whoever reads a traceback, is told the function's name by its code.
+    forward.__code__ = forward.__code__.replace(co_name=ufunc.__name__)
     return primitive(name=ufunc.__name__, elementwise=True)(forward)
 
 
