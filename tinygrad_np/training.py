@@ -52,6 +52,10 @@ class History:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The history as plain data, such as json.dumps takes."""
+        return {"rows": [dict(row) for row in self.rows], "stopped": self.stopped}
+
     def __repr__(self) -> str:
         last = "".join(f", {name} {value:.4g}" for name, value in (self.rows[-1] if self.rows else {}).items())
         return f"History({len(self)} epochs, stopped by {self.stopped or 'nothing yet'}{last})"

@@ -115,12 +115,22 @@ def checked(
     is_located: bool = True,
 ) -> BackwardReport:
     """The same; without looking for the wrong lines, which takes the most of the time, if they are not wanted."""
+    for name, function in (("forward", forward), ("backward", backward)):
+        if not callable(function):
+            raise DTypeError(
+                f"check_backward was given a {type(function).__name__} for the {name} function, {user_place()}; call "
+                "it as check_backward(forward, backward, inputs), with the functions themselves."
+            )
     forward_pass = _Forward(forward, inputs)
     arguments = forward_pass.arguments_of(backward)
     before = kept(arguments)
     run = recorded(_unbound(backward)[0], (), arguments)
     expected = Expected(forward_pass.loss, forward_pass.tensors)
     rerun = Rerun(_unbound(backward)[0], before, run, expected, forward_pass.matched)
+    if forward_pass.plain:
+        # Python's own numbers are settings, unless a gradient is returned for them.
+        numbers = {name: np.float64(value) for name, value in forward_pass.plain.items()}
+        return checked(forward, backward, {**_named(forward, inputs), **numbers}, is_located=is_located)
     results, whole = rerun.results, list(forward_pass.whole)
     blank = tuple(dict.fromkeys(one.name for one in run.assignments if one.value is ...))
     notes = [*_notes(backward, run), *_changes(backward, arguments, before)]
@@ -192,7 +202,7 @@ class _Forward:
     def __init__(self, forward: Callable[..., Any], inputs: Mapping[str, Any] | Sequence[Any]) -> None:
         function, owner = _unbound(forward)
         self.owner = list(owner.values())
-        self.inputs = {**owner, **_named(function, inputs, len(owner))}
+        self.inputs = {**owner, **_named(forward, inputs)}
         run, self.leaves = self._run(function, self.inputs)
         if run.error is not None and owner:
             # An object that writes into its own arrays keeps them.
@@ -203,6 +213,10 @@ class _Forward:
         self.loss = self._loss(forward)
         integers = [key for key, one in self.inputs.items() if isinstance(one, np.ndarray) and one.dtype.kind in "iu"]
         self.whole, self.integers = dict[Any, None](), {key: [key] for key in integers}
+        self.plain, self.numbers = (
+            dict[str, float](),
+            {key: (key, one) for key, one in self.inputs.items() if isinstance(one, float) and type(one) is float},
+        )
         self.tensors: dict[str, list[Tensor]] = {}
         self.variables: dict[str, Any] = {}
         self.keys = {value: keys_of(name) for name, value in entries(self.leaves) if isinstance(value, Tensor)}
@@ -280,6 +294,8 @@ class _Forward:
                 found[max(free, key=lambda tensor: self._likeness(tensor, keys_of(name or ""), array))] = array
             elif whole := variable_of(name or "", self.integers, is_result=are_results):
                 self.whole |= dict.fromkeys(whole)
+            elif are_results and (number := variable_of(name or "", self.numbers, is_result=True)):
+                self.plain |= [number]
             elif are_results:
                 rest.append((name, array))
         # What is called grads["dA0"] was not meant for an input, if others are called as the inputs are.
@@ -308,19 +324,22 @@ def _unbound(function: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str
     return called, {next(iter(inspect.signature(called).parameters)): owner}
 
 
-def _named(forward: Callable[..., Any], inputs: Mapping[str, Any] | Sequence[Any], skipped: int) -> dict[str, Any]:
-    names = [
-        name
-        for name, parameter in inspect.signature(forward).parameters.items()
+def _named(forward: Callable[..., Any], inputs: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
+    function, owner = _unbound(forward)
+    taken = {
+        name: parameter
+        for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    ][skipped:]
+        and name not in owner
+    }
+    names = list(taken)
     if isinstance(inputs, Mapping):
-        unknown = [name for name in inputs if name not in names]
+        unknown = [str(name) for name in inputs if name not in names]
         if unknown:
             raise UnknownTensorError(
                 f"{called(forward)} takes no {listed(unknown)}, {user_place()}; its arguments are {listed(names)}."
             )
-        return dict(inputs)
+        return _complete(forward, taken, dict(inputs))
     if not isinstance(inputs, list | tuple):
         raise DTypeError(
             f"check_backward was given a {type(inputs).__name__} of inputs, {user_place()}; it takes a dict that maps "
@@ -328,7 +347,20 @@ def _named(forward: Callable[..., Any], inputs: Mapping[str, Any] | Sequence[Any
         )
     if len(inputs) > len(names):
         raise ShapeError(f"{called(forward)} takes {len(names)} arguments and was given {len(inputs)}, {user_place()}.")
-    return dict(zip(names, inputs, strict=False))
+    return _complete(forward, taken, dict(zip(names, inputs, strict=False)))
+
+
+def _complete(
+    forward: Callable[..., Any], taken: Mapping[str, inspect.Parameter], inputs: dict[str, Any]
+) -> dict[str, Any]:
+    """The inputs, if the function lacks none that it takes."""
+    lacking = [name for name, one in taken.items() if name not in inputs and one.default is one.empty]
+    if lacking:
+        raise UnknownTensorError(
+            f"{called(forward)} takes {listed(lacking)}, {user_place()}, and the inputs give "
+            f"{listed(list(inputs)) or 'nothing'}: give a value for each of its arguments."
+        )
+    return inputs
 
 
 def _tensor(array: Any) -> Any:
@@ -345,10 +377,8 @@ def _plain(value: Any) -> Any:
 def _notes(backward: Callable[..., Any], run: Recording) -> Iterator[str]:
     if run.error is not None:
         kind, words = type(run.error).__name__, " ".join(str(run.error).split())
-        yield (
-            f"{called(backward)} raised {kind} at line {run.error_line}: {words}. What it had computed before that was "
-            "checked."
-        )
+        what, why = ("called exit()", "") if isinstance(run.error, SystemExit) else (f"raised {kind}", f": {words}")
+        yield f"{called(backward)} {what} at line {run.error_line}{why}. What it had computed before that was checked."
     if run.printed:
         count = len(run.printed.splitlines())
         what = "a line, which is" if count == 1 else f"{count} lines, which are"

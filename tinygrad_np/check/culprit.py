@@ -57,7 +57,11 @@ class Culprit:
         label = f"line {self.line}: "
         width = max(len(label), len("should be: ") + 2)
         yield f"{label:>{width}}{_aligned(self.source, width)}"
-        if self.proposal is not None:
+        first, _, more = (self.proposal or "").partition(";")
+        if first == self.source or more.strip() == self.source:
+            missing, place = (more, "after") if first == self.source else (first, "before")
+            yield f"A line is missing {place} it: {missing.strip()}"
+        elif self.proposal is not None:
             yield f"{'should be: ':>{width}}{_aligned(self.proposal, width)}"
 
 

@@ -30,6 +30,8 @@ from .variables import plain_name, variable_of
 CLOSE = 1e-6
 """Values that agree to so much of the largest of them are taken to be the same quantity."""
 
+_ARITHMETIC = ("add", "subtract", "multiply", "divide", "negative")
+
 _ENDINGS = ("_hat", "_pred", "_out")
 
 _LOCAL = re.compile(r"d(\w+?)_?d_?(\w+)")
@@ -100,7 +102,8 @@ class Expected:
         for node in found:
             plan, parents = getattr(node, "plan", None), getattr(node, "inputs", ())
             parents = [one for one in parents if type(one) is Node and one in self.passage.gradients]
-            if plan is not None and plan.primitive.elementwise and len(parents) == 1 and parents[0].shape == node.shape:
+            is_activation = plan is not None and plan.primitive.elementwise and node.operation not in _ARITHMETIC
+            if is_activation and len(parents) == 1 and parents[0].shape == node.shape:
                 found += [] if parents[0] in found else parents
         return found
 
@@ -185,8 +188,10 @@ class Expected:
 
     def is_of_result(self, name: str, value: Any) -> bool:
         """Whether a value is the gradient of what an activation made, where that of what it was given may be meant."""
-        nodes = self.nodes(name)
-        return len(self.meant(name)) > len(nodes) and any(self.is_gradient(value, node) for node in nodes)
+        nodes, held = self.nodes(name), {one._node for found in self.tensors.values() for one in found}
+        # What has a variable of its own is not meant by another's name.
+        is_open = any(node not in held for node in self.meant(name)[len(nodes) :])
+        return is_open and any(self.is_gradient(value, node) for node in nodes)
 
     def is_of_forward(self, name: str, value: Any) -> bool:
         """Whether this is what the variable of this name held in the forward pass; or any, if it has none of it."""
@@ -225,7 +230,11 @@ class Expected:
 
     def is_near(self, name: str, value: Any) -> bool:
         """Whether a value is the gradient of the quantity of its name, a part of it, or what is still to be divided."""
-        return self.divided(name, value) is not None or any(self.is_part(value, node) for node in self.nodes(name))
+        factors = [factor(value, self.passage.gradient(node)) for node in self.nodes(name)]
+        # The 2 of a square may come later too.
+        later = [one * other for one in (1.0, *self.divisors) for other in (0.5, 1.0, 2.0)]
+        is_later = any(one is not None and np.isclose(one, later, rtol=CLOSE).any() for one in factors)
+        return is_later or any(self.is_part(value, node) for node in self.nodes(name))
 
     def parts(self, node: Node) -> list[Any]:
         """What each use of a quantity adds to its gradient."""
@@ -252,10 +261,7 @@ class Expected:
                 found += constants
             elif node.operation == "multiply":
                 found += [1 / constant for constant in constants if constant]
-            elif node.operation in ("power", "square"):
-                found += [1 / constant for constant in constants if constant] or [0.5]
-        single = {abs(one) for one in found}
-        return sorted({one * other for one in {1.0, *single} for other in single} - {1.0})
+        return sorted({abs(one) for one in found if abs(one) != 1})
 
 
 def is_numeric(value: Any) -> bool:

@@ -22,8 +22,8 @@ from .recording import RETURNED
 from .rerun import Edits, Rerun
 from .source import Edit, Source
 from .suspects import Spot
-from .synthesis import Pool, completions, expressions
-from .targets import Targets, called_by, evaluated, holes
+from .synthesised import is_wrapped, synthesised
+from .targets import Targets, called_by
 
 MOST_SUSPECTS = 12
 """So many statements are tried."""
@@ -31,8 +31,8 @@ MOST_SUSPECTS = 12
 MOST_WORDS = 25
 """An edit of more words is not looked for."""
 
-EFFORT = 40_000
-"""How many assignments may be run in search of one edit, half of them for short ones."""
+EFFORT = 36_000
+"""How much may be run in search of one edit: an assignment by itself is two, a whole run a third of its assignments."""
 
 SHORT = 3
 """Edits of no more words than this are tried first."""
@@ -111,17 +111,18 @@ class _Search:
         """The repair that changes the fewest words, at most so many, and leaves the most explained."""
         full: list[Repair] = []
         for spot in spots if self.name_counts else ():
+            if full and most > SHORT and min(one.size for one in full) <= LARGER:
+                break  # Short edits of the others have been tried.
             repair = self._smallest([spot], True, min((one.size for one in full), default=most))
             full += [] if repair is None else [repair]
         shortest = min((one.size for one in full), default=most)
         # The slip may as well be in what the line reads or calls.
         read = set().union(*(called_by(one.spot.statement) | reads_of(one.spot.statement) for one in full))
         near = [one for one in spots if (one.source.name if one.name == RETURNED else one.name) in read]
+        near = [one for one in near if all(one.statement is not other.spot.statement for other in full)]
         repair = self._smallest(near, False, shortest) if full else None
         full += [] if repair is None else [repair]
-        # That of a helper variable may be another word alone.
-        limit = min(shortest - 0.05, SMALL if shortest <= SHORT else LARGER) if full else most
-        repair = self._smallest(spots, False, limit) if full or most <= SHORT else None
+        repair = self._smallest(spots, False, most) if not full and most <= SHORT else None
         full += [] if repair is None else [repair]
         if not full:
             return None
@@ -141,7 +142,7 @@ class _Search:
         source, statement = spot.source, spot.statement
         if (statement, is_long) not in self.options:
             before = self.rerun.at_hand(source, spot.before)
-            made = _synthesised(self.targets, spot, before) if is_long else edits(source, statement, before)
+            made = synthesised(self.targets, spot, before) if is_long else edits(source, statement, before)
             found = [] if not is_long else self._options(spot, False)
             self.options[statement, is_long] = [*found, *_distinct(spot, made)]
         return self.options[statement, is_long]
@@ -163,6 +164,7 @@ class _Search:
             left = self._left(spot, edit)
             if left is None or not self._may_be_right(spot, left, strictly):
                 continue
+            left += [rerun.alone(spot.source, spot.statement, edit, before, spot.name) for before in spot.times if left]
             # What is written to may be the same in these runs alone.
             is_value = spot.expression is not None and edit.start >= spot.source.span(spot.expression)[0]
             is_value = is_value and (len(left) > 1 or not spot.source.headers.get(spot.statement))
@@ -187,31 +189,29 @@ class _Search:
         return None
 
     def _left(self, spot: Spot, edit: Edit) -> list[Any] | None:
-        """What the edited statement leaves, in the run that showed it and in others; None if it fails.
-
-        Empty if that can't be seen.
-        """
-        befores = [] if spot.shown is None else [spot.before, *spot.times]
-        if befores and spot.statement not in self.seen:
-            values = self.rerun.alone(spot.source, spot.statement, None, spot.before, spot.name)
-            self.seen[spot.statement] = values is not None
-        values = [self.rerun.alone(spot.source, spot.statement, edit, before, spot.name) for before in befores]
-        if values and values[0] is None and spot.shown is not None and spot.shown.value is not None:
-            return None if self.seen[spot.statement] else []
-        # In later runs what it finds may be wrong already.
-        return None if values and values[0] is None else values
+        """What the edited statement leaves in the run that showed it; nothing if that is not seen, None if it fails."""
+        if spot.shown is None:
+            return []
+        if spot.statement not in self.seen:
+            value = self.rerun.alone(spot.source, spot.statement, None, spot.before, spot.name)
+            self.seen[spot.statement] = value is not None
+        value = self.rerun.alone(spot.source, spot.statement, edit, spot.before, spot.name)
+        if value is None and spot.shown.value is not None and not self.seen[spot.statement]:
+            return []
+        return None if value is None else [value]
 
     def _may_be_right(self, spot: Spot, left: list[Any], strictly: bool) -> bool:
         """Whether a statement that leaves this gives a gradient; or if not strictly, something that may be right."""
         shown, expected = spot.shown, self.rerun.expected
         if shown is None:
             return True
-        if not strictly and (spot.goes_on or not spot.is_final or not expected.nodes(shown.name)):
+        named = expected.nodes(shown.name)
+        if named and expected.explains(shown.name, shown.value):
+            return bool(left) and expected.explains(shown.name, left[0])
+        if not strictly and (spot.goes_on or not spot.is_final or not named):
             return True
         # Its name may mean something else.
-        is_other = is_numeric(shown.value) and all(
-            node.shape != np.shape(shown.value) for node in expected.nodes(shown.name)
-        )
+        is_other = is_numeric(shown.value) and all(node.shape != np.shape(shown.value) for node in named)
         if not strictly and (is_other or not self.name_counts):
             return True
         if not left:
@@ -226,9 +226,7 @@ class _Search:
             return True
         if strictly:
             unfinished = spot.goes_on or not spot.is_final
-            return unfinished and any(
-                expected.is_part(value, node, exactly=True) for node in expected.nodes(shown.name)
-            )
+            return unfinished and any(expected.is_part(value, node, exactly=True) for node in named)
         return expected.is_near(shown.name, value)
 
 
@@ -303,56 +301,4 @@ def _without_parentheses(source: Source, statement: ast.stmt, edit: Edit) -> Edi
     value = getattr(statement, "value", None)
     if value is None or (edit.start, edit.end) != source.span(value) or not edit.text.startswith("("):
         return edit
-    return edit._replace(text=edit.text[1:-1].strip()) if _is_wrapped(edit.text) and "\n" not in edit.text else edit
-
-
-def _synthesised(every: Targets, spot: Spot, before: dict[str, Any]) -> Iterator[Edit]:
-    """Edits that give the statement the value of one of the targets, made of the variables at hand."""
-    statement, shown, targets = spot.statement, spot.shown, every.of(spot)
-    if shown is None or not targets or not (isinstance(statement, ast.Assign | ast.Return) or spot.adds):
-        return
-    pool = Pool({name: value for name, value in before.items() if name != shown.name}, reads_of(statement))
-    every.rerun.effort += len(pool.atoms) // 2
-    expression = spot.expression
-    assert expression is not None
-    where = spot.source.span(expression)
-    names = {**spot.source.globals, **before}
-    value = evaluated(spot.source, expression, names)
-    if is_numeric(value):
-        for target in targets:
-            for node, own, hole in holes(spot.source, expression, np.asarray(value), np.asarray(target), names):
-                it = spot.source.with_parentheses(node)
-                is_product = (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)) or not isinstance(
-                    node, ast.BinOp
-                )
-                for more in completions(pool, hole, own):
-                    bare = more.startswith("{} *") and not is_product and not it.startswith("(")
-                    text = more.format(f"({it})" if bare else it)
-                    yield Edit(*spot.source.span(node), text if node is expression else _held(text, False))
-                whole = pool.lookup(hole)
-                if whole is not None and node is not expression:
-                    yield Edit(*spot.source.span(node), _held(whole, False))
-    for target in targets if every.rerun.expected.nodes(shown.name) else targets[:4]:
-        for whole in expressions(pool, target):
-            yield Edit(*where, whole)
-
-
-def _held(text: str, is_whole: bool) -> str:
-    """A text in parentheses, if it does not hold together by itself within another expression."""
-    if is_whole:
-        return text
-    node = ast.parse(text, mode="eval").body
-    return (
-        text
-        if isinstance(node, ast.Name | ast.Call | ast.Subscript | ast.Attribute) or _is_wrapped(text)
-        else f"({text})"
-    )
-
-
-def _is_wrapped(text: str) -> bool:
-    if not (text.startswith("(") and text.endswith(")")):
-        return False
-    try:
-        return ast.dump(ast.parse(text[1:-1].strip(), mode="eval")) == ast.dump(ast.parse(text, mode="eval"))
-    except SyntaxError:
-        return False
+    return edit._replace(text=edit.text[1:-1].strip()) if is_wrapped(edit.text) and "\n" not in edit.text else edit

@@ -91,7 +91,7 @@ class Rerun:
 
     def wrong_with(self, edits: Edits) -> frozenset[Tensor] | None:
         """What is wrong with these edits; None if the function fails."""
-        self.effort += max(len(self.run.assignments), 20)
+        self.effort += max(len(self.run.assignments) // 3, 10)
         with contextlib.redirect_stdout(io.StringIO()), edited(edits) as is_python, self._within_bounds():
             try:
                 result = self.backward(**kept(self.arguments)) if is_python else None
@@ -170,7 +170,7 @@ class Rerun:
             variables = {**source.globals, **kept({key: before[key] for key in read if key in before})}
             exec(code, variables)
             return eval(name, variables)
-        except Exception:
+        except (Exception, SystemExit):
             return None
 
     def at_hand(self, source: Source, before: dict[str, Any]) -> dict[str, Any]:

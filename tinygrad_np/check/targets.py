@@ -37,7 +37,19 @@ class Targets:
 
     def of(self, spot: Spot) -> list[Any]:
         """The values that a statement may have been meant to give: what is asked of it, and gradients."""
-        return [*self.asked_of(spot), *_targets(self.rerun, spot)]
+        found = [*self.asked_of(spot), *_targets(self.rerun, spot)]
+        before: Any = spot.before.get(spot.name)
+        operator = getattr(spot.statement, "op", None)
+        if isinstance(operator, ast.Mult | ast.Div) and is_numeric(before):
+            alike = [one for one in found if np.shape(one) == np.shape(before)]
+            found = [one / before if isinstance(operator, ast.Mult) else before / one for one in alike]
+        return found
+
+    def gradients_of(self, spot: Spot) -> list[Any]:
+        """The gradients that its variable should have in the end, as its name says."""
+        expected = self.rerun.expected
+        value: Any = None if spot.shown is None else spot.shown.value
+        return [expected.passage.gradient(node) for node in expected.nodes(spot.name) if node.shape == np.shape(value)]
 
     def hand_on(self, spot: Spot) -> None:
         """Ask of what a statement reads that it be such that the statement as it stands is right."""

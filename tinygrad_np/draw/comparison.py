@@ -49,6 +49,10 @@ class GraphDifference:
 
     __repr__ = __str__
 
+    def to_dict(self) -> dict[str, Any]:
+        """The lines as plain data."""
+        return {"new": list(self.new), "gone": list(self.gone), "changed": list(self.changed)}
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {**self.drawing._repr_mimebundle_(), "text/plain": str(self)}
 
