@@ -296,9 +296,8 @@ class Reachable:
             self._find_names_in_module(value, path)
             return
         if isinstance(value, Tensor):
-            for name in ("name", "requires_grad"):
-                if name in self._names:
-                    self._slot(getattr, value, name, f"{path}.{name}")
+            for name in sorted({"name", "requires_grad"} & self._names):
+                self._slot(getattr, value, name, f"{path}.{name}")
             return
         namespace = namespace_of(value)
         is_of_a_network, is_function = _is_of_a_network(kind), isinstance(value, types.FunctionType)
