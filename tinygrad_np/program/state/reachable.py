@@ -305,7 +305,7 @@ class Reachable:
         is_open = is_users or is_of_a_network or module in _NAMESPACES
         takes_all = self._names_any or dataclasses.is_dataclass(value) or not (is_open and self._keeps_by_name(kind))
         for name in [*(namespace or ()), *_slots_of(kind)]:
-            if takes_all or name in self._names or (is_of_a_network and (name[0] != "_" or name in ("_own", "_last_lr"))):
+            if takes_all or name in self._names or (is_of_a_network and name.lstrip("_") in (name, "own", "last_lr")):
                 is_inside = not (is_open or module == "collections" or name in self._names)
                 self._slot(getattr, value, name, f"{path}.{name}", is_inside)
         if self._is_new(value, "__dict__"):
