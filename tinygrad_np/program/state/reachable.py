@@ -296,7 +296,7 @@ class Reachable:
             self._find_names_in_module(value, path)
             return
         if isinstance(value, Tensor):
-            for name in {"name", "requires_grad"} & self._names:
+            for name in sorted({"name", "requires_grad"} & self._names):
                 self._slot(getattr, value, name, f"{path}.{name}")
             return
         namespace = namespace_of(value)
@@ -305,7 +305,7 @@ class Reachable:
         is_open = is_users or is_of_a_network or module in _NAMESPACES
         takes_all = self._names_any or dataclasses.is_dataclass(value) or not (is_open and self._keeps_by_name(kind))
         for name in [*(namespace or ()), *_slots_of(kind)]:
-            if takes_all or name in self._names or (is_of_a_network and name[0] != "_"):
+            if takes_all or name in self._names or (is_of_a_network and name.lstrip("_") in (name, "own", "last_lr")):
                 is_inside = not (is_open or module == "collections" or name in self._names)
                 self._slot(getattr, value, name, f"{path}.{name}", is_inside)
         if self._is_new(value, "__dict__"):
@@ -330,7 +330,7 @@ class Reachable:
             return
         scope, is_users = vars(module), self._is_users(module.__name__)
         takes_all = is_users and self._names_any
-        for name in [name for name in list(scope) if name in self._names or (takes_all and name[:2] != "__")]:
+        for name in [name for name in scope if name in self._names or (takes_all and name[:2] != "__")]:
             if is_users:
                 self._slot(getitem, scope, name, f"{path}.{name}")
             elif isinstance(scope[name], types.ModuleType | types.MethodType | types.BuiltinFunctionType):

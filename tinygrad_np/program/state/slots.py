@@ -91,6 +91,6 @@ def current(variable: ContextVar[Any], _: str) -> Any:
 def namespace_of(value: Any) -> Any:
     """The attributes of an object; of one of another library that will not tell, none."""
     try:
-        return value.__dict__
+        return value.__dict__ if isinstance(value.__dict__, dict) else None
     except Exception:
         return None
