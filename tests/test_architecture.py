@@ -48,7 +48,7 @@ CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal", "networks
 ROOMS = ["ir", "state", "capture", "passes", "emit", "entry", "verify", "variant", "compiled", "__init__"]
 """The rooms of program/ and what stands beside them: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 7810, "nn": 2375, "optim": 1490, "program": 8190, "check": 9973, "draw": 2330}
+BUDGETS = {"ops": 7810, "nn": 2375, "optim": 1490, "program": 8190, "check": 9979, "draw": 2330}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
 TRAINING = {"options", "archive", "batches", "saving", "training", "estimators"}
