@@ -48,14 +48,14 @@ CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal", "networks
 ROOMS = ["ir", "state", "capture", "passes", "emit", "entry", "verify", "variant", "compiled", "__init__"]
 """The rooms of program/ and what stands beside them: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 7810, "nn": 2375, "optim": 1490, "program": 8190, "check": 9979, "draw": 2330}
+BUDGETS = {"ops": 7721, "nn": 2377, "optim": 1500, "program": 7900, "check": 9976, "draw": 2332}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
 TRAINING = {"options", "archive", "batches", "saving", "training", "estimators"}
 """The files right below the package that train and keep a network, and stand on all others."""
 
-TRAINING_BUDGET = 1251
-CORE_BUDGET = 5453
+TRAINING_BUDGET = 1243
+CORE_BUDGET = 5448
 """Lines of the other files right below the package."""
 
 LONGEST = 400
@@ -175,6 +175,25 @@ def test_a_folder_keeps_its_budget(folder: str) -> None:
 def test_the_core_keeps_its_budget() -> None:
     assert lines_of(file for file in PACKAGE.glob("*.py") if file.stem not in TRAINING) <= CORE_BUDGET
     assert lines_of(PACKAGE / f"{name}.py" for name in TRAINING) <= TRAINING_BUDGET
+
+
+def statements(tree: ast.AST) -> int:
+    """How many statements there are, apart from imports and docstrings, whatever lines they are spread over."""
+    counted = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    texts = [node for node in counted if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+    return len(counted) - len(texts) - sum(isinstance(node, ast.Import | ast.ImportFrom) for node in counted)
+
+
+def test_networks_and_their_training_are_fewer_than_2000_statements() -> None:
+    parts = {"nn", "optim", *TRAINING} - {"estimators"}
+    assert sum(statements(ast.parse(file.read_text())) for file in modules() if part(file) in parts) < 2000
+
+
+def test_no_layer_has_more_than_30_statements() -> None:
+    trees = [ast.parse(file.read_text()) for file in modules() if part(file) == "nn" and file.stem != "containers"]
+    classes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef) and node.name != "Module"]
+    assert {node.name for node in classes} >= {"LSTM", "MultiheadAttention", "Conv2d", "BatchNorm1d"}
+    assert not [node.name for node in classes if statements(node) - 1 > 30]
 
 
 @pytest.mark.parametrize("module", modules(), ids=lambda module: str(module.relative_to(PACKAGE)))

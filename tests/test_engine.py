@@ -28,6 +28,32 @@ def test_every_node_is_visited_once_after_all_that_used_it() -> None:
     assert [float(upstream) for _, upstream, _ in steps] == [1, 1, 13, 39]
 
 
+def test_a_pass_for_some_gradients_yields_their_steps_alone() -> None:
+    x = Tensor(2.0, requires_grad=True)
+    a = x * 3
+    c = (a * a).retain_grad() + a
+    nodes = [node for node, _, _ in backward_steps(c._node, np.float64(1), targets=())]  # type: ignore[arg-type]
+    assert [node.operation for node in nodes] == ["multiply", "leaf"]
+    nodes = [node for node, _, _ in backward_steps(c._node, np.float64(1), targets={a._node})]  # type: ignore[arg-type]
+    assert nodes == [c._node.inputs[0], a._node, x._node]  # type: ignore[union-attr]
+
+
+def test_sums_are_written_into_arrays_of_the_pass_alone() -> None:
+    x = Tensor(np.ones(3), requires_grad=True)
+    first = (x + x).retain_grad()  # The rule of a sum hands the same array to both of its inputs.
+    second = (first + x).retain_grad()
+    seed = np.array([1.0, 2.0, 3.0])
+    (second + first + second + first + x).backward(seed)
+    np.testing.assert_array_equal(seed, [1, 2, 3])
+    np.testing.assert_array_equal(second.grad, 2 * seed)
+    np.testing.assert_array_equal(first.grad, 4 * seed)
+    np.testing.assert_array_equal(x.grad, 11 * seed)
+    assert not np.shares_memory(first.grad, second.grad)
+    y, pullback = tg.vjp(lambda x: (x + x) + (x + x), np.ones(3))
+    np.testing.assert_array_equal(pullback(seed)[0], 4 * seed)
+    np.testing.assert_array_equal(pullback(seed)[0], 4 * seed)
+
+
 def test_a_chain_of_200_000_operations() -> None:
     x = Tensor(1.0, requires_grad=True)
     y = x

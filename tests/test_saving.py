@@ -112,6 +112,34 @@ def test_arrays_stand_under_their_paths_for_others_to_read(tmp_path: Path) -> No
     assert set(load_file(tmp_path / "x.safetensors")) == {"model.0.weight", "model.0.bias"}
 
 
+TORCHS = (
+    b'\xf0\x00\x00\x00\x00\x00\x00\x00{"__metadata__":{"format":"pt"},"1.num_batches_tracked":{"dtype":"I64","shape":[],'
+    b'"data_offsets":[0,8]},"1.running_mean":{"dtype":"F32","shape":[2],"data_offsets":[8,16]},"0.weight":{"dtype":"F16",'
+    b'"shape":[1,2],"data_offsets":[16,20]}}     '
+    b"\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00?\x00\x00\x00\xc0\x00>\x00\xb4"
+)
+"""What safetensors.torch.save wrote of a state of PyTorch's (2.13)."""
+
+
+def test_a_checkpoint_of_pytorch_is_read_to_the_bit_and_written_back_with_its_keys(tmp_path: Path) -> None:
+    from safetensors.numpy import load
+
+    path = tmp_path / "torch.safetensors"
+    path.write_bytes(TORCHS)
+    state = tg.load(path)
+    assert {name: (array.dtype.name, array.tolist()) for name, array in state.items()} == {
+        "1.num_batches_tracked": ("int64", 7),
+        "1.running_mean": ("float32", [0.5, -2.0]),
+        "0.weight": ("float16", [[1.5, -0.25]]),
+    }
+    tg.save(state, path)
+    again = load(path.read_bytes())
+    assert {name: array.tobytes() for name, array in again.items()} == {name: a.tobytes() for name, a in state.items()}
+    path.write_bytes(TORCHS.replace(b'"F16"', b'"BF16"').replace(b"     ", b"    "))
+    with pytest.raises(StateError, match="'0.weight' is 'BF16', which NumPy has no dtype for; save it as float32"):
+        tg.load(path)
+
+
 def test_files_that_others_wrote_are_dicts_of_arrays(tmp_path: Path) -> None:
     from safetensors.numpy import save_file
 

@@ -72,12 +72,9 @@ _COUNTERPARTS = {
     "log_expit": "-tg.softplus(-x)",
     "logit": "np.log(p) - np.log1p(-p)",
     "softplus": "tg.softplus(x)",
-    "erf": "tg.erf(x)",
-    "erfc": "tg.erfc(x)",
+    **{name: f"tg.{name}(x)" for name in ("erf", "erfc")},
+    **{name: f"tg.{name}(x, axis=...)" for name in ("softmax", "log_softmax", "logsumexp")},
     "ndtr": "0.5 * tg.erfc(-x / np.sqrt(2))",
-    "softmax": "tg.softmax(x, axis=...)",
-    "log_softmax": "tg.log_softmax(x, axis=...)",
-    "logsumexp": "tg.logsumexp(x, axis=...)",
     "xlogy": "x * np.log(y), with np.where for the zeros of x",
     "xlog1py": "x * np.log1p(y), with np.where for the zeros of x",
     "entr": "-x * np.log(x), with np.where for the zeros of x",
@@ -90,9 +87,7 @@ _COUNTERPARTS = {
     "exprel": "np.expm1(x) / x",
     "cosm1": "-2 * np.sin(x / 2)**2",
     "powm1": "x**y - 1",
-    "sindg": "np.sin(np.radians(x))",
-    "cosdg": "np.cos(np.radians(x))",
-    "tandg": "np.tan(np.radians(x))",
+    **{f"{name}dg": f"np.{name}(np.radians(x))" for name in ("sin", "cos", "tan")},
 }
 """What of SciPy's is called otherwise here."""
 

@@ -22,20 +22,10 @@ LONGEST_HEADER = 100_000_000
 PIECE = 1 << 20
 """Bytes that are read at once, so that an array is never in memory twice."""
 
-_WIDTH = {
-    "BOOL": 1,
-    "U8": 1,
-    "I8": 1,
-    "U16": 2,
-    "I16": 2,
-    "F16": 2,
-    "U32": 4,
-    "I32": 4,
-    "F32": 4,
-    "U64": 8,
-    "I64": 8,
-    "F64": 8,
+_WIDTH = {"BOOL": 1} | {
+    f"{kind}{bits}": bits // 8 for kind in "UIF" for bits in (8, 16, 32, 64) if kind + str(bits) != "F8"
 }
+"""The bytes of an element of each dtype of .safetensors that NumPy has."""
 
 
 def write_npz(file: Any, arrays: dict[str, Any], tree: str, structure: str) -> None:
@@ -87,12 +77,12 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
         if math.prod(shape) * dtype.itemsize != member.file_size - stream.tell():
             raise ValueError(f"its shape {shape} {dtype} does not fit its {member.file_size - stream.tell():,} bytes")
         array = np.empty(shape, dtype, order="F" if is_fortran else "C")
-        place, room = 0, memoryview(bytearray())
+        read, room = 0, memoryview(bytearray())
         if array.nbytes:
             room = memoryview((array.T if is_fortran else array).reshape(-1).view(np.uint8))  # type: ignore[arg-type]
-        while read := stream.readinto(room[place : place + PIECE]):
-            place += read
-        if place != array.nbytes:
+        while piece := stream.readinto(room[read : read + PIECE]):
+            read += piece
+        if read != array.nbytes:
             raise ValueError("its data ends too early")
         if stream.read(1):
             raise ValueError("its data goes on after its end")
@@ -123,7 +113,7 @@ def read_safetensors(file: Any, tree: str) -> tuple[dict[str, Any], str | None]:
         if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
             raise ValueError(f"{name!r} does not have dtype, shape and data_offsets")
         if entry["dtype"] not in _WIDTH:
-            raise ValueError(f"{name!r} is {entry['dtype']!r}, which NumPy has no dtype for")
+            raise ValueError(f"{name!r} is {entry['dtype']!r}, which NumPy has no dtype for; save it as float32")
         _check_whole(name, entry["shape"])
         _check_whole(name, entry["data_offsets"])
     end = 0

@@ -212,7 +212,8 @@ def gradients_of(
             elif not recorded and isinstance(seed, Tensor):
                 seed = seed.numpy()
             lift = make_tensor if recorded else None
-            for node, upstream, _ in backward_steps(output._node, seed, nodes=nodes, lift=lift, in_place=not recorded):
+            targets = None if recorded else indices
+            for node, upstream, _ in backward_steps(output._node, seed, nodes=nodes, lift=lift, targets=targets):
                 index = indices.get(node)
                 if index is not None:
                     totals[index] = upstream if totals[index] is None else totals[index] + upstream

@@ -45,10 +45,10 @@ def _slopes(g: Node | None, y: Node | None, seed: Any, alone: bool) -> Any:
     reached = ancestors(g)
     norms = {node for node in reached if node.plan is not None and node.operation in NORMS}
     leaves = {node for node in set(ancestors(y)).intersection(reached) if node.plan is None and alone}
-    arrived = _gradients(g, norms | leaves, seed)
+    gradients = _gradients(g, norms | leaves, seed)
     slopes: Any = 0
     otherwise: Any = False
-    for node, gradient in arrived.items():
+    for node, gradient in gradients.items():
         if node in leaves:
             otherwise = np.logical_or(otherwise, np.any(gradient != 0))
         elif _is_same(node, y):
@@ -58,8 +58,8 @@ def _slopes(g: Node | None, y: Node | None, seed: Any, alone: bool) -> Any:
             otherwise = np.logical_or(otherwise, np.any(np.logical_and(gradient != 0, result == 0)))
     if y.size > 1:
         weights = 1.5 + np.cos(np.arange(y.size)).reshape(y.shape)
-        arrived = _gradients(g, norms, seed * weights.astype(y.dtype))
-        weighted = sum(gradient for node, gradient in arrived.items() if _is_same(node, y))
+        gradients = _gradients(g, norms, seed * weights.astype(y.dtype))
+        weighted = sum(gradient for node, gradient in gradients.items() if _is_same(node, y))
         tolerance = np.finfo(y.dtype).eps ** 0.5
         otherwise = np.logical_or(otherwise, np.abs(weighted / weights - slopes) > tolerance * np.abs(slopes))
     return np.where(otherwise, np.nan, slopes)
@@ -72,10 +72,10 @@ def _gradients(root: Node, targets: set[Node], seed: Any) -> dict[Node, Any]:
     return {node: upstream for node, upstream, _ in steps if node in targets}
 
 
-def _is_same(one: Node, other: Node) -> bool:
+def _is_same(node: Node, other: Node) -> bool:
     """Whether two nodes are the same operation on the same inputs."""
-    return one is other or (
-        one.operation == other.operation
-        and one.parameters == other.parameters
-        and all(mine is theirs for mine, theirs in zip(one.inputs, other.inputs, strict=True))
+    return node is other or (
+        node.operation == other.operation
+        and node.parameters == other.parameters
+        and all(mine is theirs for mine, theirs in zip(node.inputs, other.inputs, strict=True))
     )

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from .advice import LEAVE_OUT, SAVING, WRITING, full_name, instead_of, instead_of_writing
-from .errors import FORWARD_FAILURES, CaptureError, NoGradientError, TinygradError, described, forward_failure, listed
+from .errors import FORWARD_FAILURES, CaptureError, NoGradientError, TinygradError, described, listed
 from .frames import user_place
 from .primitive import NUMPY, Primitive
 from .record import record
+from .sentences import failure
 
 DATA: set[Any] = {
     np.shape, np.ndim, np.size, np.argmax, np.argmin, np.argsort, np.argpartition, np.nanargmax, np.nanargmin,
@@ -88,10 +89,10 @@ def _run(
         return ours(*arguments, **keywords)
     except CaptureError as error:
         raise error.within(_name(function, method)) from None
+    except TinygradError:
+        raise
     except FORWARD_FAILURES as error:
-        if isinstance(error, TinygradError):
-            raise
-        raise forward_failure(error, _name(function, method), _described(arguments), user_place()) from None
+        raise failure(error, _name(function, method), tuple(_tensors(arguments))) from None
 
 
 def _name(function: Any, method: str) -> str:
@@ -99,14 +100,9 @@ def _name(function: Any, method: str) -> str:
     return f"{full_name(function)}.{method}" if method not in ("", "__call__") else full_name(function)
 
 
-def _described(arguments: tuple[Any, ...]) -> list[str]:
-    """The Tensors among the arguments, as a sentence calls them."""
-    return [described(tensor) for tensor in _tensors(arguments)] or ["its arguments"]
-
-
 def _named(arguments: Any) -> str:
     """The Tensors among the arguments, in a sentence."""
-    return listed(_described(tuple(arguments)))
+    return listed([*map(described, _tensors([*arguments]))]) or "its arguments"
 
 
 def _tensors(value: Any) -> Iterator[Any]:
@@ -152,7 +148,7 @@ def _on_arrays(function: Any, arguments: Any, keywords: Any) -> Any:
     try:
         return function(*_untensored(arguments), **_untensored(keywords))
     except FORWARD_FAILURES as error:
-        raise forward_failure(error, full_name(function), _described(arguments), user_place()) from None
+        raise failure(error, full_name(function), tuple(_tensors(arguments))) from None
 
 
 def _untensored(value: Any) -> Any:

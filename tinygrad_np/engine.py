@@ -10,7 +10,7 @@ comparison looks at each step. Nobody writes a second walk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from .errors import CaptureError, ChangedValueError, FreedGraphError, LinearAlgebraError, RuleError, describe, reason_of
 from .exposure import exposed
-from .graph import Node, ancestors, state
+from .graph import NOT_KEPT, Node, ancestors, state
 from .guarded import unguarded
 from .primitive import Rule, handed_over
 from .selected import Masks, selection_at
@@ -45,14 +45,15 @@ def backward_steps(
     release: bool = False,
     lift: Lift | None = None,
     revise: Revise | None = None,
-    in_place: bool = False,
+    targets: Container[Node] | None = None,
 ) -> Iterator[Step]:
     """Yield the steps of the backward pass from `root`, at which the gradient `seed` (of root's shape) starts.
 
     With `nodes` the gradient flows through these alone (see graph.between). With `release` each node's saved values are
     freed as soon as it is done. With `lift` the rules are run on Tensors, and so record themselves for a derivative of
     higher order. With `revise` the pass goes on with the contributions that it makes of those of each step. With
-    `in_place` the steps of an operation that can add to a sum of ours, as that of x[i] at i, show no contributions.
+    `targets` the pass is made for their gradients and for those that nodes keep: what is added up is written into sums
+    of its own, and of the other steps none is yielded.
     Raises FreedGraphError at a node that another backward pass has freed, ChangedValueError at one that read a value
     which was changed since.
     """
@@ -61,8 +62,8 @@ def backward_steps(
     masks: Masks = {}
     newest = [(-root.number, root)]
     observer = state.observer
-    # A capture shows all steps: what they add may be known to the program alone.
-    owned: set[Node] | None = set() if in_place and observer is None else None
+    # The nodes whose sum is an array that nobody else holds. What a capture adds may be known to the program alone.
+    owned: set[Node] | None = set() if targets is not None and observer is None else None
     while newest:
         node = heappop(newest)[1]
         upstream = gradients.pop(node)
@@ -76,15 +77,12 @@ def backward_steps(
         if node.saved is None:
             raise _freed(node, root)
         if node.number < exposed.until:
-            for value in (node, *node.inputs):
-                exposure = value.exposure if type(value) is Node else None
-                if exposure is not None and exposure.is_stale(node.number):
-                    raise _changed(value, node)
+            _assert_unchanged(node)
         contributions: Sequence[tuple[int, Any]]
-        primitive = plan.primitive
+        primitive, inputs = plan.primitive, node.inputs
         selection = selection_at(node, masks) if masks or primitive.selections else None
-        if owned is not None and primitive.added is not None and selection is None and isinstance(upstream, _NUMPY):
-            contributions, parent = (), node.inputs[0]
+        if primitive.added is not None and owned is not None and selection is None and isinstance(upstream, _NUMPY):
+            contributions, parent = (), inputs[0]
             if wanted is None or parent in wanted:
                 if parent not in gradients:
                     heappush(newest, (-parent.number, parent))
@@ -98,18 +96,25 @@ def backward_steps(
             selection.hand_on(contributions, gradients)
         if revise is not None:
             contributions = revise(node, upstream, contributions)
-        inputs = node.inputs
         for index, contribution in contributions:
             parent = inputs[index]
-            if parent in gradients:
-                gradients[parent] = gradients[parent] + contribution
-            else:
+            if parent not in gradients:
                 gradients[parent] = contribution
                 heappush(newest, (-parent.number, parent))
+            elif owned is None:
+                gradients[parent] = gradients[parent] + contribution
+            elif parent in owned:
+                gradients[parent] += contribution
+            else:
+                gradients[parent] = total = gradients[parent] + contribution
+                if type(total) is np.ndarray:
+                    owned.add(parent)
+                del total
             del contribution
         if release:
             node.saved = None
-        yield node, upstream, contributions
+        if targets is None or node.grad is not NOT_KEPT or node in targets:
+            yield node, upstream, contributions
         # What this step held is free for the next one's results, which then stay in the cache.
         del upstream, contributions
 
@@ -216,6 +221,14 @@ def _freed(node: Node, root: Node | None = None) -> FreedGraphError:
 def _is_later_run(other: Node, node: Node) -> bool:
     """Whether a node was made later than another, by the same place in the user's code."""
     return other.number > node.number and other._code is node._code and other._instruction == node._instruction
+
+
+def _assert_unchanged(reader: Node) -> None:
+    """Raise ChangedValueError if what a node read was changed since."""
+    for value in (reader, *reader.inputs):
+        exposure = value.exposure if type(value) is Node else None
+        if exposure is not None and exposure.is_stale(reader.number):
+            raise _changed(value, reader)
 
 
 def _changed(value: Node, reader: Node) -> ChangedValueError:

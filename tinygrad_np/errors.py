@@ -252,7 +252,7 @@ def forward_failure(error: Exception, operation: str, operands: list[str], place
     for theirs in FOREIGN_KEYWORDS:
         if reason.endswith(f"unexpected keyword argument '{theirs}'"):
             reason = f"{reason}; write {FOREIGN_KEYWORDS[theirs]}"
-    told = kind(f"{operation} of {listed(operands) or 'nothing'} failed, {place}: {reason}.")
+    told = kind(f"{operation} of {listed(operands) or 'its arguments'} failed, {place}: {reason}.")
     told.reason = reason  # type: ignore[attr-defined]
     return told
 

@@ -102,7 +102,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         is_optimizer = isinstance(kind, type) and issubclass(kind, optim.Optimizer)
         if not is_optimizer:
             raise ParameterError(
-                f"optimizer={self.optimizer!r}, {user_place()}, is not the name of an optimiser in tinygrad_np.optim."
+                f"optimizer={self.optimizer!r} is not the name of an optimiser in tinygrad_np.optim, {user_place()}."
             )
         self.optimizer_ = kind(self.module_.parameters(), lr=self.lr, weight_decay=self.weight_decay)
         self.n_iter_ = 0
@@ -118,12 +118,12 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         self.module_.train()
         for _ in range(epochs):
             total = 0.0
-            for rows, wanted, share in data:
+            for rows, wanted, weight in data:
                 self.optimizer_.zero_grad()
-                loss = (self._losses(self.module_(rows), wanted) * share).sum() / share.sum()
+                loss = (self._losses(self.module_(rows), wanted) * weight).sum() / weight.sum()
                 loss.backward()
                 self.optimizer_.step()
-                total += loss.item() * float(share.sum())
+                total += loss.item() * float(weight.sum())
             self.n_iter_ += 1
             self.loss_curve_.append(total / float(weights.sum()))
         self.module_.eval()
@@ -217,7 +217,9 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         y = column_or_1d(y)
         unknown = sorted(set(np.unique(y).tolist()) - set(self.classes_.tolist()))
         if unknown:
-            raise ParameterError(f"y has the classes {unknown}, {user_place()}, not among {self.classes_.tolist()}.")
+            raise ParameterError(
+                f"y has the classes {unknown}, which are not among {self.classes_.tolist()}, {user_place()}."
+            )
         return np.searchsorted(self.classes_, y)
 
     def _losses(self, result: Any, wanted: Any) -> Any:

@@ -180,11 +180,14 @@ class _State(threading.local):
         """The instructions at which recording was turned off."""
         self.earlier: tuple[dict[tuple[int, int], Any], dict[tuple[int, int], Any]] = ({}, {})
         """Both, as they were before the latest backward pass."""
+        self.passes = 0
+        """How many backward passes have run."""
         self.in_call = False
         """Whether the function of a transform is running."""
 
     def forget(self) -> None:
         """A backward pass is over: what was noted before it is of no account for the next one."""
+        self.passes += 1
         self.earlier = self.reads, self.pauses
         self.reads, self.pauses = {}, {}
 

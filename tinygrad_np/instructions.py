@@ -183,7 +183,9 @@ class _Instructions:
             if operation.opname.startswith(_LOADING):
                 names = operation.argval if isinstance(operation.argval, tuple) else (operation.argval,)
                 loads += [
-                    (index, self.after[index] - len(names) + 1 + at) for at, one in enumerate(names) if one == name
+                    (index, self.after[index] - len(names) + 1 + at)
+                    for at, loaded in enumerate(names)
+                    if loaded == name
                 ]
             elif operation.opname == "STORE_FAST_LOAD_FAST" and operation.argval[1] == name:
                 loads.append((index, self.after[index]))
@@ -243,7 +245,7 @@ def is_printed(frame: FrameType) -> bool:
     """Whether the running instruction is a call of print, with no keyword, such as a file."""
     instructions = _instructions(frame.f_code)
     index = instructions.at(frame.f_lasti)
-    has_keywords = any("KW" in one.opname for one in instructions.all[max(index - 2, 0) : index + 1])
+    has_keywords = any("KW" in operation.opname for operation in instructions.all[max(index - 2, 0) : index + 1])
     return called_at(frame.f_code, frame.f_lasti) == "print" and not has_keywords
 
 
@@ -251,7 +253,10 @@ def is_discarded(frame: FrameType) -> bool:
     """Whether the result of the running call is used for nothing: the call is a statement by itself."""
     instructions = _instructions(frame.f_code)
     following = instructions.all[instructions.at(frame.f_lasti) + 1 :]
-    return next((one.opname for one in following if one.opname not in (*_SILENT, "CALL")), "") == "POP_TOP"
+    return (
+        next((operation.opname for operation in following if operation.opname not in (*_SILENT, "CALL")), "")
+        == "POP_TOP"
+    )
 
 
 def is_computed_with(frame: FrameType) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from inspect import getattr_static
 from typing import Any, TypeVar
@@ -17,12 +18,33 @@ from .ops.elementwise import activation, arithmetic, exponential, hyperbolic, re
 from .ops.linalg import products
 from .ops.reductions import reduction, softmax
 from .ops.reductions.reduction import Axis
+from .primitive import Primitive
 from .record import record
 
 Same = TypeVar("Same", bound="Methods")
 
 _np: Any = np
 """NumPy's functions, which come back here by NumPy's protocols; its type hints know arrays alone."""
+
+
+def unary(primitive: Primitive) -> Callable[[Same], Same]:
+    """A primitive of one input as a method."""
+
+    def method(self: Same) -> Same:
+        return record(primitive, (self,))
+
+    method.__doc__ = primitive.__doc__
+    return method
+
+
+def _reduction(name: str) -> Callable[..., Any]:
+    """One of NumPy's functions of an axis whose result is data, an array or a single value, as a method."""
+
+    def method(self: Any, axis: Axis = None, *more: Any, **options: Any) -> Any:
+        return getattr(np, name)(self, axis, *more, **known(name, options))
+
+    method.__doc__ = f"np.{name}(t), with its options."
+    return method
 
 
 class _Missing:
@@ -73,37 +95,14 @@ class Methods(_Elsewhere):
         """The last two axes swapped."""
         return shapes.swapaxes(self, -1, -2)
 
-    def exp(self: Same) -> Same:
-        """e to the x."""
-        return record(exponential.exp, (self,))
-
-    def log(self: Same) -> Same:
-        """The natural logarithm."""
-        return record(exponential.log, (self,))
-
-    def sqrt(self: Same) -> Same:
-        """The square root."""
-        return record(arithmetic.sqrt, (self,))
-
-    def tanh(self: Same) -> Same:
-        """The hyperbolic tangent."""
-        return record(hyperbolic.tanh, (self,))
-
-    def abs(self: Same) -> Same:
-        """The absolute value, with the slope 0 at 0."""
-        return record(arithmetic.absolute, (self,))
-
-    def relu(self: Same) -> Same:
-        """max(0, x), with the slope 0 at 0."""
-        return record(activation.relu, (self,))
-
-    def sigmoid(self: Same) -> Same:
-        """1 / (1 + exp(-x))."""
-        return record(activation.sigmoid, (self,))
-
-    def softplus(self: Same) -> Same:
-        """log(1 + exp(x))."""
-        return record(activation.softplus, (self,))
+    exp = unary(exponential.exp)
+    log = unary(exponential.log)
+    sqrt = unary(arithmetic.sqrt)
+    tanh = unary(hyperbolic.tanh)
+    abs = unary(arithmetic.absolute)
+    relu = unary(activation.relu)
+    sigmoid = unary(activation.sigmoid)
+    softplus = unary(activation.softplus)
 
     def leaky_relu(self: Same, slope: float = 0.01) -> Same:
         """x where it is positive, slope * x elsewhere."""
@@ -188,21 +187,10 @@ class Methods(_Elsewhere):
         """The product of all elements so far along an axis; without one, of all in a row."""
         return _np.cumprod(self, axis, *more, **known("cumprod", options))
 
-    def any(self, axis: Axis = None, *more: Any, **options: Any) -> Any:
-        """Whether any element is true: an array, or a single boolean."""
-        return _np.any(self, axis, *more, **known("any", options))
-
-    def all(self, axis: Axis = None, *more: Any, **options: Any) -> Any:
-        """Whether all elements are true: an array, or a single boolean."""
-        return _np.all(self, axis, *more, **known("all", options))
-
-    def argmax(self, axis: int | None = None, *more: Any, **options: Any) -> Any:
-        """The place of the largest element: an array of indices, or one."""
-        return _np.argmax(self, axis, *more, **known("argmax", options))
-
-    def argmin(self, axis: int | None = None, *more: Any, **options: Any) -> Any:
-        """The place of the smallest element: an array of indices, or one."""
-        return _np.argmin(self, axis, *more, **known("argmin", options))
+    any = _reduction("any")
+    all = _reduction("all")
+    argmax = _reduction("argmax")
+    argmin = _reduction("argmin")
 
     def argsort(self, axis: int | None = -1, *more: Any, **options: Any) -> Any:
         """The places of the elements in ascending order: an array of indices."""
@@ -249,14 +237,9 @@ class Methods(_Elsewhere):
     def __round__(self: Same, decimals: int | None = None) -> Same:
         return self.round(decimals or 0)
 
-    def __trunc__(self: Same) -> Same:
-        return record(rounding.trunc, (self,))
-
-    def __floor__(self: Same) -> Same:
-        return record(rounding.floor, (self,))
-
-    def __ceil__(self: Same) -> Same:
-        return record(rounding.ceil, (self,))
+    __trunc__ = unary(rounding.trunc)
+    __floor__ = unary(rounding.floor)
+    __ceil__ = unary(rounding.ceil)
 
     def choose(self: Same, choices: Any, out: None = None, mode: str = "raise") -> Same:
         """choices[t[i]][i] for each i."""

@@ -41,6 +41,8 @@ MOST_COPIES = 1000
 FIXED = frozenset({int, float, bool, str, type(None), type})
 """Types of parameters that nobody can change."""
 
+_ndarray = np.ndarray
+
 _copies: dict[int, weakref.ref[Any]] = {}
 _alone: dict[int, int] = {}
 _counted: dict[int, int] = {}
@@ -72,7 +74,7 @@ def keep(arrays: list[Any], nodes: list[Any], indices: tuple[int, ...], inputs: 
     is_lent = False
     for index in indices:
         array = arrays[index]
-        if array is not inputs[index] or not isinstance(array, np.ndarray):
+        if array is not inputs[index] or not isinstance(array, _ndarray):
             continue
         if array.nbytes <= SMALL:
             arrays[index] = array.copy("K")

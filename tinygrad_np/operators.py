@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .methods import Methods
+from .methods import Methods, unary
 from .ops.elementwise import arithmetic, comparison
 from .ops.linalg import products
 from .primitive import Primitive
@@ -18,10 +18,6 @@ from .record import record
 from .updates import updated
 
 Same = TypeVar("Same", bound="Operators")
-
-
-def _unary(primitive: Primitive) -> Callable[[Same], Same]:
-    return lambda self: record(primitive, (self,))
 
 
 def _binary(primitive: Primitive) -> Callable[[Same, Any], Same]:
@@ -77,10 +73,10 @@ class Operators(Methods):
     __ior__ = _update("|=", operator.ior)
     __ixor__ = _update("^=", operator.ixor)
 
-    __neg__ = _unary(arithmetic.negative)
-    __pos__ = _unary(arithmetic.positive)
-    __abs__ = _unary(arithmetic.absolute)
-    __invert__ = _unary(comparison.invert)
+    __neg__ = unary(arithmetic.negative)
+    __pos__ = unary(arithmetic.positive)
+    __abs__ = unary(arithmetic.absolute)
+    __invert__ = unary(comparison.invert)
 
     __eq__ = _binary(comparison.equal)  # type: ignore[assignment]
     __ne__ = _binary(comparison.not_equal)  # type: ignore[assignment]

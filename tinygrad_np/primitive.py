@@ -102,6 +102,7 @@ class Primitive(Operation):
     broadcast inputs alone; `asks`, whether its rules tell what nobody used from what has the gradient 0.
     """
 
+    @in_a_sentence
     def __init__(
         self,
         forward: Callable[..., Any],
@@ -313,16 +314,7 @@ def primitive(
 ) -> Callable[[Rule], Primitive]: ...
 
 
-def primitive(
-    forward: Rule | None = None,
-    /,
-    *,
-    name: str | None = None,
-    elementwise: bool = False,
-    saves: str | None = None,
-    data: bool = False,
-    asks: bool = False,
-) -> Primitive | Callable[[Rule], Primitive]:
+def primitive(forward: Rule | None = None, /, **options: Any) -> Primitive | Callable[[Rule], Primitive]:
     """Make an operation of a NumPy function; give it its gradient with `.vjp`.
 
     The array inputs are the arguments before `/`, or without one all that have no default; the others are parameters.
@@ -345,9 +337,7 @@ def primitive(
     >>> float(x.grad)
     12.0
     """
-    if forward is None:
-        return lambda function: Primitive(function, name, elementwise, saves, data, asks)
-    return Primitive(forward, name, elementwise, saves, data, asks)
+    return (lambda function: Primitive(function, **options)) if forward is None else Primitive(forward, **options)
 
 
 NUMPY: dict[Any, Callable[..., Any]] = {}

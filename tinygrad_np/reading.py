@@ -155,13 +155,21 @@ def warn_of_lost(reads: dict[Any, Any], outputs: Sequence[Any], variables: Seque
 
 
 def where_it_was_lost(what: str = "it", earlier: bool = False) -> str:
-    """A sentence that names where a value was read off since the last backward pass, or earlier, or nothing."""
-    noted = state.earlier[0] if earlier else state.reads
+    """A sentence that names where a value was read off, or where recording was off, since the last backward pass.
+
+    `earlier` is before that pass; if there was nothing of the kind, there is nothing to say.
+    """
+    noted, pauses = state.earlier if earlier else (state.reads, state.pauses)
     reads = map(Read._make, reversed([*noted.values()]))
     read = next((read for read in reads if read.may_lose), None)
-    if read is None:
+    if read is not None:
+        return (
+            f" If {what} was computed from what {read.how} read off, {read.place}: a plain number or array carries no "
+            "gradient."
+        )
+    paused = [place for place in pauses.values() if not passed_over[place[0].co_filename]]
+    if not paused:
         return ""
-    return (
-        f" If {what} was computed from what {read.how} read off, {read.place}: a plain number or array carries no "
-        "gradient."
-    )
+    code, instruction = paused[-1]
+    place = place_of(code.co_filename, line_of(code, instruction))
+    return f" If {what} was computed from what ran within no_grad(), {place}: nothing is recorded there."

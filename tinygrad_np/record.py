@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .errors import FORWARD_FAILURES, CaptureError, DTypeError, NoGradientError, described, listed
-from .exposure import expose
+from .exposure import clock, expose
 from .frames import passed_over, user_frame, user_place
 from .graph import NOT_KEPT, Node, state
 from .operands import FIXED, fixed, keep
@@ -21,6 +21,7 @@ from .primitive import Primitive
 
 NO_PARAMETERS: dict[str, Any] = {}
 _float64 = np.dtype(np.float64)
+_ndarray = np.ndarray
 _NUMPY = (np.ndarray, np.generic)
 _NUMBERS = frozenset({float, int, bool, np.float64, np.float32, np.int64, np.bool})
 
@@ -58,7 +59,8 @@ class Recorded:
 Tensors = TypeVar("Tensors", bound=Recorded)
 
 _Tensor: type[Any] = Recorded
-_new = object.__new__
+_new: Any = object.__new__
+_frame = sys._getframe
 
 
 def results_are(tensors: type[Tensors]) -> type[Tensors]:
@@ -95,9 +97,11 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
                     arrays.append(exposure.read(value))
                     is_exposed = True
         else:
-            if type(value) not in _NUMBERS:
-                if type(value) is not np.ndarray:
-                    value = _operand(value)
+            kind = type(value)
+            if kind is _ndarray:
+                are_plain = True
+            elif kind not in _NUMBERS:
+                value = _operand(value)
                 are_plain = True
             elif not primitive.elementwise:
                 # A number goes as itself where it sets no dtype, as an array where rules may ask it for a shape.
@@ -119,35 +123,51 @@ def record(primitive: Primitive, inputs: tuple[Any, ...], parameters: dict[str, 
         if not hasattr(result, "dtype"):
             result = np.asarray(result)
             is_numpys = True
-    dtype = result.dtype
     tensor = _new(_Tensor)
     tensor._data = result
-    tensor._node = None
+    dtype = result.dtype
     if dtype is not _float64 and dtype.kind != "f":
         if dtype.kind not in "biu":
             raise _no_number(primitive, inputs, dtype)
-    elif mask and not primitive.data and state.recording:
-        # `bit` is 2 to the number of inputs: the key tells both that and which of them need a gradient.
-        plan = primitive.plans.get(bit + mask) or primitive.plan(mask, len(nodes))
-        if is_numpys:
-            # Until the backward pass, the user may change the arrays that it will read.
-            if are_plain and plan.values:
-                is_exposed |= keep(arrays, nodes, plan.values, inputs)
-            if parameters and not FIXED.issuperset(map(type, parameters.values())):
+        mask = 0
+    if not mask or primitive.data or not state.recording:
+        tensor._node = None
+        return tensor
+    # `bit` is 2 to the number of inputs: the key tells both that and which of them need a gradient.
+    plan = primitive.plans.get(bit + mask) or primitive.plan(mask, len(nodes))
+    if is_numpys:
+        # Until the backward pass, the user may change the arrays that it will read.
+        if are_plain and plan.values:
+            is_exposed |= keep(arrays, nodes, plan.values, inputs)
+        for option in parameters.values() if parameters else ():
+            if type(option) not in FIXED:
                 parameters = {name: fixed(option) for name, option in parameters.items()}
-        frame = sys._getframe(2)
-        if passed_over[frame.f_code.co_filename]:
-            frame = user_frame(2)
-        tensor._node = node = Node(plan, tuple(nodes), parameters, result.shape, dtype, frame, True, NOT_KEPT)
-        if not node.shape:
-            node.value = result
-        if is_numpys:
-            node.saved = plan.pick((None, result, *arrays, *nodes)) if plan.reads else plan.nothing
-        else:
-            # Arrays of other libraries are lazy: saving them costs nothing, and rules may ask how they are laid out.
-            node.saved = (result, *arrays)
-        if is_exposed:
-            expose()
+                break
+    frame = _frame(2)
+    if passed_over[frame.f_code.co_filename]:
+        frame = user_frame(2)
+    # As by Node(), whose call would take a twentieth of a small operation.
+    tensor._node = node = _new(Node)
+    node.plan = plan
+    node.inputs = tuple(nodes)
+    if is_numpys:
+        node.saved = plan.pick((None, result, *arrays, *nodes)) if plan.reads else plan.nothing
+    else:
+        # Arrays of other libraries are lazy: saving them costs nothing, and rules may ask how they are laid out.
+        node.saved = (result, *arrays)
+    node.parameters = parameters
+    node.shape = shape = result.shape
+    node.dtype = dtype
+    node.number = next(clock)
+    node.requires_grad = True
+    node.grad = NOT_KEPT
+    node.spent = node.name = node.exposure = None
+    node.awaited = False
+    node.value = None if shape else result
+    node._code = frame.f_code
+    node._instruction = frame.f_lasti
+    if is_exposed:
+        expose()
     return tensor
 
 
@@ -161,7 +181,7 @@ def _tensor_as_option(primitive: Primitive, parameters: dict[str, Any]) -> NoGra
 
 def _no_number(primitive: Primitive, inputs: tuple[Any, ...], dtype: Any) -> DTypeError:
     return DTypeError(
-        f"{primitive.name} of {listed(_descriptions(inputs))} gave {dtype}, {user_place()}: "
+        f"{primitive.name} of {listed(list(map(described, inputs)))} gave {dtype}, {user_place()}: "
         "tensors are of floating, integer or boolean dtype."
     )
 
@@ -236,7 +256,3 @@ def _operand(value: Any) -> Any:
         )
     # A Series or a DataFrame of pandas gives its values.
     return own_array(value, None) if isinstance(value, list | tuple) or hasattr(value, "__array__") else value
-
-
-def _descriptions(inputs: tuple[Any, ...]) -> list[str]:
-    return [described(value) for value in inputs]

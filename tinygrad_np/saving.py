@@ -158,7 +158,7 @@ def _taken_apart(tree: Any, path: str, arrays: Arrays) -> Any:
     if type(tree) is float:
         return tree if math.isfinite(tree) else {"float": repr(tree)}
     if type(tree) in (list, tuple):
-        return {type(tree).__name__: [_taken_apart(one, f"{path}.{index}", arrays) for index, one in enumerate(tree)]}
+        return {type(tree).__name__: [_taken_apart(part, f"{path}.{index}", arrays) for index, part in enumerate(tree)]}
     if isinstance(tree, dict):
         for key in tree:
             if type(key) not in (str, int):
@@ -166,7 +166,7 @@ def _taken_apart(tree: Any, path: str, arrays: Arrays) -> Any:
                     f"{path[1:] or 'the tree'} can't be saved, {user_place()}: its key {key!r} is neither a string "
                     "nor a whole number."
                 )
-        return {"dict": [[key, _taken_apart(one, f"{path}.{key}", arrays)] for key, one in tree.items()]}
+        return {"dict": [[key, _taken_apart(part, f"{path}.{key}", arrays)] for key, part in tree.items()]}
     if isinstance(tree, Tensor):
         name = _noted(tree.numpy(), path, arrays)
         return {"tensor": name, "requires_grad": tree.requires_grad and tree.is_leaf, "name": tree.name}
@@ -200,14 +200,14 @@ def _put_together(node: Any, arrays: Arrays, used: set[str]) -> Any:
         return node
     kind, content = next(iter(node.items())) if isinstance(node, dict) and node else ("", None)
     if kind in ("list", "tuple") and isinstance(content, list):
-        parts = [_put_together(one, arrays, used) for one in content]
+        parts = [_put_together(part, arrays, used) for part in content]
         return parts if kind == "list" else tuple(parts)
     if kind == "dict" and isinstance(content, list):
         tree = {}
-        for key, one in content:
+        for key, part in content:
             if type(key) not in (str, int) or key in tree:
                 raise ValueError(f"its tree has the key {key!r} twice, or as none")
-            tree[key] = _put_together(one, arrays, used)
+            tree[key] = _put_together(part, arrays, used)
         return tree
     if kind == "float" and content in ("nan", "inf", "-inf"):
         return float(content)

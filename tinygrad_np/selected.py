@@ -132,8 +132,8 @@ def _without_infinity(contribution: Any, mask: Any, again: Callable[[int], Any])
     values = getattr(contribution, "_data", contribution)
     if not (_is_here(values) or hasattr(values, "assumed_finite")) or _is_finite(values):
         return contribution
-    one, other = again(1), again(2)
-    return np.where(np.logical_or(np.isfinite(values), one != other), contribution, one)
+    first, second = again(1), again(2)
+    return np.where(np.logical_or(np.isfinite(values), first != second), contribution, first)
 
 
 def _bounded(saved: Sequence[Any], times: int) -> list[Any]:

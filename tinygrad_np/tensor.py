@@ -306,17 +306,17 @@ class Tensor(Recorded, Operators):
         refuse("backward", foreign)
         node = self._recorded("backward()")
         seed = self._seed(gradient)
-        arrived = []
-        for reached, upstream, contributions in backward_steps(node, seed, release=not retain_graph, in_place=True):
+        gradients = []
+        for reached, upstream, _ in backward_steps(node, seed, release=not retain_graph, targets=()):
             if reached.grad is not NOT_KEPT and reached.requires_grad:
-                arrived.append((reached, upstream))
+                gradients.append((reached, upstream))
             # Otherwise they would be held while the next step runs.
-            del upstream, contributions
+            del upstream, _
         if not retain_graph:
             let_older_go(node)
         shared = {id(seed)}
         with arrival:
-            for leaf, upstream in arrived:
+            for leaf, upstream in gradients:
                 leaf.awaited = retain_graph
                 leaf.grad = own_gradient(upstream, shared) if leaf.grad is None else leaf.grad + upstream
         if not state.in_call:

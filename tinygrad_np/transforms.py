@@ -134,7 +134,9 @@ def jvp(f: Function, inputs: Sequence[Any], tangents: Sequence[Any]) -> tuple[An
     recorded = call.is_recorded([*outputs, *directions])
     along = owned(gradients_of(pulled, directions, seeds, recorded), recorded)
     call.close(seeds)
-    return rebuild([call.handed_out(output) for output in outputs]), rebuild([call.handed_out(one) for one in along])
+    return rebuild([call.handed_out(output) for output in outputs]), rebuild(
+        [call.handed_out(tangent) for tangent in along]
+    )
 
 
 def hvp(f: Function, inputs: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:

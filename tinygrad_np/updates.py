@@ -17,13 +17,12 @@ from .errors import (
     DTypeError,
     NoGradientError,
     NotRecordedError,
-    TinygradError,
     described,
-    forward_failure,
 )
 from .frames import user_place
 from .graph import NOT_KEPT, state
 from .record import Recorded
+from .sentences import failure
 
 
 def updated(tensor: Any, sign: str, operate: Callable[[Any, Any], Any], other: Any) -> Any:
@@ -48,10 +47,7 @@ def updated(tensor: Any, sign: str, operate: Callable[[Any, Any], Any], other: A
     try:
         tensor.data = operate(tensor.data, value)
     except FORWARD_FAILURES as error:
-        if isinstance(error, TinygradError):
-            raise
-        operands = [described(tensor), described(other)]
-        raise forward_failure(error, f"the update {sign}", operands, user_place()) from None
+        raise failure(error, f"the update {sign}", (tensor, other)) from None
     return tensor
 
 

@@ -1,11 +1,11 @@
-"""A training step of the networks that people write: eager and compiled, beside PyTorch where that is installed.
+"""A training step of the networks that people write: eager and compiled, beside PyTorch and steps written by hand.
 
     python tests/benchmarks/networks_people_write.py                       all of them
     python tests/benchmarks/networks_people_write.py --only MLP LSTM       some
 
 CPU time on one thread, medians of rounds in which all take their turns; what the first compiled call takes stands
-apart. Each network is a loss of parameters and data, in NumPy's and this library's functions; PyTorch runs the same
-step where it is written in `torch_losses`.
+apart. Each network is a loss of parameters and data, in NumPy's and this library's functions; PyTorch, where that is
+installed, runs the same loss as written in `torch_losses`; `BY_HAND` has gradients that somebody wrote in NumPy.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def lstm(p: Any, X: Any, y: Any) -> Any:
     size = p[1].shape[0]
     h = c = np.zeros((X.shape[1], size), np.float32)
     for x in X:
-        i, f, o, g = ((x @ p[0] + h @ p[1] + p[2])[:, start : start + size] for start in range(0, 4 * size, size))
+        i, f, o, g = np.split(x @ p[0] + h @ p[1] + p[2], 4, axis=1)
         c = tg.sigmoid(f) * c + tg.sigmoid(i) * np.tanh(g)
         h = tg.sigmoid(o) * np.tanh(c)
     return tg.cross_entropy(h @ p[3], y)
@@ -186,7 +186,34 @@ def torch_losses() -> dict[str, Loss]:
         X = X + attended(F.layer_norm(X, X.shape[-1:]), p, False)
         return torch.mean((X + F.gelu(F.layer_norm(X, X.shape[-1:]) @ p[3]) @ p[4]) ** 2)
 
+    def vae(p: Any, X: Any, noise: Any) -> Any:
+        h = torch.tanh(X @ p[0])
+        mean, log_variance = h @ p[1], h @ p[2]
+        made = torch.tanh((mean + torch.exp(log_variance / 2) * noise) @ p[3]) @ p[4]
+        kl = -torch.mean(1 + log_variance - mean**2 - torch.exp(log_variance)) / 2
+        return torch.mean(F.softplus(made) - X * made) + kl
+
+    def gan(p: Any, X: Any, noise: Any) -> Any:
+        real, fake = (F.leaky_relu(one @ p[2]) @ p[3] for one in (X, torch.tanh(noise @ p[0]) @ p[1]))
+        return torch.mean(F.softplus(-real)) + torch.mean(F.softplus(fake))
+
+    def pendulum(p: Any, start: Any) -> Any:
+        angle, speed = start
+        for _ in range(200):
+            angle, speed = angle + 0.01 * speed, speed - 0.01 * p[0] * torch.sin(angle)
+        return torch.sum(angle**2)
+
+    def gradient_penalty(p: Any, X: Any) -> Any:
+        X = X.clone().requires_grad_()
+        score = torch.sum(torch.tanh(torch.tanh(X @ p[0]) @ p[1]) @ p[2])
+        (slopes,) = torch.autograd.grad(score, X, create_graph=True)
+        return torch.mean((torch.sqrt(torch.sum(slopes**2, 1)) - 1) ** 2)
+
     return {
+        "VAE": vae,
+        "GAN": gan,
+        "pendulum": pendulum,
+        "gradient penalty": gradient_penalty,
         "MLP": lambda p, X, y: F.cross_entropy(F.relu(F.relu(X @ p[0] + p[1]) @ p[2] + p[3]) @ p[4], y),
         "conv net": lambda p, X, y: F.cross_entropy(pooled(pooled(X, p[0]), p[1]).flatten(1) @ p[2], y),
         "RNN": recurrent(torch.nn.RNN),
@@ -196,6 +223,81 @@ def torch_losses() -> dict[str, Loss]:
         "transformer block": block,
         "embedding": lambda p, rows, y: torch.mean((p[0][rows] @ p[1] - y) ** 2),
     }
+
+
+def mlp_by_hand(p: Any, X: Any, y: Any) -> Any:
+    """The gradients of `mlp`, as one writes them."""
+    A1 = np.maximum(X @ p[0] + p[1], 0)
+    A2 = np.maximum(A1 @ p[2] + p[3], 0)
+    scores = A2 @ p[4]
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    dscores = weights / weights.sum(axis=1, keepdims=True)
+    dscores[np.arange(len(y)), y] -= 1
+    dscores /= np.float32(len(y))
+    dZ2 = dscores @ p[4].T * (A2 > 0)
+    dZ1 = dZ2 @ p[2].T * (A1 > 0)
+    biases = [dZ.sum(axis=0, keepdims=True) for dZ in (dZ1, dZ2)]
+    return [X.T @ dZ1, biases[0], A1.T @ dZ2, biases[1], A2.T @ dscores]
+
+
+def rnn_by_hand(p: Any, X: Any, y: Any) -> Any:
+    """The gradients of `rnn`: through time."""
+    states = [np.zeros((X.shape[1], p[1].shape[0]), np.float32)]
+    for x in X:
+        states.append(np.tanh(x @ p[0] + states[-1] @ p[1] + p[2]))
+    scores = states[-1] @ p[3]
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    dscores = weights / weights.sum(axis=1, keepdims=True)
+    dscores[np.arange(len(y)), y] -= 1
+    dscores /= np.float32(len(y))
+    dp = [np.zeros_like(one) for one in p[:3]]
+    dh = dscores @ p[3].T
+    for t in reversed(range(len(X))):
+        dz = dh * (1 - states[t + 1] ** 2)
+        dp[0] += X[t].T @ dz
+        dp[1] += states[t].T @ dz
+        dp[2] += dz.sum(axis=0, keepdims=True)
+        dh = dz @ p[1].T
+    return [*dp, states[-1].T @ dscores]
+
+
+def embedding_by_hand(p: Any, rows: Any, y: Any) -> Any:
+    """The gradients of `embedding`, with the whole table's."""
+    picked = p[0][rows]
+    error = 2 * (picked @ p[1] - y) / np.float32(y.size)
+    table = np.zeros_like(p[0])
+    np.add.at(table, rows, error @ p[1].T)
+    return [table, picked.T @ error]
+
+
+def pendulum_by_hand(p: Any, start: Any) -> Any:
+    """The gradient of `pendulum`: back along the path."""
+    angle, speed = start
+    angles = []
+    for _ in range(200):
+        angles.append(angle)
+        angle, speed = angle + 0.01 * speed, speed - 0.01 * p[0] * np.sin(angle)
+    dangle, dspeed, dp = 2 * angle, 0 * speed, 0 * p[0]
+    for angle in reversed(angles):
+        dp = dp - 0.01 * np.sin(angle) * dspeed
+        dangle, dspeed = dangle - 0.01 * p[0] * np.cos(angle) * dspeed, dspeed + 0.01 * dangle
+    return [dp]
+
+
+BY_HAND = {"MLP": mlp_by_hand, "RNN": rnn_by_hand, "embedding": embedding_by_hand, "pendulum": pendulum_by_hand}
+
+
+def hand_written_step(
+    gradients: Callable[..., Any], parameters: list[Any], data: tuple[Any, ...]
+) -> Callable[[], None]:
+    """The step with these gradients."""
+    arrays = [one.copy() for one in parameters]
+
+    def step() -> None:
+        for array, gradient in zip(arrays, gradients(arrays, *data), strict=True):
+            array -= np.float32(0.01) * gradient
+
+    return step
 
 
 def training_step(loss: Loss, parameters: list[Any], tensors: list[Any]) -> Callable[..., Any]:
@@ -263,13 +365,17 @@ def main() -> None:
         steps = {"eager": timed(partial(eager, *data)), "compiled": timed(partial(program, *data))}
         if name in in_torch:
             steps["torch"] = timed(torch_step(in_torch[name], parameters, data))
+        if name in BY_HAND:
+            steps["hand"] = timed(hand_written_step(BY_HAND[name], parameters, data))
         times = interleaved(steps, options.rounds)
         row = [name, *[f"{1e3 * np.median(times[one]):.2f}" for one in ("eager", "compiled")]]
         row.append(f"{ratio(times['compiled'], times['eager']):.2f}")
-        row += [f"{ratio(times[one], times['torch']):.2f}" if "torch" in times else "" for one in ("eager", "compiled")]
+        for peer in ("torch", "hand"):
+            row += [f"{ratio(times[one], times[peer]):.2f}" if peer in times else "" for one in ("eager", "compiled")]
         rows.append([*row, f"{first:.2f}", str(len(program.program.equations))])
         print(*rows[-1], sep="  ", flush=True)
-    header = "a training step/eager ms/compiled ms/ratio/eager to torch/compiled to torch/first call s/operations"
+    header = "a training step/eager ms/compiled ms/ratio/eager to torch/compiled to torch"
+    header += "/eager to hand/compiled to hand/first call s/operations"
     print_table("networks people write", header.split("/"), rows)
     measure_hessian()
 

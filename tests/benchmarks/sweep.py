@@ -14,6 +14,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from statistics import geometric_mean, median
 from time import process_time
@@ -149,6 +150,135 @@ ROWS: dict[str, Row] = {
     "x**5": same(lambda x: x**5, lambda x: x**5),
     "unstack": same(lambda x: sum(x[t] for t in range(len(x))), lambda x: sum(x.unbind()), (500, 200)),
     "stack": same(lambda x: np.stack([x[t] for t in range(len(x))]), lambda x: torch.stack(x.unbind()), (400, 10)),
+}
+
+
+def of_matrix(
+    ours: Callable[..., Any],
+    numpy: Callable[..., Any] | None,
+    torchs: Callable[..., Any] | None,
+    columns: int = 1000,
+    others: int = 0,
+) -> Row:
+    """A row of a matrix of so many columns, whose elements are as many as asked for, and of vectors of its columns."""
+    shapes = lambda size: [(size // columns, columns), *others * [(columns,)]]  # noqa: E731
+    return Row(ours, numpy, torchs, lambda size: [RANDOM.normal(size=shape) for shape in shapes(size)])
+
+
+@cache
+def labels(rows: int, classes: int) -> Any:
+    """A class for each row."""
+    return np.random.default_rng(0).integers(0, classes, rows)
+
+
+@cache
+def targets(rows: int, columns: int, dtype: str) -> Any:
+    """A number from 0 to 1 for each element."""
+    return np.random.default_rng(0).random((rows, columns)).astype(dtype)
+
+
+def to_targets(name: str) -> Row:
+    """A row of a loss that takes targets."""
+    return of_matrix(
+        lambda x: getattr(tg, name)(x, targets(*x.shape, str(x.dtype))),
+        None,
+        lambda x: of_torch(name)(x, torch.from_numpy(targets(*x.shape, str(x.dtype).removeprefix("torch.")))),
+    )
+
+
+def by_softmax(x: Any) -> Any:
+    """The softmax in NumPy."""
+    weights = np.exp(x - x.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def by_layer_norm(x: Any, weight: Any, bias: Any) -> Any:
+    """The layer's norm in NumPy."""
+    apart = x - x.mean(axis=-1, keepdims=True)
+    return apart / np.sqrt((apart * apart).mean(axis=-1, keepdims=True) + 1e-5) * weight + bias
+
+
+def attended(f: Callable[..., Any], mask: Any = None) -> Callable[..., Any]:
+    """Attention of one library's functions, with a mask or without."""
+    return lambda q, k, v: f(q, k, v, attn_mask=mask)
+
+
+CAUSAL = np.tri(64, dtype=bool)
+QKV = 3 * [(8, 4, 64, 16)]
+ROWS |= {
+    f"{name} of {columns} columns": made
+    for columns in (10, 1000)
+    for name, made in {
+        "softmax": of_matrix(tg.softmax, by_softmax, lambda x: torch.softmax(x, -1), columns),
+        "log_softmax": of_matrix(tg.log_softmax, None, lambda x: torch.log_softmax(x, -1), columns),
+        "cross_entropy": of_matrix(
+            lambda x: tg.cross_entropy(x, labels(*x.shape)),
+            None,
+            lambda x: of_torch("cross_entropy")(x, torch.from_numpy(labels(*x.shape))),
+            columns,
+        ),
+        "layer_norm": of_matrix(
+            lambda x, w, b: tg.layer_norm(x, x.shape[-1], w, b),
+            by_layer_norm,
+            lambda x, w, b: of_torch("layer_norm")(x, x.shape[-1:], w, b),
+            columns,
+            others=2,
+        ),
+        "batch_norm": of_matrix(
+            lambda x, w, b: tg.batch_norm(x, None, None, w, b, training=True),
+            None,
+            lambda x, w, b: of_torch("batch_norm")(x, None, None, w, b, training=True),
+            columns,
+            others=2,
+        ),
+        "rows": of_matrix(
+            lambda x: x[labels(len(x), len(x))],
+            lambda x: x[labels(len(x), len(x))],
+            lambda x: x[torch.from_numpy(labels(len(x), len(x)))],
+            columns,
+        ),
+        "cumprod": of_matrix(lambda x: np.cumprod(x, 0), lambda x: np.cumprod(x, 0), lambda x: x.cumprod(0), columns),
+        "max": of_matrix(lambda x: np.max(x, 1), lambda x: np.max(x, 1), lambda x: x.amax(1), columns),
+        "nanmax": of_matrix(lambda x: np.nanmax(x, 1), lambda x: np.nanmax(x, 1), None, columns),
+    }.items()
+}
+ROWS |= {name: to_targets(name) for name in ("binary_cross_entropy_with_logits", "mse_loss", "smooth_l1_loss")}
+ROWS |= {
+    f"activation {name}": of_matrix(getattr(tg, name), None, of_torch(name))
+    for name in (
+        "celu",
+        "hardtanh",
+        "relu6",
+        "hardswish",
+        "hardshrink",
+        "softshrink",
+        "logsigmoid",
+        "gelu",
+        "elu",
+        "selu",
+    )
+}
+ROWS |= {
+    "gelu by tanh": of_matrix(
+        lambda x: tg.gelu(x, approximate="tanh"), None, lambda x: of_torch("gelu")(x, approximate="tanh")
+    ),
+    "norm of all": of_matrix(np.linalg.norm, np.linalg.norm, lambda x: torch.linalg.norm(x)),
+    "cross": same(np.cross, lambda a, b: torch.linalg.cross(a, b), (N // 3, 3), (N // 3, 3)),
+    "embedding": row(
+        lambda table: tg.embedding(table, labels(512, 5000)),
+        lambda table: table[labels(512, 5000)],
+        lambda table: of_torch("embedding")(torch.from_numpy(labels(512, 5000)), table),
+        (5000, 64),
+    ),
+    "attention": row(
+        attended(tg.scaled_dot_product_attention), None, attended(of_torch("scaled_dot_product_attention")), *QKV
+    ),
+    "masked attention": row(
+        attended(tg.scaled_dot_product_attention, CAUSAL),
+        None,
+        lambda *qkv: attended(of_torch("scaled_dot_product_attention"), torch.from_numpy(CAUSAL))(*qkv),
+        *QKV,
+    ),
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_np as tg
-from tinygrad_np import Tensor
+from tinygrad_np import Tensor, nn
 from tinygrad_np.draw.drawing import MANY
 from tinygrad_np.draw.folding import repetitions
 from tinygrad_np.draw.snapshot import Snapshot, Vertex
@@ -32,6 +32,18 @@ def test_an_lstm_of_ten_steps_is_one_step_ten_times() -> None:
     arrows_back = [loop for vertex in snapshot.vertices for loop in vertex.loops]
     assert len(arrows_back) == 2  # the hidden state and the cell
     assert drawn(recurrent(10)) == drawn(recurrent(10))
+
+
+def test_ten_steps_of_a_cell_are_one_step_although_they_are_few_boxes() -> None:
+    cell, h = nn.LSTMCell(3, 4, rng=0), None
+    for x in np.ones((10, 2, 3)):
+        h = cell(x, h)
+    assert h is not None
+    (step,) = [vertex for vertex in drawn(h[0].mean()).vertices if vertex.operation == "LSTMCell"]
+    assert step.times == 10
+    assert len(drawn(h[0].mean(), fold=False).vertices) > 200
+    two = nn.LSTMCell(3, 4, rng=0)
+    assert {vertex.times for vertex in operations(drawn(two(x, two(x))[0].mean()))} == {1}
 
 
 def test_ten_steps_and_a_hundred_are_one_picture() -> None:

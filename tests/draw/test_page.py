@@ -167,6 +167,19 @@ def test_the_slider_the_buttons_and_a_click_on_a_box_step(opened: Any) -> None:
     assert page.at == 0
 
 
+def test_the_picture_is_moved_as_a_whole(opened: Any) -> None:
+    """What is moved within a picture is laid out anew, all of its text, in every step that leaves the frame."""
+    page = opened(tg.draw_graph(chain(100), fold=False))
+    page.press("Home")
+    inside, moved = 'svg => svg.innerHTML.replace(/ class="[^"]*"/g, \'\')', "svg => svg.style.transform"
+    picture = page.page.query_selector(".picture svg")
+    before = picture.evaluate(inside), picture.evaluate(moved)
+    page.press("+", "-", *["ArrowRight"] * 40)
+    assert picture.evaluate(inside) == before[0]
+    assert picture.evaluate(moved) != before[1]
+    assert page.complaints == []
+
+
 def test_the_box_of_the_step_and_the_arrows_of_its_flow_are_marked(opened: Any) -> None:
     page = opened(tg.draw_graph(moons()), "#step=9")
     assert page.page.locator("g.node.now").count() == 1

@@ -140,6 +140,12 @@ TRAPS: dict[str, tuple[Callable[[], Any], str]] = {
     "slopes that are turned round": (lambda: nn.RReLU(0.3, 0.2)(x), "from lower=0.3 to upper=0.2"),
     "a negative shrinking": (lambda: nn.Softshrink(-1)(x), "lambd=-1, which must not be negative"),
     "an alpha of 0": (lambda: nn.CELU(0.0)(x), "alpha=0.0, which must be positive"),
+    "an output_size out of reach": (
+        lambda: nn.ConvTranspose1d(1, 1, 3, 2)(np.ones((1, 4)), output_size=[11]),
+        r"output_size=\[11\], .*it must be from \[9\] to \[10\]",
+    ),
+    "an input of another name": (lambda: nn.MSELoss()(x, targets=x), "'targets'"),
+    "a schedule that is not here": (lambda: optim.lr_scheduler.CyclicLR, "no 'CyclicLR', .*OneCycleLR"),
     "nonlinearity": (lambda: nn.RNN(3, 2, nonlinearity="sin"), "must be one of 'tanh' and 'relu'"),
 }
 
@@ -192,6 +198,23 @@ def test_at_a_bound_the_slope_is_that_of_the_outer_side_as_pytorchs(name: str, a
     assert result.dtype == np.float32
     assert np.array_equal(np.isnan(result.numpy()), np.isnan(at))
     np.testing.assert_allclose(input.grad, slopes, rtol=1e-6)
+
+
+def test_inputs_may_be_named_as_pytorchs_are() -> None:
+    assert np.array_equal(nn.ReLU()(input=x), nn.ReLU()(x))
+    assert np.array_equal(nn.Tanh()(input=x), np.tanh(x))
+    assert nn.CrossEntropyLoss()(input=x, target=np.array([0, 2])) == nn.CrossEntropyLoss()(x, np.array([0, 2]))
+    assert np.array_equal(nn.MaxPool1d(2)(input=x), nn.MaxPool1d(2)(x))
+
+
+@pytest.mark.parametrize("output_size", [[9, 8], (10, 8), [2, 4, 10, 8]])
+def test_a_transposed_convolution_may_be_told_the_size_of_its_result(output_size: Any) -> None:
+    layer = nn.ConvTranspose2d(3, 4, 3, (2, 1), padding=(0, 1), dilation=(1, 2), rng=0)
+    images = np.linspace(-1, 1, 2 * 3 * 4 * 6).reshape(2, 3, 4, 6)
+    result = layer(images, output_size=output_size)
+    assert result.shape == (2, 4, *output_size[-2:])
+    layer.output_padding = (output_size[-2] - 9, 0)
+    assert np.array_equal(result.numpy(), layer(images).numpy())
 
 
 def test_flatten_makes_a_number_an_axis_as_pytorchs() -> None:

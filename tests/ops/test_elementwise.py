@@ -136,6 +136,26 @@ def test_fmod_where_the_quotient_rounds_up() -> None:
     assert tg.grad(np.remainder, (0, 1))(1.0, 0.1) == (1, -9)
 
 
+@pytest.mark.parametrize("f", [tg.hardshrink, lambda x: tg.threshold(x, 0.1, 3.0), tg.softshrink, tg.hard_tanh])
+def test_what_is_not_a_number_is_not_made_one(f: Any) -> None:
+    np.testing.assert_array_equal(np.isnan(f(np.array([nan, 1.0]))), [True, False])
+
+
+def test_between_two_numbers_what_ties_has_half_of_the_gradient_and_nan_all_of_it() -> None:
+    x = np.array([-2.0, -1, 0, 1, 2, nan])
+    np.testing.assert_array_equal(slope(lambda x: np.clip(x, -1, 1))(x), [0, 0.5, 1, 0.5, 0, 1])
+    np.testing.assert_array_equal(slope(lambda x: np.clip(x, 1, -1))(x), slope(lambda x: np.minimum(x, -1))(x * 0 + 1))
+
+
+@pytest.mark.parametrize("below", [1, 30, 700])
+def test_the_slope_of_i0_is_right_however_large_the_largest_element_is(below: float) -> None:
+    x = np.array([0.5, below])
+    order = np.arange(1, 3000)[:, None]
+    # The terms (x/2)**(2 m - 1) / ((m - 1)! m!) of its series.
+    terms = (2 * order - 1) * np.log(x / 2) - np.vectorize(lambda m: math.lgamma(m) + math.lgamma(m + 1))(order)
+    np.testing.assert_allclose(i0_derivative(x, order=1), np.exp(terms).sum(axis=0), rtol=1e-11)
+
+
 def test_gelu_by_tanh_is_right_to_0_0005() -> None:
     x = np.linspace(-6, 6, 500)
     np.testing.assert_allclose(tg.gelu(x, approximate="tanh"), tg.gelu(x), atol=5e-4)
@@ -439,3 +459,11 @@ def test_every_ufunc_is_known() -> None:
     assert {ufunc.__name__ for ufunc in ufuncs - set(NUMPY)} == {"isnat"}
     with pytest.raises(TinygradError):
         np.isnat(recorded(X))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int64, np.float16])
+def test_the_angle_of_a_point_whose_other_coordinate_is_a_small_number(dtype: Any) -> None:
+    x, other = np.array([1.5, -2.0]), np.array([1, 100]).astype(dtype)
+    exact = other.astype(float)
+    np.testing.assert_allclose(slope(lambda x: np.arctan2(x, other))(x), exact / (x**2 + exact**2))
+    np.testing.assert_allclose(slope(lambda x: np.arctan2(other, x))(x), -exact / (x**2 + exact**2))

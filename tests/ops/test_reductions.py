@@ -374,3 +374,8 @@ def test_indices_and_truths_are_data() -> None:
     ):
         assert not getattr(data, "requires_grad", False)
         assert np.asarray(data).dtype.kind in "bi"
+
+
+def test_a_product_that_overflows_between_zeros_makes_no_nan_of_a_cumulative_product() -> None:
+    slope = tg.grad(lambda x: np.cumprod(x)[0])
+    np.testing.assert_array_equal(slope(np.array([0, 1e200, 1e200, 1])), [1, 0, 0, 0])

@@ -146,6 +146,41 @@ def test_a_step_without_backward_is_noticed_and_one_without_a_forward_pass_is_no
         optimizer.step()
 
 
+def test_the_parameters_of_another_model_are_noticed() -> None:
+    model, other = nn.Linear(2, 1, rng=0), nn.Linear(2, 1, rng=0)
+    optimizer = optim.SGD(other.parameters())
+    before = other.weight.numpy()
+    (model(np.ones((3, 2))) ** 2).mean().backward()
+    with pytest.warns(
+        TrainingWarning, match=r"step\(\) of SGD, test_notices.py line \d+: .* another model's"
+    ) as caught:
+        optimizer.step()
+    assert caught[0].filename == __file__
+    assert np.array_equal(other.weight.numpy(), before)
+    optimizer.step()  # Once is enough.
+
+
+def test_a_schedule_looked_at_without_training_is_no_alarm() -> None:
+    backward(leaf())
+    optimizer = optim.SGD([leaf()], lr=0.1)
+    schedule = optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    for _ in range(3):
+        optimizer.step()
+        schedule.step()
+
+
+def test_the_line_at_which_recording_was_off_is_named() -> None:
+    v, w = leaf(name="v"), leaf(name="w")
+    optimizer = optim.SGD([v, w])
+    with tg.no_grad():
+        line = inspect.currentframe().f_lineno - 1  # type: ignore[union-attr]
+        hidden = w * 2
+    (v * hidden).sum().backward()
+    with pytest.warns(TrainingWarning, match=rf"within no_grad\(\), test_notices.py line {line}: nothing") as caught:
+        optimizer.step()
+    assert caught[0].filename == __file__
+
+
 def test_zero_grad_between_backward_and_step_is_noticed() -> None:
     w = leaf()
     optimizer = optim.SGD([w])

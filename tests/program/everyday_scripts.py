@@ -113,6 +113,17 @@ def an_optimiser_of_ones_own() -> Script:
     return f, [assigned(settings, scale=0.5), assigned(Signs, power=0.3), put(optimizer.param_groups[0], "lr", 0.7)]
 
 
+@script
+def a_schedule_that_is_read() -> Script:
+    optimizer = optim.SGD([Tensor(np.ones(3), requires_grad=True)], lr=0.5)
+    schedule = optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+
+    def f(x: Any) -> Any:
+        return x * schedule.get_last_lr()[0] * schedule.gamma + schedule.last_epoch
+
+    return f, [schedule.step, schedule.step, assigned(schedule, gamma=0.9)]
+
+
 # Numbers that a program is given, and what stands beside them.
 
 

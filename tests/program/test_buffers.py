@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
@@ -13,6 +14,7 @@ import pytest
 import tinygrad_np as tg
 from tinygrad_np import Tensor
 from tinygrad_np.program import compile
+from tinygrad_np.program.capture.traced import Traced
 
 random = np.random.default_rng(6)
 
@@ -284,3 +286,59 @@ def test_a_product_of_stacked_matrices_is_written_into_a_buffer_that_it_does_not
     compiled = compile(lambda x, w: np.exp(x) @ np.exp(w) @ np.exp(x - w))
     np.testing.assert_array_equal(compiled(x, w), np.exp(x) @ np.exp(w) @ np.exp(x - w))
     assert "= matmul_(t1, t2, buffer3)" in compiled.fast_source
+
+
+def test_a_first_call_takes_little_more_memory_than_the_function() -> None:
+    weights, X = parameters(*[(128, 128)] * 8), random.normal(size=(128, 128))
+
+    def step(X: Any) -> Any:
+        for weight in weights:
+            X = np.maximum(0, X @ weight)
+        loss = np.mean(X**2)
+        loss.backward()
+        for weight in weights:
+            weight.data -= 0.01 * weight.grad
+            weight.zero_grad()
+        return loss
+
+    peaks = []
+    for function in (step, compile(step, verify=False)):
+        step(X)
+        gc.collect()
+        tracemalloc.start()
+        try:
+            function(X)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0] + 2e6  # The program itself, and its text, are as large for small arrays.
+
+
+def test_a_capture_leaves_nothing_to_the_garbage_collector() -> None:
+    w, x = parameters((3, 3))[0], random.normal(size=(3, 3))
+    compiled = compile(tg.grad(lambda x: np.sum(np.tanh(x @ w)[:, 1:] ** 2)))
+    gc.collect()
+    gc.disable()
+    try:
+        compiled(x)
+        assert not [one for one in gc.get_objects() if type(one) is Traced]
+    finally:
+        gc.enable()
+
+
+def test_a_tensor_in_the_place_of_one_that_is_gone_is_another() -> None:
+    w = Tensor(random.normal(size=3), requires_grad=True)
+
+    def f(x: Any) -> Any:
+        total = np.zeros(3)
+        for _ in range(20):
+            held = (w * x).data
+            held += 1
+            other = w * x
+            total = total + held + other.data
+            del other
+        return total
+
+    compiled = compile(f)
+    for x in random.normal(size=(3, 3)):
+        np.testing.assert_allclose(compiled(x), f(x), rtol=1e-13)

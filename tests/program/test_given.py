@@ -80,6 +80,36 @@ def test_a_schedule_dropout_batch_norm_and_a_first_step_are_one_capture(make: An
         np.testing.assert_allclose(other, one, rtol=1e-9 if dtype is np.float64 else 1e-4, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::tinygrad_np.errors.CaptureWarning")
+def test_going_back_and_forth_between_training_and_use_costs_no_capture() -> None:
+    def trained(is_compiled: bool) -> tuple[list[Any], Any]:
+        model = nn.Sequential(nn.Linear(3, 8, rng=1), nn.BatchNorm1d(8), nn.Tanh(), nn.Dropout(0.3, rng=3))
+        model.append(nn.Linear(8, 1, rng=2))
+        optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9, dampening=0.5)
+        schedule = optim.lr_scheduler.StepLR(optimizer, 1, 0.9)
+
+        def step(x: Any) -> Any:
+            optimizer.zero_grad()
+            loss = ((model(x) - Y) ** 2).mean()
+            if model.training:
+                loss.backward()
+                optimizer.step()
+            return loss
+
+        run, losses = tg.compile(step, verify="always") if is_compiled else step, []
+        for epoch in range(5):
+            for mode in (True, False):
+                model.train(mode)
+                model[0].requires_grad_(epoch % 2 == 0)
+                losses.append(run(X).item())
+            schedule.step()
+        return losses, run
+
+    losses, compiled = trained(True)
+    np.testing.assert_allclose(losses, trained(False)[0], rtol=1e-9)
+    assert count(compiled) == 4
+
+
 def test_a_momentum_that_a_cycle_moves_is_given_after_it_has_moved_once() -> None:
     def parameters(is_compiled: bool) -> list[Any]:
         model = nn.Linear(3, 1, rng=0)

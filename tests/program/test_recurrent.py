@@ -307,3 +307,12 @@ def calls_an_equation(steps: int) -> float:
 def test_a_capture_takes_no_longer_an_equation_where_there_are_more() -> None:
     calls_an_equation(2)
     assert calls_an_equation(24) < 1.1 * calls_an_equation(8)
+
+
+def test_a_sum_may_have_a_thousand_terms() -> None:
+    """What goes through the terms of a sum, or through a chain of products, goes through no more than some."""
+    w, xs = np.array([0.5, 1.0]), np.linspace(0, 1, 700).reshape(350, 2)
+    slope = tg.grad(lambda w: np.sum(0.1 * sum(np.tanh(w * x) for x in xs)))
+    np.testing.assert_allclose(tg.compile(slope)(w), slope(w), rtol=1e-12)
+    update = tg.compile(lambda w: 0.1 * sum((np.tanh(w * x) for x in xs), np.zeros(2)))
+    np.testing.assert_allclose(update(w), 0.1 * sum(np.tanh(w * x) for x in xs), rtol=1e-12)

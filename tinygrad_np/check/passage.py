@@ -151,13 +151,10 @@ class Compared:
 _ARRAYS = (np.ndarray, np.generic)
 
 
-def saved_values(node: Node) -> dict[Node, Any]:
+def saved_values(node: Node) -> list[tuple[Node, Any]]:
     """The values, of this node and of its inputs, that the gradient rules of this node read."""
-    return {
-        owner: array
-        for owner, array in zip((node, *node.inputs), node.saved or (), strict=False)
-        if isinstance(array, _ARRAYS) and type(owner) is Node
-    }
+    owned = zip((node, *node.inputs), node.saved or (), strict=False)
+    return [(owner, array) for owner, array in owned if isinstance(array, _ARRAYS) and type(owner) is Node]
 
 
 def described(node: Node) -> str:

@@ -38,7 +38,7 @@ def whose_rule(trial: Trial) -> str:
         if variable._node is not None
     }
     for node in operations:
-        for owner, array in saved_values(node).items():
+        for owner, array in saved_values(node):
             values.setdefault(owner, array)
     guilty: list[str] = []
     unseen = 0

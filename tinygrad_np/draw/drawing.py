@@ -21,14 +21,7 @@ from ..check import compare_gradients
 from ..check.passage import described
 from ..check.report import Report
 from ..check.steps import backward_steps, variable_names
-from ..errors import (
-    DTypeError,
-    NotRecordedError,
-    TinygradError,
-    UnknownFormatError,
-    UnknownTensorError,
-    listed,
-)
+from ..errors import DTypeError, NotRecordedError, TinygradError, UnknownFormatError, UnknownTensorError, listed
 from ..frames import user_place, user_variables
 from ..graph import Node
 from ..program.emit.mathematics import LATEX, MATHML
@@ -40,7 +33,7 @@ from .notebook import mimebundle
 from .page import to_page
 from .passes import focused, last_operations, repeated, without_constants
 from .render import SlowLayoutError, render
-from .snapshot import Snapshot, Taken, Verdict, snapshot
+from .snapshot import Snapshot, Taken, Verdict, collector_paused, snapshot
 from .story import Hand, Story, step_data
 from .table import to_table
 
@@ -54,6 +47,9 @@ MOST_UNFOLDED = 400
 
 MANY = 150
 """Of more boxes than this, those are folded that can be, unless told otherwise."""
+
+MANY_COPIES = 30
+"""If inputs were drawn more often than this beside what uses them, steps of a loop are folded: they share weights."""
 
 Fold = bool | Collection[str] | None
 
@@ -150,6 +146,7 @@ class Drawing:
         return to_table(self.snapshot)
 
 
+@collector_paused()
 def draw_graph(
     *outputs: Tensor,
     manual: Mapping[str | Tensor, Any] | None = None,
@@ -175,7 +172,8 @@ def draw_graph(
             `.grad` is touched.
         fold: True draws the steps of a loop as one, and what a function computed as one box; names of functions or
             modules fold those; False folds nothing. By itself a drawing folds the modules of a network and the calls of
-            library functions, and if that leaves more than 150 boxes, all that can be folded, and says so.
+            library functions, loops whose steps share many weights, and if that leaves more than 150 boxes, all that
+            can be folded, and says so.
         unfold: modules, by path or class, and library functions whose inside is to be drawn.
         focus: a tensor, or its name: draw what it was computed from, and what was computed from it.
         depth: how many operations away from the focus.
@@ -296,7 +294,8 @@ def folded(snapshot: Snapshot, fold: Fold, opened: Collection[str] = ()) -> Snap
         return snapshot
     named = () if fold is None or fold is True else _names(fold)
     fewer = by_call(by_module(snapshot, opened, named), opened)
-    if fold is None and len(fewer.vertices) <= MANY:
+    is_small = len(fewer.vertices) <= MANY
+    if fold is None and is_small and len(repeated(fewer).vertices) - len(fewer.vertices) <= MANY_COPIES:
         return fewer
     if named:
         fewer = by_function(fewer, named)

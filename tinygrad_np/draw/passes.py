@@ -34,15 +34,11 @@ def last_operations(snapshot: Snapshot, limit: int) -> Snapshot:
         requires_grad=any(vertex.requires_grad for vertex in gone),
     )
     vertices = tuple(
-        replace(vertex, operands=tuple(_or_omitted(operand, kept) for operand in vertex.operands))
+        replace(vertex, operands=tuple(o if isinstance(o, str) or o in kept else 0 for o in vertex.operands))
         for vertex in snapshot.vertices
         if vertex.id in kept
     )
     return replace(snapshot, vertices=(omitted, *vertices))
-
-
-def _or_omitted(operand: int | str, kept: set[int]) -> int | str:
-    return operand if isinstance(operand, str) or operand in kept else 0
 
 
 def without_constants(snapshot: Snapshot) -> Snapshot:
@@ -96,7 +92,10 @@ def repeated(snapshot: Snapshot) -> Snapshot:
     uses = Counter(operand for vertex in snapshot.vertices for operand in set(vertex.operands))
     originals = {
         vertex.id: replace(
-            vertex, uses=uses[vertex.id], name=vertex.name or _label(vertex), members=vertex.members or (vertex.id,)
+            vertex,
+            uses=uses[vertex.id],
+            name=vertex.name or (f"#{vertex.id}" if vertex.operation else None),
+            members=vertex.members or (vertex.id,),
         )
         for vertex in snapshot.vertices
         if uses[vertex.id] >= (REPEATED_RESULT if vertex.operation else REPEATED_INPUT)
@@ -113,10 +112,6 @@ def repeated(snapshot: Snapshot) -> Snapshot:
             operands = tuple(copies.get(operand, operand) for operand in vertex.operands)
             vertices.append(replace(originals.get(vertex.id, vertex), operands=operands))
     return replace(snapshot, vertices=tuple(vertices))
-
-
-def _label(vertex: Vertex) -> str | None:
-    return f"#{vertex.id}" if vertex.operation else None
 
 
 def _copy(vertex: Vertex, identity: int) -> Vertex:

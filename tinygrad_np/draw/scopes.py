@@ -35,9 +35,9 @@ def module_runs(nodes: Sequence[Node]) -> dict[Node, tuple[ModuleRun, ...]]:
     """
     around: dict[Node, dict[int, Scope]] = {}
     for node in reversed(nodes):
-        scopes = around.get(node, {})
-        if node.scope is not None:
-            scopes = around[node] = {**dict(_chain(node.scope)), **scopes}
+        scopes, scope = around.get(node, {}), node.scope
+        if scope is not None:
+            scopes = around[node] = {**dict(_chain(scope)), **scopes}
         if scopes:
             for parent in node.inputs:
                 if type(parent) is Node and parent.plan is not None:

@@ -9,10 +9,12 @@ count from 1 in the order in which the values were made, so that the same progra
 from __future__ import annotations
 
 import dis
+import gc
 import inspect
 import re
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -114,6 +116,18 @@ class Taken(NamedTuple):
     values: dict[int, Any]
 
 
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """No search for garbage: of what a snapshot is made none is, and it would be looked through again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def snapshot(outputs: Sequence[tuple[Node | None, Any]], variables: Mapping[int, str] | None = None) -> Taken:
     """The graph behind some nodes, each with its array: every value once, in O(nodes).
 
@@ -139,28 +153,25 @@ def snapshot(outputs: Sequence[tuple[Node | None, Any]], variables: Mapping[int,
     for node in nodes:
         operands: list[int | str] = []
         for parent in node.inputs:
-            if id(parent) not in ids:
+            identity = ids.get(id(parent))
+            if identity is None:
                 literal = _literal(parent)
                 if literal is not None:
                     operands.append(literal)
                     continue
                 # An array has no number: it comes just before the first operation that reads it.
-                ids[id(parent)] = len(vertices) + 1
-                vertices.append(_data(ids[id(parent)], parent, known))
-                values[ids[id(parent)]] = parent
-            operands.append(ids[id(parent)])
-        ids[id(node)] = len(vertices) + 1
+                identity = ids[id(parent)] = len(vertices) + 1
+                vertices.append(_data(identity, parent, known))
+                values[identity] = parent
+            operands.append(identity)
+        identity = ids[id(node)] = len(vertices) + 1
         value = roots.get(node, node.value)
-        vertices.append(
-            _vertex(
-                ids[id(node)], node, tuple(operands), _number(value), known, calls.get(node), places, runs.get(node, ())
-            )
-        )
+        call, modules = calls.get(node), runs.get(node, ())
+        vertices.append(_vertex(identity, node, tuple(operands), _number(value), known, call, places, modules))
         if value is not None:
-            values[ids[id(node)]] = value
-        if node.saved is not None:
-            for owner, array in saved_values(node).items():
-                values.setdefault(ids[id(owner)], array)
+            values[identity] = value
+        for owner, array in saved_values(node):
+            values.setdefault(ids[id(owner)], array)
     for root, value in outputs:
         if root is None and id(value) not in ids:  # a constant
             ids[id(value)] = len(vertices) + 1

@@ -123,11 +123,25 @@ class ConvTranspose1d(_Convolution):
         self.padding, self.output_padding, self.groups, self.dilation = padding, output_padding, groups, dilation
         self._make_parameters(in_channels, out_channels, bias, dtype, rng)
 
-    def forward(self, input: Any) -> Any:
-        """The transposed convolution of the input (batch, channels, places), or without the batch."""
+    def forward(self, input: Any, output_size: Any = None) -> Any:
+        """The transposed convolution of the input (batch, channels, places), or without the batch.
+
+        Of the sizes that a stride leaves open, `output_size` chooses one, as `output_padding` does.
+        """
         convolve = convolution.conv_transpose1d if self.axes == 1 else convolution.conv_transpose2d
-        options = self.stride, self.padding, self.output_padding, self.groups, self.dilation
-        return convolve(input, self.weight, self.bias, *options)
+        more = self.output_padding if output_size is None else self._output_padding(array_of(input), output_size)
+        return convolve(input, self.weight, self.bias, self.stride, self.padding, more, self.groups, self.dilation)
+
+    def _output_padding(self, input: Any, output_size: Any) -> tuple[int, ...]:
+        wanted = tuple(np.atleast_1d(output_size).tolist())[-self.axes :]
+        names = ("stride", "padding", "dilation")
+        stride, padding, dilation = (for_each_axis(getattr(self, name), self.axes, name, 0) for name in names)
+        windows = zip(input.shape[-self.axes :], self.weight.shape[2:], stride, padding, dilation, strict=True)
+        least = [(length - 1) * s - 2 * p + d * (window - 1) + 1 for length, window, s, p, d in windows]
+        most = [length + s - 1 for length, s in zip(least, stride, strict=True)]
+        if len(wanted) != self.axes or any(not a <= w <= b for a, w, b in zip(least, wanted, most, strict=True)):
+            raise ShapeError(f"output_size={output_size!r}, {user_place()}: it must be from {least} to {most}.")
+        return tuple(w - a for w, a in zip(wanted, least, strict=True))
 
 
 class ConvTranspose2d(ConvTranspose1d):

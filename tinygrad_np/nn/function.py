@@ -34,6 +34,8 @@ class Function(Module):
     function: ClassVar[Callable[..., Any]]
     options: ClassVar[dict[str, str]]
     """For each option of the function what the module calls it."""
+    first: ClassVar[str]
+    """What the function calls its first input."""
 
     def __init_subclass__(
         cls, of: Any, names: dict[str, str] | None = None, inputs: int | None = None, inplace: bool = False
@@ -42,6 +44,7 @@ class Function(Module):
         cls.function = staticmethod(of)
         # A ufunc of NumPy has no signature, and no options that matter here.
         arguments = [] if isinstance(of, np.ufunc) else list(inspect.signature(of).parameters.values())
+        cls.first = arguments[0].name if arguments else "x"
         options = [one for one in arguments if one.default is not one.empty] if inputs is None else arguments[inputs:]
         cls.options = {one.name: (names or {}).get(one.name, one.name) for one in options}
         parameters = [one.replace(name=cls.options[one.name]) for one in options]
@@ -53,9 +56,12 @@ class Function(Module):
         bound.apply_defaults()
         super().__init__(**bound.arguments)
 
-    def forward(self, *inputs: Any) -> Any:
-        """The function of the inputs, with the options of this module."""
-        return type(self).function(*inputs, **{option: getattr(self, name) for option, name in self.options.items()})
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """The function of the inputs, with the options of this module; inputs may be named as PyTorch's are."""
+        if "input" in named and self.first != "input":
+            inputs = (named.pop("input"), *inputs)
+        options = {option: getattr(self, name) for option, name in self.options.items()}
+        return type(self).function(*inputs, **named, **options)
 
 
 def refuse_inplace(module: Module, inplace: bool) -> None:

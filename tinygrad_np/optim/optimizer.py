@@ -21,8 +21,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import ParameterError, StateError, TrainingWarning, describe, listed
-from ..frames import user_place
+from ..frames import user_level, user_place
 from ..graph import enable_grad
+from ..graph import state as recording
 from ..options import bind
 from ..program.capture.watch import is_capturing
 from ..reading import where_it_was_lost
@@ -73,6 +74,7 @@ class Optimizer:
         self.state: dict[Tensor, dict[str, Any]] = {}
         self._discarded = False
         self._has_stepped = False
+        self._passes = recording.passes
         members = self._listed(params)
         for group in members if isinstance(members[0], dict) else [{"params": members}]:
             self.add_param_group(group)
@@ -260,38 +262,44 @@ class Optimizer:
             )
         return np.float64(array) if name in ("step", "mu_product") else array.astype(p.dtype)
 
+    def _notice(self, what: str) -> None:
+        sentence = f"step() of {type(self).__name__}, {user_place()}: {what}"
+        warnings.warn(sentence, TrainingWarning, stacklevel=user_level())
+
     def _notice_missing(self) -> None:
-        missing = [(index, p) for index, p in enumerate(self._parameters()) if p.requires_grad and p.grad is None]
-        if all(p.grad is None for p in self._parameters()):
-            if self._discarded:
-                warnings.warn(
-                    f"step() of {type(self).__name__}, {user_place()}: zero_grad() forgot the gradients before a step "
-                    "used them, and nothing is changed. The order is zero_grad(), backward(), step().",
-                    TrainingWarning,
-                    stacklevel=3,
+        discarded, self._discarded = self._discarded, False
+        parameters = list(self._parameters())
+        if all(p.grad is None for p in parameters):
+            is_read = any(p._noted().awaited for p in parameters)
+            if discarded:
+                self._notice(
+                    "zero_grad() forgot the gradients before a step used them, and nothing is changed. The order is "
+                    "zero_grad(), backward(), step()."
                 )
-                self._discarded = False
-            if not any(p._noted().awaited for p in self._parameters()):
+            elif not is_read and recording.passes > self._passes and not (self._has_stepped or is_capturing()):
+                self._has_stepped = True
+                self._notice(
+                    "a backward pass has run, but no operation has read any of its parameters, and nothing is changed: "
+                    "they are another model's, or this one was made anew. Give it the parameters() of the model that "
+                    "computes the loss."
+                )
+            if not is_read:
                 return
-        self._discarded = False
         if self._has_stepped:
             return
         self._has_stepped = True
-        for index, p in missing:
-            named = describe(p.shape, p.dtype, p.name or f"parameter {index}")
-            reason = (
-                "operations have read it, but no backward pass reached it: backward() was not called, or the path from "
-                "the loss is cut by detach(), no_grad() or t.numpy(). tg.explain(loss, parameter) looks for the cut."
-                if p._noted().awaited
-                else "no operation has read it: is it left out of the forward pass, or has another taken its place?"
-            )
-            warnings.warn(
-                f"step() of {type(self).__name__}, {user_place()}: {named} has no gradient and stays as it is: "
-                + reason
-                + where_it_was_lost("the loss", earlier=True),
-                TrainingWarning,
-                stacklevel=3,
-            )
+        for index, p in enumerate(parameters):
+            if p.requires_grad and p.grad is None:
+                reason = (
+                    "operations have read it, but no backward pass reached it: backward() was not called, or the path "
+                    "from the loss is cut by detach(), no_grad() or t.numpy(). tg.explain(loss, parameter) looks for "
+                    "the cut."
+                    if p._noted().awaited
+                    else "no operation has read it: is it left out of the forward pass, or has another taken its place?"
+                )
+                named = describe(p.shape, p.dtype, p.name or f"parameter {index}")
+                lost = where_it_was_lost("the loss", earlier=True)
+                self._notice(f"{named} has no gradient and stays as it is: {reason}{lost}")
 
     def _notice_leftovers(self) -> None:
         if is_capturing():
@@ -302,12 +310,10 @@ class Optimizer:
                 continue
             p._noted().spent = None
             if spent.any():
-                warnings.warn(
-                    f"step() of {type(self).__name__}, {user_place()}: the gradient of "
-                    f"{describe(p.shape, p.dtype, p.name or f'parameter {index}')} still contains the one that "
-                    "an earlier step has used. Call optimizer.zero_grad() between step() and the next backward().",
-                    TrainingWarning,
-                    stacklevel=3,
+                named = describe(p.shape, p.dtype, p.name or f"parameter {index}")
+                self._notice(
+                    f"the gradient of {named} still contains the one that an earlier step has used. Call "
+                    "optimizer.zero_grad() between step() and the next backward()."
                 )
                 return
 
@@ -321,13 +327,12 @@ class _State(dict[str, Any]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value, or else that of the first step."""
-        self.first[name] = default
+        self.first[name] = getattr(default, "value", default)  # Of what is captured, as it is now.
         return super().get(name, default)
 
     def begun(self, name: str) -> Any:
         """The array before the first step, which a program changes in each; the new value if the formula has none."""
         value, first = self[name], self.first.get(name)
-        first = getattr(first, "value", first)  # Of what is captured, as it is now.
         is_number = isinstance(first, int | float | np.ndarray | np.generic)
         return np.full(value.shape, first, value.dtype) if is_number else value
 

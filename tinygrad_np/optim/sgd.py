@@ -36,8 +36,7 @@ class SGD(Optimizer):
         if weight_decay:
             g = g + weight_decay * p
         if momentum:
-            # What comes before the first step is such that b = g, by the same formula.
-            before = state.get("momentum_buffer", g * (dampening / momentum) if dampening else 0)
+            before = state.get("momentum_buffer", g * (dampening / momentum) if dampening else 0)  # So b = g at first.
             b = state["momentum_buffer"] = momentum * before + (1 - dampening) * g
             g = g + momentum * b if nesterov else b
         return lr * g

@@ -33,7 +33,7 @@ from .emit.code import Code
 from .emit.readable import ReadableProgram
 from .entry import MISSED
 from .ir import Program
-from .passes.naming import named
+from .passes.cleaning import named
 from .state.slots import NUMBERS, Slot
 from .variant import Variant
 from .verify import Schedule

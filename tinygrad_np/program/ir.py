@@ -76,13 +76,7 @@ class Equation:
     @cached_property
     def inputs(self) -> tuple[Variable, ...]:
         """The variables that it reads, as often as it reads them."""
-        found: list[Variable] = []
-        for value in (*self.arguments, *self.keywords.values()):
-            if isinstance(value, Variable):
-                found.append(value)
-            elif isinstance(value, _CONTAINERS):
-                found += variables_in(value)
-        return tuple(found)
+        return tuple(variables_in((self.arguments, self.keywords)))
 
     @cached_property
     def application(self) -> Any:

@@ -69,15 +69,13 @@ class Variant:
         self.emitted: _Emitted | None = None
         self.calls_rules = False
         settings = [setting for setting, _ in captured.settings]
-        self.general: Variant | None = None
-        self.state: Remembered | None = None
-        if assumes:
-            self.state = Remembered(f, captured.static, given=settings)
-            self.schedule.due = 0 if settings else self.schedule.due
-        if assumes and any(equation.operation == "assume" for equation in self.program.equations):
-            self.general = Variant(f, leaves, rebuild, False, exact, False, settings)
-            if _given(captured) != _given(self.general.captured):
-                raise refusal(DIFFERS, line=self.program.line)
+        if settings and assumes:
+            self.schedule.due = 0
+        self.state = Remembered(f, captured.static, given=settings) if assumes else None
+        assumed = assumes and any(equation.operation == "assume" for equation in self.program.equations)
+        self.general = Variant(f, leaves, rebuild, False, exact, False, settings) if assumed else None
+        if self.general and _given(captured) != _given(self.general.captured):
+            raise refusal(DIFFERS, line=self.program.line)
         arguments, keywords = rebuild(leaves)
         self.is_plain = not keywords and all(
             isinstance(leaf, np.generic) or type(leaf) is np.ndarray for leaf in arguments
@@ -95,18 +93,13 @@ class Variant:
         return ReadableProgram.of(updates_last(program, captured.reads, captured.updates)[0])
 
     @functools.cached_property
-    def _lowered(self) -> tuple[Program, list[Variable]]:
+    def lowered(self) -> tuple[Program, list[Variable]]:
         """The program that runs, and the results that are written over the old values of Tensors."""
         return updates_last(lowered(self.program, self.exact), self.captured.reads, self.captured.updates)
 
-    @property
-    def lowered(self) -> Program:
-        """The program that runs."""
-        return self._lowered[0]
-
     def _emit(self, leaves: Sequence[Any]) -> _Emitted:
         """The code of the program and of its call, for these arrays and what was drawn."""
-        program, targets = self._lowered
+        program, targets = self.lowered
         functions = {
             equation.function: f"rule_{number}"
             for number, equation in enumerate(program.equations)
@@ -205,7 +198,7 @@ class Variant:
         if not lines or emitted is None:
             return error
         made = emitted.text.splitlines()[lines[-1] - 1].partition(" = ")[0].strip()
-        for equation in self.lowered.equations:
+        for equation in self.lowered[0].equations:
             if made == equation.targets:
                 operation = equation.operation.removeprefix("whole.")
                 read = dict.fromkeys(equation.inputs)
@@ -234,7 +227,7 @@ class Variant:
                 constants.append(value)
             arguments.append(name)
         name = f"{self.program.name}_for_rare_values"
-        program, low = (dataclasses.replace(p, name=name) for p in (general.program, general.lowered))
+        program, low = (dataclasses.replace(p, name=name) for p in (general.program, general.lowered[0]))
         return _Shown(parameters, constants, General(program, low, f"{name}({', '.join(arguments)})"))
 
     @property
@@ -245,7 +238,7 @@ class Variant:
     @property
     def fast_source(self) -> str:
         """The program as the NumPy function that runs."""
-        return fast_source(self.lowered, self.shown.parameters, general=self.shown.general)
+        return fast_source(self.lowered[0], self.shown.parameters, general=self.shown.general)
 
 
 class _Emitted(NamedTuple):

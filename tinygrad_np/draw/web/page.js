@@ -3,7 +3,7 @@ import { h, render } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import htm from "htm";
 import { select } from "d3-selection";
-import { zoom, zoomIdentity } from "d3-zoom";
+import { zoom, zoomIdentity, zoomTransform } from "d3-zoom";
 
 const html = htm.bind(h);
 const data = JSON.parse(document.getElementById("data").textContent);
@@ -170,17 +170,15 @@ function Picture({ which, at, go, controls }) {
     const holder = frame.current;
     holder.replaceChildren(templates[which].content.cloneNode(true));
     const svg = holder.querySelector("svg");
-    const box = svg.viewBox.baseVal;
-    const [width, height] = [box.width, box.height];
-    for (const name of ["viewBox", "width", "height"]) svg.removeAttribute(name);
+    const { width, height } = svg.viewBox.baseVal;
+    svg.setAttribute("width", width);
+    svg.setAttribute("height", height);
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", data.title);
-    const graph = svg.querySelector("g.graph");
-    const view = document.createElementNS("http://www.w3.org/2000/svg", "g");
-    graph.replaceWith(view);
-    view.append(graph);
-    const behaviour = zoom().scaleExtent([0.02, 8]).on("zoom", (event) => view.setAttribute("transform", event.transform));
-    const selection = select(svg).call(behaviour);
+    // The picture is moved as a whole: a transform within it would lay out all of its text anew.
+    const move = ({ transform: { x, y, k } }) => (svg.style.transform = `translate(${x}px, ${y}px) scale(${k})`);
+    const behaviour = zoom().scaleExtent([0.02, 8]).on("zoom", move);
+    const selection = select(holder).call(behaviour);
     const fit = () => {
       const whole = Math.min(holder.clientWidth / width, holder.clientHeight / height);
       const scale = Math.min(1.3, Math.max(whole, Math.min(0.8, holder.clientWidth / width)));
@@ -190,7 +188,7 @@ function Picture({ which, at, go, controls }) {
     fit();
     const nodes = new Map([...svg.querySelectorAll("g.node")].map((node) => [node.id, node]));
     const edges = new Map([...svg.querySelectorAll("g.edge")].map((edge) => [edge.id, edge]));
-    held.current = { svg, view, nodes, edges, selection, behaviour, holder };
+    held.current = { svg, nodes, edges, selection, behaviour, holder };
     controls.current = {
       fit,
       by: (factor) => selection.call(behaviour.scaleBy, factor),
@@ -202,7 +200,7 @@ function Picture({ which, at, go, controls }) {
     });
   }, [which]);
   useEffect(() => {
-    const { nodes, edges, svg, view, selection, behaviour, holder } = held.current;
+    const { nodes, edges, svg, selection, behaviour, holder } = held.current;
     const done = new Set(steps.slice(0, at).flatMap((step) => homes(which, step.id)));
     const now = at ? homes(which, steps[at - 1].id) : [];
     const reached = new Set(at ? steps[at - 1].to.flatMap((to) => homes(which, to.id)) : []);
@@ -220,9 +218,9 @@ function Picture({ which, at, go, controls }) {
       const outside =
         seen.top < frameBox.top || seen.bottom > frameBox.bottom || seen.left < frameBox.left || seen.right > frameBox.right;
       if (outside) {
-        const scale = Number(/scale\(([^)]*)\)/.exec(view.getAttribute("transform"))?.[1] || 1);
-        const x = (frameBox.left + frameBox.width / 2 - seen.left - seen.width / 2) / scale;
-        const y = (frameBox.top + frameBox.height / 2 - seen.top - seen.height / 2) / scale;
+        const { k } = zoomTransform(holder);
+        const x = (frameBox.left + frameBox.width / 2 - seen.left - seen.width / 2) / k;
+        const y = (frameBox.top + frameBox.height / 2 - seen.top - seen.height / 2) / k;
         selection.call(behaviour.translateBy, x, y);
       }
     }

@@ -60,7 +60,16 @@ def places(index, shape: tuple[int, ...]):
         length = math.prod(shape[1:])
         first = index % shape[0]
         return first if len(shape) == 1 else np.add.outer(first * length, np.arange(length))
+    if isinstance(index, tuple) and len(index) == len(shape) and all(map(_is_numbers, index)):
+        flat = np.zeros((), np.intp)
+        for part, length in zip(index, shape, strict=True):
+            flat = flat * length + np.where(part < 0, part + length, part)
+        return flat
     return np.arange(math.prod(shape)).reshape(shape)[index]
+
+
+def _is_numbers(part) -> bool:
+    return isinstance(part, np.ndarray) and part.dtype.kind == "i"
 
 
 _MANY = 4096

@@ -7,7 +7,6 @@ from . import (
     comparison,
     exponential,
     hyperbolic,
-    integers,
     masks,
     real_parts,
     rounding,
@@ -27,7 +26,6 @@ FILES = (
     activation,
     masks,
     comparison,
-    integers,
     selection,
     branches,
 )

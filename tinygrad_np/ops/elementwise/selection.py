@@ -35,6 +35,13 @@ def is_all(mask: Any) -> bool:
     return hasattr(mask, "assumed_all") and mask.assumed_all()
 
 
+def all_are_normal(x) -> bool:
+    """Whether all of these overflowed as little as they lost digits towards 0; a lazy array is not looked at."""
+    limits = np.finfo(x.dtype)
+    size = np.absolute(x)
+    return is_all(np.logical_and(size >= limits.tiny, size <= limits.max))
+
+
 @primitive(elementwise=True)
 def where(condition, a, b):
     """a where the condition holds, b elsewhere; what is not selected gets the gradient 0, whatever its own slope."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...primitive import primitive
+from .selection import is_all
 
 ERF, ERFC = np.frompyfunc(math.erf, 1, 1), np.frompyfunc(math.erfc, 1, 1)
 
@@ -146,13 +147,12 @@ def i0_derivative(x, /, order: int = 1):
     """The derivative of i0 of this order k: 1/pi times the integral of cos(t)**k exp(x cos(t)) for t from 0 to pi.
 
     By the midpoint rule, which for a periodic function converges exponentially (Trefethen and Weideman 2014): the error
-    of n points is of the size of the Bessel function of order 2 n, nothing beside i0 if n is some 4 sqrt(|x|). The
-    points t and pi - t together make a cosh or a sinh, and the terms add up without cancellation.
+    of n points is of the size of the Bessel function of order 2 n, nothing beside i0 wherever i0 is finite, or for
+    small x with few points. The points t and pi - t together make a cosh or a sinh, and the terms add up without
+    cancellation.
     """
     hyperbolic = np.sinh if order % 2 else np.cosh
-    # Beyond 720 all is infinite. A lazy array is not asked how large it is.
-    largest = float(np.max(np.absolute(x), initial=0)) if isinstance(x, np.ndarray) else 720.0
-    half = order + 5 + int(2.1 * math.sqrt(largest if largest < 720 else 720))
+    half = order + (10 if is_all(np.absolute(x) <= 6) else 64)
     doubles = x.astype(np.float64)
     total: Any = 0
     for cosine in np.cos(np.pi * (np.arange(half) + 0.5) / (2 * half)).tolist():

@@ -7,7 +7,9 @@ import math
 import numpy as np
 
 from ...primitive import implements, primitive
+from ..arrays.shape import precise
 from .arithmetic import curved, none, ratio
+from .selection import all_are_normal
 
 
 @primitive(elementwise=True)
@@ -85,15 +87,28 @@ def arctan2(a, b):
 
 @arctan2.vjp(0)
 def _(g, y, a, b):
-    # b / (a**2 + b**2), without the overflow of squares.
+    a, b = precise(a, like=g), precise(b, like=g)
+    squares = _squares(a, b)
+    if all_are_normal(squares):
+        return g * (b / squares)
+    # Without the overflow of squares.
     distance = np.hypot(a, b)
     return curved(ratio(g * ratio(b, distance), distance), a, none(g, distance == 0))
 
 
 @arctan2.vjp(1)
 def _(g, y, a, b):
+    a, b = precise(a, like=g), precise(b, like=g)
+    squares = _squares(a, b)
+    if all_are_normal(squares):
+        return -g * (a / squares)
     distance = np.hypot(a, b)
     return curved(ratio(-g * ratio(a, distance), distance), b, none(g, distance == 0))
+
+
+def _squares(a, b):
+    with np.errstate(over="ignore", under="ignore"):
+        return a * a + b * b
 
 
 @implements(np.radians)

@@ -66,7 +66,7 @@ def softplus(x, beta: float = 1.0, threshold: float = 20.0):
 def hardshrink(x, lambd: float = 0.5):
     """x where it is further from 0 than lambd, 0 elsewhere."""
     x = array_of(x)
-    return where((x > lambd) | (x < -lambd), x, 0)
+    return where(np.logical_not((x >= -lambd) & (x <= lambd)), x, 0)  # NaN stays.
 
 
 @operation
@@ -87,7 +87,7 @@ def tanhshrink(x):
 def threshold(x, threshold: float, value: float):
     """x where it is above the threshold, the value elsewhere."""
     x = array_of(x)
-    return where(x > threshold, x, value)
+    return where(x <= threshold, value, x)
 
 
 @operation

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from ...primitive import implements, primitive
-from ..elementwise.selection import is_all
+from ..elementwise.selection import all_are_normal
 
 
 def flipped(x, axis: int = -1):
@@ -34,17 +34,19 @@ def products_after(x):
 def recurrence(a, b):
     """h[k] = a[k] h[k-1] + b[k] along the last axis, from h[-1] = 0: the one before, scaled and added to.
 
-    Two such steps in a row are one, of the product of both a: each h is joined with that of 1, 2, 4, 8 ... places
-    before (Hillis and Steele 1986). Where a product overflows that the h do not have, they are found one by one.
+    Two such steps in a row are one, of the product of both a: in a few long rows each h is joined with that of 1, 2, 4,
+    8 ... places before (Hillis and Steele 1986), unless a product overflows that the h do not have.
     """
-    result, factors, step = b.copy(), a.copy(), 1
-    with np.errstate(over="ignore", invalid="ignore"):
-        while step < b.shape[-1]:
-            result[..., step:] += factors[..., step:] * result[..., :-step]
-            factors[..., step:] *= factors[..., :-step].copy()
-            step *= 2
-    if np.isfinite(result).all():
-        return result
+    if b.shape[-1] ** 2 > b.size:
+        result, factors, step = b.copy(), a.copy(), 1
+        with np.errstate(over="ignore", invalid="ignore"):
+            while step < b.shape[-1]:
+                result[..., step:] += factors[..., step:] * result[..., :-step]
+                factors[..., step:] *= factors[..., :-step].copy()
+                step *= 2
+        if np.isfinite(result).all():
+            return result
+    result = np.empty_like(b)
     state = np.zeros_like(b[..., 0]) if b.size else None
     for k in range(b.shape[-1]):
         state = a[..., k] * state + b[..., k]
@@ -79,13 +81,6 @@ def _(g, y, x, axis: int = -1):
     return flipped(np.cumsum(flipped(g, axis), axis), axis)
 
 
-def may_be_divided_by(x, y) -> bool:
-    """Whether the product of all but one is y / x: no factor is 0, and no product lost its digits."""
-    limits = np.finfo(y.dtype)
-    size = np.absolute(y)
-    return is_all(np.logical_and(size >= limits.tiny, size <= limits.max))
-
-
 @primitive(name="cumprod")
 def products(x, /, axis: int = -1):
     """y[k] = x[0] ... x[k] along an axis."""
@@ -94,7 +89,7 @@ def products(x, /, axis: int = -1):
 
 @products.vjp
 def _(g, y, x, axis: int = -1):
-    if may_be_divided_by(x, y):
+    if all_are_normal(y):  # Then no factor is 0, and no product lost its digits.
         # x[k] is a factor of y[k] and all after it.
         return flipped(np.cumsum(flipped(g * y, axis), axis), axis) / x
     # y[k] = x[k] y[k-1] is a recurrence; written as one, its gradient divides by nothing, and x may be 0.

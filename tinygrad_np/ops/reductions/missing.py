@@ -95,44 +95,32 @@ def nanmean(x, axis: Axis = None, dtype=None, keepdims: bool = False, *, where=T
     return reduction_options.mean(x, axis, dtype, keepdims, where=np.logical_and(is_number(x), where))
 
 
-@implements(np.nanvar)
-def nanvar(
-    x,
-    axis: Axis = None,
-    dtype=None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    where=True,
-    mean=None,
-    correction: float | None = None,
-):
-    """The variance of what is not NaN; NaN if that is `ddof` elements or fewer."""
-    return _of_numbers(statistics.variance_about, x, axis, dtype, ddof, keepdims, where, mean, correction)
+def _of_numbers(about):
+    """A spread of what is not NaN."""
+
+    def spread(x, axis: Axis, dtype, ddof: float, keepdims: bool, where, mean):
+        where = np.logical_and(is_number(x), where)
+        number = count(x, axis, keepdims, where) - ddof
+        warn_if(number <= 0, "Degrees of freedom <= 0 for slice.")
+        return about(x, axis, dtype, keepdims, where, mean, or_nan(number))
+
+    return spread
 
 
-@implements(np.nanstd)
-def nanstd(
-    x,
-    axis: Axis = None,
-    dtype=None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    where=True,
-    mean=None,
-    correction: float | None = None,
-):
-    """The standard deviation of what is not NaN; where it is 0 its slope is 0."""
-    return _of_numbers(statistics.deviation_about, x, axis, dtype, ddof, keepdims, where, mean, correction)
-
-
-def _of_numbers(spread, x, axis: Axis, dtype, ddof: float, keepdims: bool, where, mean, correction: float | None):
-    x, ddof = statistics.spreading(x, dtype), statistics.one_of(ddof, correction)
-    where = np.logical_and(is_number(x), where)
-    number = count(x, axis, keepdims, where) - ddof
-    warn_if(number <= 0, "Degrees of freedom <= 0 for slice.")
-    return spread(x, axis, dtype, keepdims, where, mean, or_nan(number))
+nanvar = implements(np.nanvar)(
+    statistics.with_numpys_keywords(
+        "nanvar",
+        "The variance of what is not NaN; NaN if that is `ddof` elements or fewer.",
+        _of_numbers(statistics.variance_about),
+    )
+)
+nanstd = implements(np.nanstd)(
+    statistics.with_numpys_keywords(
+        "nanstd",
+        "The standard deviation of what is not NaN; where it is 0 its slope is 0.",
+        _of_numbers(statistics.deviation_about),
+    )
+)
 
 
 @implements(np.nancumsum)

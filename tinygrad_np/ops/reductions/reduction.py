@@ -12,7 +12,8 @@ import numpy as np
 from ...primitive import primitive
 from ..arrays.shape import expand, precise, wide
 from ..elementwise.arithmetic import bend
-from .cumulative import may_be_divided_by, products_after, products_before
+from ..elementwise.selection import all_are_normal
+from .cumulative import products_after, products_before
 
 Axis = int | tuple[int, ...] | None
 
@@ -98,7 +99,7 @@ def prod(x, /, axis: Axis = None, keepdims: bool = False):
 
 @prod.vjp
 def _(g, y, x, axis: Axis = None, keepdims: bool = False):
-    if may_be_divided_by(x, y):
+    if all_are_normal(y):
         return with_axes(g * y, x.shape, axis) / x
     # The product of all other elements, y / x, without dividing: x may be 0.
     rows = as_rows(x, axis)

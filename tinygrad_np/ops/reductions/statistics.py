@@ -60,46 +60,38 @@ def differ(x, axis: Axis):
     return x.size == 0 or x.max(axis=axis, keepdims=True) != x.min(axis=axis, keepdims=True)
 
 
-@implements(np.var)
-def var(
-    x,
-    axis: Axis = None,
-    dtype=None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    where=True,
-    mean=None,
-    correction: float | None = None,
-):
-    """The variance, with NumPy's keywords; a gradient flows to a `mean` that is given, too."""
-    x = spreading(x, dtype)
-    ddof = one_of(ddof, correction)
-    if where is True and mean is None:
-        return variance(x, axis=axis, ddof=ddof, keepdims=keepdims)
-    number = np.maximum(count(x, axis, keepdims, where) - ddof, 0)
-    return variance_about(x, axis, dtype, keepdims, where, mean, number)
+def with_numpys_keywords(name: str, meaning: str, spread):
+    """The function of NumPy's, with its keywords, that a spread of prepared elements stands for."""
+
+    def run(
+        x,
+        axis: Axis = None,
+        dtype=None,
+        ddof: float = 0,
+        keepdims: bool = False,
+        *,
+        where=True,
+        mean=None,
+        correction: float | None = None,
+    ):
+        x, ddof = spreading(x, dtype), one_of(ddof, correction)
+        return spread(x, axis, dtype, ddof, keepdims, where, mean)
+
+    run.__name__ = run.__qualname__ = name
+    run.__doc__ = meaning
+    return run
 
 
-@implements(np.std)
-def std(
-    x,
-    axis: Axis = None,
-    dtype=None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    where=True,
-    mean=None,
-    correction: float | None = None,
-):
-    """The standard deviation, with NumPy's keywords; where it is 0 its slope is 0."""
-    x = spreading(x, dtype)
-    ddof = one_of(ddof, correction)
-    if where is True and mean is None:
-        return deviation(x, axis=axis, ddof=ddof, keepdims=keepdims)
-    number = np.maximum(count(x, axis, keepdims, where) - ddof, 0)
-    return deviation_about(x, axis, dtype, keepdims, where, mean, number)
+def _of_all(plain, about):
+    """A spread, by its primitive where nothing is left out and no mean is given."""
+
+    def spread(x, axis: Axis, dtype, ddof: float, keepdims: bool, where, mean):
+        if where is True and mean is None:
+            return plain(x, axis=axis, ddof=ddof, keepdims=keepdims)
+        number = np.maximum(count(x, axis, keepdims, where) - ddof, 0)
+        return about(x, axis, dtype, keepdims, where, mean, number)
+
+    return spread
 
 
 def variance_about(x, axis: Axis, dtype, keepdims: bool, where, mean, number):
@@ -134,6 +126,22 @@ def one_of(ddof: float, correction: float | None):
     if correction is not None and ddof != 0:
         raise ValueError("ddof= and correction= are two names of one number: give one of them")
     return constant(ddof, "ddof") if correction is None else constant(correction, "correction")
+
+
+var = implements(np.var)(
+    with_numpys_keywords(
+        "var",
+        "The variance, with NumPy's keywords; a gradient flows to a `mean` that is given, too.",
+        _of_all(variance, variance_about),
+    )
+)
+std = implements(np.std)(
+    with_numpys_keywords(
+        "std",
+        "The standard deviation, with NumPy's keywords; where it is 0 its slope is 0.",
+        _of_all(deviation, deviation_about),
+    )
+)
 
 
 @implements(np.average)

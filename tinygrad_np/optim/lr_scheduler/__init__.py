@@ -10,6 +10,9 @@ schedules of one optimiser multiply: what another one (or you) changed since is 
 `multiplies` is False, as PyTorch's.
 """
 
+from typing import TYPE_CHECKING
+
+from ...options import lookup as _lookup
 from .cosines import CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR
 from .factors import ConstantLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
 from .plateau import ReduceLROnPlateau
@@ -32,3 +35,6 @@ __all__ = [
     "SequentialLR",
     "StepLR",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = _lookup(__name__, globals(), "one of your own is a class of LRScheduler with rate()")

@@ -72,9 +72,10 @@ class Names:
     def give(self, name: str, value: Any) -> None:
         """Give a name to the variable of a value that has one, and no name yet."""
         if issubclass(type(value), Tensor):
-            if id(value) not in self.made:
+            array = unwatched(value, "_data")
+            if type(array) is not Traced and id(value) not in self.made:
                 return
-            name, value = name_of(value) or name, unwatched(value, "_data")
+            name, value = name_of(value) or name, array
         if type(value) is Traced:
             if value._variable.name is None:
                 value._variable.name = self.unused(name)
@@ -84,18 +85,19 @@ class Names:
     def running_line(self) -> str:
         """Name variables as the user's functions do, the outermost first; the line that runs, or is differentiated."""
         users: list[tuple[FrameType, FrameType | None]] = []
-        callee, is_backward = None, False
+        callee: FrameType | None = None
+        is_backward = False
         for frame in self._frames():
             if is_others(frame.f_code):
                 users.append((frame, callee))
             is_backward = is_backward or frame.f_code in _BACKWARD
             callee = frame
         known = len(self.constants.known)
+        before, self._seen = self._seen, {frame: (callee, known) for frame, callee in users}
         for frame, callee in reversed(users):
             # What waits for the same call as before has no other variables by now.
-            if self._seen.get(frame) == (callee, known):
+            if before.get(frame) == (callee, known):
                 continue
-            self._seen[frame] = callee, known
             for name, value in frame.f_locals.items():
                 self.give(name, value)
             for name in frame.f_code.co_names if known else ():
@@ -133,6 +135,12 @@ class Names:
                 binding.variable.name = self.unused(f"new_{name}")
         for name, variable in results:
             variable.name = variable.name or self.unused(f"new_{name}" if name in self._taken else name)
+
+    def forget(self) -> None:
+        """Let go of frames, nodes and their values."""
+        self.floor = self.node = None
+        for known in (self.nodes, self.gradients, self._seen):
+            known.clear()
 
     # What the engine and the transforms tell (graph.Observer).
 

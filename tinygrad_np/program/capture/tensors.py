@@ -13,6 +13,7 @@ import numpy as np
 
 from ...frames import user_place
 from ...graph import NOT_KEPT, Node
+from ...record import Recorded
 from .names import Binding, Names
 from .refusals import CHANGED_THROUGH_ARRAY, GRADIENT_OF_ARGUMENT, refusal
 from .traced import Memory, Traced
@@ -44,11 +45,15 @@ class WatchedTensors:
         self.made[id(tensor)] = tensor
         self.stand_ins[id(tensor._node)] = tensor._node
 
+    def is_made(self, owner: Any) -> bool:
+        """Whether a Tensor or node is of this run; a traced array tells, which what was there before never gets."""
+        return id(owner) in self.made or (isinstance(owner, Recorded) and type(unwatched(owner, "_data")) is Traced)
+
     def read(self, slot: str, owner: Any, value: Any) -> Any:
         """What a Tensor or node shows instead of what it holds."""
         if slot == "grad":
             self._assert_not_given(owner)
-        if id(owner) in self.made:
+        if self.is_made(owner):
             node = unwatched(owner, "_node") if slot == "_data" else None
             if node is not None and node.plan is None and isinstance(value, Traced):
                 self.names.nodes.setdefault(id(node), (node, value._variable))
@@ -87,10 +92,13 @@ class WatchedTensors:
 
     def write(self, slot: str, owner: Any, value: Any, is_new: bool) -> bool:
         """Keep what is written to what was there before the capture; the rest may write itself."""
+        is_made = is_new or self.is_made(owner)
         if is_new:
-            self.made[id(owner)] = owner
+            self._memories.pop((slot, id(owner)), None)
         elif slot == "grad":
             self._assert_not_given(owner)
+        if is_made and not (slot == "_data" and type(value) is Traced):
+            self.made[id(owner)] = owner
         memory = self._memories.pop((slot, id(owner)), Memory())
         in_place = memory.changes != memory.settled
         if in_place:
@@ -98,7 +106,7 @@ class WatchedTensors:
             self._memories[slot, id(owner)] = memory
         if slot == "_data":
             self._in_place[id(owner)] = in_place
-        if id(owner) in self.made:
+        if is_made:
             return True
         if slot == "_data" and (slot, id(owner)) not in self._reads:
             self.read(slot, owner, unwatched(owner, slot))
@@ -134,6 +142,11 @@ class WatchedTensors:
             elif slot not in NOTES and value is not NOT_KEPT:
                 updates.append(Binding(owner, slot, variable_of(value), self._in_place.get(id(owner), False)))
         return updates, cleared
+
+    def forget(self) -> None:
+        """Let go of all Tensors and values."""
+        for known in (self.stand_ins, self._reads, self._written, self._memories):
+            known.clear()
 
     def _is_changed(self, key: Key) -> bool:
         memory = self._memories.get(key)

@@ -271,7 +271,10 @@ class Traced(NDArrayOperatorsMixin):
         what = describe(self.shape, self.dtype, name) if name else f"a value {self.shape} {self.dtype}"
         error = refusal(refusals.REFUSED, what=what, done=done, line=user_place(), advice=advice)
         error.whole = self.tracer.apply_whole
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # Else its traceback holds this frame, and this frame the error, until a collection.
 
     def __bool__(self) -> bool:
         is_true = self.tracer.anew.is_true(self) if self.is_weak else None

@@ -108,8 +108,13 @@ class Tracer:
 
     def run(self, leaves: list[Any], rebuild: Rebuild, found: Reachable, settings: Iterable[Slot] = ()) -> Captured:
         """Run the function and make the program of what was recorded; `found` is what it can reach."""
-        with standing_in(self.anew, found, settings) as drawings:
-            return self._run(leaves, rebuild, drawings)
+        try:
+            with standing_in(self.anew, found, settings) as drawings:
+                return self._run(leaves, rebuild, drawings)
+        finally:  # What is known of values by now would else wait for the garbage collector.
+            self.made.clear()
+            self.names.forget()
+            self.tensors.forget()
 
     def _run(self, leaves: list[Any], rebuild: Rebuild, drawings: dict[int, Any]) -> Captured:
         given = [self._argument(replaced(leaf, drawings)) for leaf in leaves]
@@ -183,7 +188,7 @@ class Tracer:
                 raise refusal(refusals.RETURNS_NUMBER, line=self.line)
             return ("array", self._variable(leaf))
         kept = [*getattr(leaf, "__dict__", {}).values(), *(leaf if isinstance(leaf, set | frozenset) else ())]
-        if isinstance(leaf, Iterator) or any(isinstance(part, Traced) or id(part) in self.made for part in kept):
+        if isinstance(leaf, Iterator) or any(isinstance(part, Traced) or self.tensors.is_made(part) for part in kept):
             raise refusal(refusals.RETURNS_RUN, line=self.line, kind=type(leaf).__name__)
         return ("static", leaf)
 
@@ -349,8 +354,9 @@ def _values(value: Any, boxes: list[Traced]) -> Any:
     """The structure with values instead of traced arrays, which are added to the boxes."""
 
     def known(leaf: Any) -> Any:
+        leaf = leaf._data if issubclass(type(leaf), Tensor) else leaf
         if type(leaf) is not Traced:
-            return known(leaf._data) if isinstance(leaf, Tensor) else leaf
+            return leaf
         leaf.variable  # noqa: B018  (an array that was changed in place refuses)
         boxes.append(leaf)
         return leaf.value

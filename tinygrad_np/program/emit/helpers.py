@@ -73,15 +73,15 @@ class _Collector:
             tree.body[0] = ast.Expr(ast.Constant(text.partition("\n")[0]))
         scope = function.__globals__
         tree = _WithoutModules(function, self).visit(_OfArraysAlone().visit(tree))
-        read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        local = {node.id for node in nodes if isinstance(node.ctx, ast.Store)} | {*function.__code__.co_varnames}
+        read = {node.id for node in nodes} - local
         names = [name for code in codes_within(function.__code__) for name in code.co_names]
-        known = {key: scope[key] for key in [*names, *sorted(read)] if key in scope and key in read}
+        known = {key: scope[key] for key in [*names, *sorted(read)] if key in scope}
         known |= inspect.getclosurevars(function).nonlocals
-        local = set(function.__code__.co_varnames)
-        renamed = {key: self._reference(key, value, scope) for key, value in known.items() if key not in local}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Name) and node.id in renamed:
-                node.id = renamed[node.id]
+        renamed = {key: self._reference(key, value, scope) for key, value in known.items() if key in read}
+        for node in nodes:
+            node.id = renamed.get(node.id, node.id)
         self.texts.append("\n" + ast.unparse(ast.fix_missing_locations(tree)))
 
     def _reference(self, key: str, value: Any, scope: dict[str, Any]) -> str:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from ..ir import Program
-from .algebra import stable_forms
-from .cleaning import common_subexpressions, dead_code, folded_constants
+from .algebra import stable_forms, transposed_products
+from .cleaning import common_subexpressions, dead_code, folded_constants, named
 from .identities import identities
 from .logistic import shared_exponentials
 from .loops.batching import batched
 from .loops.pieces import early_terms, rejoined, summed_pieces
 from .loops.stacking import stacked_products
 from .lowering import converted_once, early_truths, updated_where_picked, variances
-from .naming import named
 from .polynomials import cancelled
-from .products import transposed_products
 from .reductions import summed_products
 from .scales import hoisted_scales
 

@@ -1,11 +1,13 @@
 """Algebra as a table: what a program computes, and what it computes instead.
 
 `EXACT` changes no bit but a zero's sign. `STABLE` changes the last digits for the better: its left sides lose them
-where a sigmoid is near 1, and are -inf where it rounds to 0 or 1; its right sides are right for every x.
+where a sigmoid is near 1, and are -inf where it rounds to 0 or 1; its right sides are right for every x. `PRODUCTS` are
+of matrices.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,16 @@ def of_floating(match: Match) -> bool:
 def of_truths(match: Match) -> bool:
     """The value c is of truths."""
     return np.dtype(getattr(match.names["c"], "dtype", float)) == np.bool
+
+
+def of_matrices(match: Match) -> bool:
+    """The operands a and b are matrices."""
+    return all(getattr(match.names[name], "ndim", 0) == 2 for name in "ab")
+
+
+def of_one_dtype(match: Match) -> bool:
+    """The operands a and b are of one dtype."""
+    return bool(match.names["a"].dtype == match.names["b"].dtype)
 
 
 def a_maximum_was_subtracted(match: Match) -> bool:
@@ -77,8 +89,20 @@ STABLE = (
     Rule("exp(x - log(s := sum((e := exp(x)), **how)))", "e / s", a_maximum_was_subtracted),
 )
 
+PRODUCTS = (
+    # As the library's own product does: np.dot is faster where one of two matrices is a column or a row.
+    Rule("matmul(a, b)", "dot(a, b)", of_matrices, of_one_dtype),
+    # Of the operands as they lie: nothing is transposed but views.
+    Rule("transpose(dot(a, b))", "dot(transpose(b), transpose(a))", used_once, of_matrices),
+)
+
 _COMPARISONS = {"equal", "greater", "greater_equal", "less", "less_equal", "not_equal"}
-EXACT_RULES, _STABLE_RULES = by_operation(EXACT), by_operation(STABLE)
+EXACT_RULES, _STABLE_RULES, _PRODUCT_RULES = by_operation(EXACT), by_operation(STABLE), by_operation(PRODUCTS)
+
+
+def transposed_products(program: Program) -> Program:
+    """Products of two matrices by np.dot; a transposed one as the product of the transposed."""
+    return rewrite(program, functools.partial(first_of, _PRODUCT_RULES))
 
 
 def stable_forms(program: Program) -> Program:

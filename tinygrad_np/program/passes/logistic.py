@@ -39,19 +39,16 @@ def shared_exponentials(program: Program) -> Program:
         """Both logarithms of z are taken."""
         return match.names["z"] in roots
 
-    def alike(match: Match) -> bool:
-        """The sum is of the shape and dtype of z."""
-        z, output = match.names["z"], match.equation.output
-        return (z.shape, z.dtype) == (output.shape, output.dtype)
-
-    small, both = "exp(-absolute(z))", (shared, alike, rest)
+    small = "exp(-absolute(z))"
     entropies = (
-        Rule("y * logaddexp(0, -z) + r * logaddexp(0, z)", f"maximum(z, 0) - y * z + log1p({small})", *both, whole),
-        Rule("y * logaddexp(0, z) + r * logaddexp(0, -z)", f"maximum(-z, 0) - y * -z + log1p({small})", *both, whole),
+        Rule(
+            "y * logaddexp(0, -z) + r * logaddexp(0, z)", f"maximum(z, 0) - y * z + log1p({small})", shared, rest, whole
+        ),
         Rule(
             "y * logaddexp(0, -z) + r * logaddexp(0, z)",
             f"y * maximum(-z, 0) + r * maximum(z, 0) + log1p({small})",
-            *both,
+            shared,
+            rest,
         ),
     )
     others = (

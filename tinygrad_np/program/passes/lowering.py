@@ -59,13 +59,14 @@ def variances(program: Program) -> Program:
     """Variances by the differences from the mean, as NumPy computes them: most often these are needed anyway."""
 
     def rule(equation: Equation, edit: Edit) -> Any:
+        if equation.operation != "var" or not len(equation.inputs) == len(equation.arguments) == 1:
+            return None
         options = dict(equation.keywords)
         axis, keepdims, ddof = options.pop("axis", None), bool(options.pop("keepdims", None)), options.pop("ddof", 0)
-        if equation.operation != "var" or len(equation.arguments) > 1 or any(options.values()) or type(ddof) is not int:
-            return None
-        x, axis = equation.arguments[0], axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+        x, axis = equation.inputs[0], axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
         count = x.size // max(equation.output.size, 1)
-        if x.dtype != equation.output.dtype or x.dtype.char not in "fd" or not x.ndim or count <= ddof:
+        fits = x.dtype == equation.output.dtype and x.dtype.char in "fd" and x.ndim and count > ddof
+        if not fits or any(options.values()) or type(ddof) is not int:
             return None
         along = {} if axis is None else {"axis": axis}
         mean = edit.apply(np.divide, edit.apply(np.sum, x, **along, keepdims=True), count)

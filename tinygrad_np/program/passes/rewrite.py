@@ -42,11 +42,6 @@ class Edit:
         return dict(self.program.uses)
 
     @cached_property
-    def ones(self) -> dict[tuple[tuple[int, ...], Any], Variable]:
-        """The constants that are 1 everywhere, by shape and dtype."""
-        return {(one.shape, one.dtype): one for one in reversed(self.constants) if self.number(one) == 1}
-
-    @cached_property
     def without_nan(self) -> set[Variable]:
         """What the program assumes to hold no NaN, be it known by now or later."""
         made_by = self.program.made_by
@@ -71,7 +66,7 @@ class Edit:
                 dtype = np.asarray(function(*small)).dtype
             shape = np.broadcast_shapes(*(getattr(value, "shape", ()) for value in arguments))
             return Variable(shape, dtype, None, bool(shape))
-        if function is np.dot and all(variable.ndim == 2 for variable in arguments):
+        if function is np.dot and all(getattr(one, "ndim", 0) == 2 for one in arguments):
             a, b = arguments
             return Variable((a.shape[0], b.shape[1]), np.result_type(a.dtype, b.dtype))
         model = substituted(arguments, lambda variable: np.broadcast_to(np.ones((), variable.dtype), variable.shape))

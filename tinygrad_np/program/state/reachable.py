@@ -48,6 +48,8 @@ _NAMESPACES = {"types", "argparse", "_thread"}
 """Modules whose objects hold nothing but what the user put there, under names of the user's."""
 _BASES = {"abc", "enum", "typing", "builtins"}
 """Modules whose classes keep nothing in the objects of those that inherit from them."""
+_KINDS = {"Module", "Optimizer", "LRScheduler"}
+"""Classes of ours whose objects may be set to something else between calls."""
 _CONSTRUCTION = {"__init__", "__new__", "__post_init__", "__init_subclass__", "__class_getitem__", "__del__"}
 _ASIDE = {"__repr__", "__str__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__deepcopy__"}
 
@@ -316,7 +318,7 @@ class Reachable:
         return all(module in _BASES | _NAMESPACES or is_our_module(module) for module in others)
 
     def _find_names_in_class(self, kind: type) -> None:
-        names = self._names | ({"forward", "change"} if _is_of_a_network(kind) else set())  # Which we call.
+        names = self._names | ({"forward", "change", "rate"} if _is_of_a_network(kind) else set())  # Which we call.
         for name, value in list(vars(kind).items()):
             if name in names and not isinstance(value, types.MemberDescriptorType):
                 is_plain = isinstance(value, types.FunctionType | property) or not hasattr(type(value), "__get__")
@@ -338,8 +340,8 @@ class Reachable:
 
 
 def _is_of_a_network(kind: type) -> bool:
-    """Whether this is a class of modules or optimisers, which may be set to something else between calls."""
-    return any(is_our_module(base.__module__) and base.__name__ in ("Module", "Optimizer") for base in kind.__mro__)
+    """Whether this is a class of modules, optimisers or schedules."""
+    return any(is_our_module(base.__module__) and base.__name__ in _KINDS for base in kind.__mro__)
 
 
 def _slots_of(kind: type) -> list[str]:

@@ -85,7 +85,9 @@ class _Steps:
 
     def _key(self, equation: Equation) -> Any:
         """The start of an equation's piece, and what is the same for all that can be joined with it."""
-        if len(equation.outputs) > 1 or (isinstance(equation.function, np.ufunc) and equation.keywords):
+        if self.pieces.keys().isdisjoint(equation.inputs) or len(equation.outputs) > 1:
+            return None
+        if isinstance(equation.function, np.ufunc) and equation.keywords:
             return None
         pieces = [self.pieces.get(value) if isinstance(value, Variable) else None for value in equation.arguments]
         found = [piece for piece in pieces if piece is not None]

@@ -7,6 +7,7 @@ P[:, 0:1] + P[:, 1:2] + P[:, 2:3]                        =   sum(P, axis=1, keep
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping
 from math import inf
 from operator import getitem
@@ -197,8 +198,6 @@ def early_terms(program: Program) -> Program:
     uses = program.uses
 
     def parts(equation: Equation, edit: Edit) -> Any:
-        if equation.operation != "add":
-            return None
         terms = [term for _, term in terms_of(equation, edit, uses, most=3)]
         if len(terms) != 3 or any(edit.maker(operand, "subtract") for operand in equation.arguments):
             return None
@@ -207,22 +206,19 @@ def early_terms(program: Program) -> Program:
         if len(early) != 2 or len(late) != 1 or not isinstance(late[0], Variable) or equation.arguments[1] in late:
             return None
         known = [pieces[term].base if term in pieces else term for term in early]
-        return (frozenset(known), early, late[0]) if any(term in pieces for term in early) else None
+        return (frozenset(known), early, late) if any(term in pieces for term in early) else None
 
-    edit = Edit(program)
-    counts: dict[Any, int] = {}
-    for equation in program.equations:
-        found = parts(equation, edit)
-        if found is not None:
-            counts[found[0]] = counts.get(found[0], 0) + 1
+    before = Edit(program)
+    found = {one.outputs: parts(one, before) for one in program.equations if one.operation == "add"}
+    counts = Counter(known for part in found.values() if part for known in part[:1])
 
     def rule(equation: Equation, edit: Edit) -> Any:
-        found = parts(equation, edit)
-        if found is None or counts.get(found[0], 0) < FEWEST:
+        part = found.get(equation.outputs)
+        if part is None or counts[part[0]] < FEWEST:
             return None
-        _, early, late = found
+        early, late = ([edit.replaced.get(term, term) for term in terms] for terms in part[1:])
         first = edit.apply(np.add, *early)
         is_like = (first.shape, first.dtype) == (equation.output.shape, equation.output.dtype)
-        return edit.apply(np.add, first, late) if is_like else None
+        return edit.apply(np.add, first, *late) if is_like else None
 
     return rewrite(program, rule)
