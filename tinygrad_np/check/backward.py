@@ -118,8 +118,8 @@ def checked(
     for name, function in (("forward", forward), ("backward", backward)):
         if not callable(function):
             raise DTypeError(
-                f"check_backward was given a {type(function).__name__} for the {name} function, {user_place()}; call "
-                "it as check_backward(forward, backward, inputs), with the functions themselves."
+                f"check_backward was given an object of type {type(function).__name__} for the {name} function, "
+                f"{user_place()}; call it as check_backward(forward, backward, inputs), with the functions themselves."
             )
     forward_pass = _Forward(forward, inputs)
     arguments = forward_pass.arguments_of(backward)

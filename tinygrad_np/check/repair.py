@@ -45,7 +45,7 @@ _ONE = re.compile(r"(?<![\w.])1(\.0)? \*(?!\*)|[*/] 1(?![\w.])|[-+] 0(?![\w.])")
 
 _IDIOMS = re.compile(
     r"1 / \(1 \+ np\.exp\(-(\w+)\)\)|"
-    r"\(1 - ([\w.]+|np\.tanh\(\w+\)) ?\*\* ?2\)|\b([\w.]+) \* \(1 - \3\)|\(([\w.]+) > 0\)"
+    r"\(1 - ([\w.\[\]'\"]+|np\.tanh\(\w+\)) ?\*\* ?2\)|\b([\w.\[\]'\"]+) \* \(1 - \3\)|\(([\w.\[\]'\"]+) > 0\)"
 )
 """The derivatives of activations, which count as one word."""
 
@@ -71,7 +71,12 @@ def repaired(rerun: Rerun, groups: Sequence[Sequence[Spot]], wrong: frozenset[Te
     """
     rerun.rest()
     search = _Search(rerun, groups[0], wrong, made)
-    for most, effort, name_counts in ((SHORT, 0.4, True), (SMALL, 0.6, False), (MOST_WORDS, 1, True)):
+    for most, effort, name_counts in (
+        (SHORT, 0.4, True),
+        (SMALL, 0.6, False),
+        (MOST_WORDS, 1, True),
+        (MOST_WORDS, 1.2, False),
+    ):
         rerun.most = effort * EFFORT
         search.name_counts = name_counts
         for number, group in enumerate(groups):
@@ -122,7 +127,8 @@ class _Search:
         near = [one for one in near if all(one.statement is not other.spot.statement for other in full)]
         repair = self._smallest(near, False, shortest) if full else None
         full += [] if repair is None else [repair]
-        repair = self._smallest(spots, False, most) if not full and most <= SHORT else None
+        is_open = most <= SHORT or not self.name_counts
+        repair = self._smallest(spots, False, most) if not full and is_open else None
         full += [] if repair is None else [repair]
         if not full:
             return None

@@ -41,7 +41,7 @@ def synthesised(every: Targets, spot: Spot, before: dict[str, Any]) -> Iterator[
     if is_numeric(value):
         enough = every.rerun.effort + MOST_EFFORT
         for target in targets:
-            every.rerun.effort += len(pool.atoms) // 8
+            every.rerun.effort += len(pool.atoms) // 24
             if every.rerun.effort > enough:
                 break
             for node, own, hole in holes(spot.source, expression, np.asarray(value), np.asarray(target), names):
