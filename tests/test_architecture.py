@@ -48,7 +48,7 @@ CHAPTERS = ["arrays", "elementwise", "reductions", "linalg", "signal", "networks
 ROOMS = ["ir", "state", "capture", "passes", "emit", "entry", "verify", "variant", "compiled", "__init__"]
 """The rooms of program/ and what stands beside them: a file imports from those before its own alone."""
 
-BUDGETS = {"ops": 7721, "nn": 2381, "optim": 1500, "program": 7900, "check": 9970, "draw": 2332}
+BUDGETS = {"ops": 7730, "nn": 2381, "optim": 1499, "program": 7900, "check": 10007, "draw": 2332}
 """Lines that a folder may have; whoever needs more raises the budget, and says why in the commit's message."""
 
 TRAINING = {"options", "archive", "batches", "saving", "training", "estimators"}
