@@ -169,7 +169,7 @@ def test_random_programs_do_what_the_functions_do(block: int) -> None:
         checked(1000 * block + number)
 
 
-@pytest.mark.parametrize("seed", [1000183, 1000655])
+@pytest.mark.parametrize("seed", [1000183, 1000655, 3000865])
 def test_seeds_that_once_found_a_fault(seed: int) -> None:
     checked(seed)
 

@@ -26,7 +26,9 @@ def _rule(equation: Equation, edit: Edit) -> Any:
         if lazy is not None:
             return lazy
     new = first_of(EXACT_RULES, equation, edit)
-    rule = _RULES.get(equation.operation) if new is None else None
+    # Of a number of Python there is nothing to lay out anew or to add up.
+    is_number = not isinstance(equation.function, np.ufunc) and np.isscalar(next(iter(equation.arguments), None))
+    rule = _RULES.get(equation.operation) if new is None and not is_number else None
     return rule(equation, edit) if rule is not None else new
 
 
