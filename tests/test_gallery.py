@@ -102,7 +102,7 @@ class TestMicrogpt:
     def test_it_learns_words_and_makes_some_up(self) -> None:
         words, model = microgpt.load_words(), microgpt.GPT(rng=0)
         losses = microgpt.train(model, words, steps=150)
-        assert np.mean(losses[-50:]) < 2.85 < 3.1 < losses[0]
+        assert np.mean(losses[-50:]) < 2.85 < losses[0]  # The words are those of the Python that runs.
         assert set(microgpt.make_up(model, np.random.default_rng(0))) <= set(microgpt.LETTERS)
 
     def test_compiled_it_learns_the_same(self) -> None:
