@@ -26,9 +26,7 @@ def _rule(equation: Equation, edit: Edit) -> Any:
         if lazy is not None:
             return lazy
     new = first_of(EXACT_RULES, equation, edit)
-    # Of a number of Python there is nothing to lay out anew or to add up.
-    is_number = not isinstance(equation.function, np.ufunc) and np.isscalar(next(iter(equation.arguments), None))
-    rule = _RULES.get(equation.operation) if new is None and not is_number else None
+    rule = _RULES.get(equation.operation) if new is None else None
     return rule(equation, edit) if rule is not None else new
 
 
@@ -65,7 +63,7 @@ def _with_numbers(equation: Equation, edit: Edit) -> Any:
 
 def _transpose(equation: Equation, edit: Edit) -> Any:
     x, *axes = equation.arguments
-    if x.ndim < 2 or (axes and axes[0] == tuple(range(x.ndim))):
+    if np.ndim(x) < 2 or (axes and axes[0] == tuple(range(x.ndim))):
         return x
     inner = edit.maker(x, "transpose")
     if inner is None:
@@ -80,20 +78,19 @@ def _transpose(equation: Equation, edit: Edit) -> Any:
 
 def _reshape(equation: Equation, edit: Edit) -> Any:
     x, shape = equation.arguments[:2]
-    if len(equation.arguments) > 2:
+    if len(equation.arguments) > 2 or not isinstance(x, Variable):
         return None
     if x.shape == shape:
         return x if x.is_array else None
     inner = edit.maker(x, "reshape")
-    if inner is not None and inner.arguments[0].shape == shape and inner.arguments[0].is_array:
-        return inner.arguments[0]
-    if inner is not None and len(inner.arguments) == 2:
-        return edit.apply(np.reshape, inner.arguments[0], shape)
+    source = inner.arguments[0] if inner is not None and len(inner.arguments) == 2 else None
+    if isinstance(source, Variable):
+        return source if source.shape == shape and source.is_array else edit.apply(np.reshape, source, shape)
     total = edit.maker(x, "sum")
-    if total is not None and edit.is_used_once(x) and not total.keywords.get("keepdims"):
+    if total is not None and is_over_axes(total) and edit.is_used_once(x) and not total.keywords.get("keepdims"):
         source, axis = total.arguments[0], _axes(total)
         kept = tuple(1 if one in axis else length for one, length in enumerate(source.shape))
-        if kept == shape and is_over_axes(total):
+        if kept == shape:
             return edit.apply(np.sum, source, axis=axis[0] if len(axis) == 1 else axis, keepdims=True)
     return None
 
