@@ -88,7 +88,7 @@ class Module:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if is_our_module(cls.__module__) and "__init__" in vars(cls):
+        if is_our_module(cls.__module__):  # Before Python 3.11 a signature is that of an inherited __new__.
             cls.__init__ = in_a_sentence(cls.__init__)  # type: ignore[method-assign]
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
